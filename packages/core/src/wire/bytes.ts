@@ -18,6 +18,12 @@ export const rest: Codec<Uint8Array> = {
   write: (w, value) => w.bytes(value),
 }
 
+/** All bytes that are left, as a view that shares memory with the message: for payloads that are decoded at once. */
+export const restView: Codec<Uint8Array> = {
+  read: (r) => r.view(r.remaining),
+  write: (w, value) => w.bytes(value),
+}
+
 /** Opaque bytes behind their own count. */
 export function countedBytes(count: Codec<number>, maximum = Number.POSITIVE_INFINITY): Codec<Uint8Array> {
   return {

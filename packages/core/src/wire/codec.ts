@@ -28,7 +28,7 @@ export function decodeFirst<T>(codec: Codec<T>, bytes: Uint8Array): { value: T; 
 }
 
 /** Writes a message. @throws UsageError `bad-value` */
-export function encode<T>(codec: Codec<T>, value: T): Uint8Array {
+export function encode<T>(codec: Codec<T>, value: NoInfer<T>): Uint8Array {
   const writer = new Writer()
   codec.write(writer, value)
   return writer.finish()

@@ -126,3 +126,8 @@ export function fixedText(length: number): Codec<string> {
     },
   }
 }
+
+/** A number as people read it: `0x006A` for `hexadecimal(0x6a, 4)`; `digits` is the least count of digits. */
+export function hexadecimal(value: number, digits: number): string {
+  return `0x${value.toString(16).toUpperCase().padStart(digits, '0')}`
+}

@@ -17,6 +17,7 @@ export class Writer {
     return this.#length
   }
 
+  /** Claims room; growing replaces the buffer, so call it before touching `#bytes` or `#view`. */
   #room(length: number): number {
     const start = this.#length
     const needed = start + length
@@ -37,7 +38,8 @@ export class Writer {
 
   /** Appends bytes. */
   bytes(value: Uint8Array): void {
-    this.#bytes.set(value, this.#room(value.length))
+    const start = this.#room(value.length)
+    this.#bytes.set(value, start)
   }
 
   /** Appends `length` zero bytes. */
@@ -49,19 +51,22 @@ export class Writer {
   /** Appends one byte. @throws UsageError `bad-value` outside 0..255 */
   u8(value: number): void {
     check(value, 0, 0xff, 'one byte')
-    this.#view.setUint8(this.#room(1), value)
+    const start = this.#room(1)
+    this.#view.setUint8(start, value)
   }
 
   /** Appends 2 bytes. @throws UsageError `bad-value` outside 0..65535 */
   u16(value: number, littleEndian = true): void {
     check(value, 0, 0xffff, 'two bytes')
-    this.#view.setUint16(this.#room(2), value, littleEndian)
+    const start = this.#room(2)
+    this.#view.setUint16(start, value, littleEndian)
   }
 
   /** Appends 4 bytes. @throws UsageError `bad-value` outside 0..2^32-1 */
   u32(value: number, littleEndian = true): void {
     check(value, 0, 0xffff_ffff, 'four bytes')
-    this.#view.setUint32(this.#room(4), value, littleEndian)
+    const start = this.#room(4)
+    this.#view.setUint32(start, value, littleEndian)
   }
 
   /** Appends 8 bytes. @throws UsageError `bad-value` outside 0..2^64-1 */
@@ -69,25 +74,29 @@ export class Writer {
     if (value < 0n || value > 0xffff_ffff_ffff_ffffn) {
       throw new UsageError('bad-value', `expected 0..2^64-1 for eight bytes, got ${value}`)
     }
-    this.#view.setBigUint64(this.#room(8), value, littleEndian)
+    const start = this.#room(8)
+    this.#view.setBigUint64(start, value, littleEndian)
   }
 
   /** Appends one signed byte. @throws UsageError `bad-value` outside -128..127 */
   i8(value: number): void {
     check(value, -0x80, 0x7f, 'one signed byte')
-    this.#view.setInt8(this.#room(1), value)
+    const start = this.#room(1)
+    this.#view.setInt8(start, value)
   }
 
   /** Appends 2 signed bytes. @throws UsageError `bad-value` outside -32768..32767 */
   i16(value: number): void {
     check(value, -0x8000, 0x7fff, 'two signed bytes')
-    this.#view.setInt16(this.#room(2), value, true)
+    const start = this.#room(2)
+    this.#view.setInt16(start, value, true)
   }
 
   /** Appends 4 signed bytes. @throws UsageError `bad-value` outside -2^31..2^31-1 */
   i32(value: number): void {
     check(value, -0x8000_0000, 0x7fff_ffff, 'four signed bytes')
-    this.#view.setInt32(this.#room(4), value, true)
+    const start = this.#room(4)
+    this.#view.setInt32(start, value, true)
   }
 
   /** Appends 8 signed bytes. @throws UsageError `bad-value` outside -2^63..2^63-1 */
@@ -95,17 +104,20 @@ export class Writer {
     if (value < -0x8000_0000_0000_0000n || value > 0x7fff_ffff_ffff_ffffn) {
       throw new UsageError('bad-value', `expected -2^63..2^63-1 for eight signed bytes, got ${value}`)
     }
-    this.#view.setBigInt64(this.#room(8), value, true)
+    const start = this.#room(8)
+    this.#view.setBigInt64(start, value, true)
   }
 
   /** Appends an IEEE 754 single. */
   f32(value: number): void {
-    this.#view.setFloat32(this.#room(4), value, true)
+    const start = this.#room(4)
+    this.#view.setFloat32(start, value, true)
   }
 
   /** Appends an IEEE 754 double. */
   f64(value: number): void {
-    this.#view.setFloat64(this.#room(8), value, true)
+    const start = this.#room(8)
+    this.#view.setFloat64(start, value, true)
   }
 
   /** Overwrites the byte at `offset`. @throws UsageError `bad-value` outside 0..255 */

@@ -1,0 +1,45 @@
+/**
+ * What a certificate authority signs and what is asked of it. Keys and records live with whoever runs it.
+ * @module
+ */
+export type {
+  Authority,
+  AuthorityPlan,
+  CertificateProfile,
+  CertificateRecord,
+  ClientRequest,
+  DeviceRequest,
+  IssuedCertificate,
+  IssuedClient,
+  Revocation,
+  RevocationReason,
+  SubjectTemplate,
+} from './authority.ts'
+export {
+  authorityKeyKinds,
+  backdateMs,
+  clientContents,
+  defaultValidityMs,
+  deviceContents,
+  type EndEntityIssuance,
+  type Issuance,
+  issuingContents,
+  minimumValidityMs,
+  newSerial,
+  revocationListValidityMs,
+  rootContents,
+  subjectName,
+} from './contents.ts'
+export { checkTbs, type LintContext, lintTbs } from './lint.ts'
+export { signCertificate, signVendorCertificate } from './sign.ts'
+export {
+  cordonVendorTemplate,
+  rockwellVendorTemplate,
+  type VendorFacts,
+  type VendorTemplate,
+  vendorAuthorityContents,
+  vendorContents,
+  vendorFacts,
+  vendorSubject,
+  vendorTemplates,
+} from './vendor.ts'

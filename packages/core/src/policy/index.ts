@@ -1,0 +1,93 @@
+/** The policy of a plant: read, check, decide, compile, compare. */
+export type { Network } from './address.ts'
+export { contains, formatAddress, formatNetwork, parseAddress, parseNetwork } from './address.ts'
+export type { GroupAnalysis } from './analyze.ts'
+export { analyze, managerAuthority, operationsAuthority } from './analyze.ts'
+export type { Capabilities, DeviceCapabilities } from './capabilities.ts'
+export type { CompiledPlant } from './compile.ts'
+export { compile } from './compile.ts'
+export type { Decision, DenialCode, PolicyQuestion, PolicyRule, PolicyTransport } from './decide.ts'
+export { decide } from './decide.ts'
+export type { Change, ChangeSubject, Compared, Orphan, PlantDifference } from './difference.ts'
+export { deviceDifference, difference } from './difference.ts'
+export type { DocumentSchema, ParseProblem, SourceMap, SourcePosition } from './document.ts'
+export { maximumFileLength } from './document.ts'
+export type {
+  AddressRange,
+  Authentication,
+  AuthoritySettings,
+  AuthoritySubject,
+  Chassis,
+  Conduit,
+  ConduitAuthentication,
+  ConnectionApplication,
+  Device,
+  DeviceRole,
+  ExpectedIdentity,
+  NonSecure,
+  Plant,
+  PlantConnection,
+  PlantKeyKind,
+  PolicyTest,
+  PortReference,
+  Protection,
+  Zone,
+  ZoneSettings,
+} from './model.ts'
+export { defaultDtlsTimeoutS } from './model.ts'
+export type { PlantResult } from './parse.ts'
+export { parsePlant } from './parse.ts'
+export type { Endpoint, EndpointGroup, PlantIndex, ResolvedCapabilities } from './plant-index.ts'
+export { assumedCapabilities, indexPlant } from './plant-index.ts'
+export type { ErrorCode, PolicyProblem, WarningCode } from './problem.ts'
+export type { Rule, RuleVerdict, Traffic } from './rules.ts'
+export {
+  coveredPorts,
+  formatRule,
+  matchEgress,
+  matchIngress,
+  maximumRuleLength,
+  maximumRules,
+  overlap,
+  parseRule,
+  parseRules,
+  ruleStatus,
+  securePort,
+} from './rules.ts'
+export type { PlantFile } from './schema.ts'
+export { plantSchema } from './schema.ts'
+export type {
+  DeviceSettings,
+  Enforcement,
+  ObservedSettings,
+  PolicyPromise,
+  PortSetting,
+  PromiseEnforcement,
+  PskReference,
+  RuleSet,
+} from './settings.ts'
+export { everyoneElse } from './settings.ts'
+export type {
+  DefaultCredential,
+  FaultKind,
+  FaultTrigger,
+  SimulatedAssembly,
+  SimulatedCapacity,
+  SimulatedDevice,
+  SimulatedFault,
+  SimulatedIdentity,
+  SimulatedKind,
+  SimulatedSecurity,
+  SimulatedTag,
+  SimulatedVendor,
+  Simulation,
+  TagType,
+} from './simulation-model.ts'
+export { simulatedCapabilities } from './simulation-model.ts'
+export type { SimulationResult } from './simulation.ts'
+export { parseSimulation, simulationSchema } from './simulation.ts'
+export type { PolicyTestResult } from './tests.ts'
+export { runTests } from './tests.ts'
+export type { ValidationSources } from './validate.ts'
+export { estimateCertificateSize, validate } from './validate.ts'
+export { tagSize, validateSimulation } from './validate-simulation.ts'

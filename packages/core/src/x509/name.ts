@@ -1,0 +1,287 @@
+import {
+  AttributeTypeAndValue,
+  AttributeValue,
+  Name as NameSchema,
+  RelativeDistinguishedName,
+} from '@peculiar/asn1-x509'
+import { MalformedMessage, UsageError } from '../errors.ts'
+import { hex, schemaDecode, schemaEncode } from './der.ts'
+import { checkDer, derBytes, derChildren, derTags } from './strict.ts'
+
+/** How an attribute's text is encoded. `other`: no text; the value is `#` and the DER in hex. */
+export type NameEncoding = 'utf8' | 'printable' | 'ia5' | 'teletex' | 'bmp' | 'universal' | 'other'
+
+/** One attribute of a distinguished name. */
+export interface NameAttribute {
+  /** Dotted object identifier. */
+  readonly type: string
+  readonly value: string
+  readonly encoding: NameEncoding
+}
+
+/**
+ * A relative distinguished name: usually one attribute, but seven are seen in plants (cip-security-wire 5.4), so nothing
+ * may assume one.
+ */
+export type RelativeName = readonly NameAttribute[]
+
+/** A distinguished name (RFC 5280 4.1.2.4), with the bytes it came as: chains are matched on those. */
+export interface Name {
+  /** In the order of encoding: the most general part first. */
+  readonly parts: readonly RelativeName[]
+  readonly der: Uint8Array
+}
+
+/** Attribute types by the short names of RFC 4514 and of common use. */
+export const attributeTypes = {
+  CN: '2.5.4.3',
+  SN: '2.5.4.4',
+  serialNumber: '2.5.4.5',
+  C: '2.5.4.6',
+  L: '2.5.4.7',
+  ST: '2.5.4.8',
+  STREET: '2.5.4.9',
+  O: '2.5.4.10',
+  OU: '2.5.4.11',
+  title: '2.5.4.12',
+  GN: '2.5.4.42',
+  dnQualifier: '2.5.4.46',
+  DC: '0.9.2342.19200300.100.1.25',
+  UID: '0.9.2342.19200300.100.1.1',
+  emailAddress: '1.2.840.113549.1.9.1',
+} as const
+
+/** A short name of {@link attributeTypes}. */
+export type AttributeLabel = keyof typeof attributeTypes
+
+const labels: ReadonlyMap<string, string> = new Map(Object.entries(attributeTypes).map(([label, oid]) => [oid, label]))
+const typesByLabel: ReadonlyMap<string, string> = new Map([
+  ...Object.entries(attributeTypes).map(([label, oid]): [string, string] => [label.toLowerCase(), oid]),
+  ['e', attributeTypes.emailAddress],
+  ['email', attributeTypes.emailAddress],
+  ['s', attributeTypes.ST],
+])
+
+const schemaFields = {
+  utf8: 'utf8String',
+  printable: 'printableString',
+  ia5: 'ia5String',
+  teletex: 'teletexString',
+  bmp: 'bmpString',
+  universal: 'universalString',
+} as const
+
+/** Most attributes a name may have; the largest seen has seven. */
+const maxAttributes = 64
+
+/**
+ * Reads a DER Name.
+ * @throws MalformedMessage when it is none, or has more than 64 attributes
+ */
+export function decodeName(der: Uint8Array, what = 'name'): Name {
+  const root = checkDer(der, what)
+  let count = 0
+  for (const part of root.tag === derTags.sequence ? derChildren(der, root, what) : []) {
+    count += derChildren(der, part, what).length
+    if (part.tag !== derTags.set || part.end === part.content) {
+      throw new MalformedMessage('bad-encoding', `${what} at byte ${part.start}: expected a set of attributes`)
+    }
+  }
+  if (count > maxAttributes) {
+    throw new MalformedMessage('out-of-range', `${what}: ${count} attributes, expected at most ${maxAttributes}`)
+  }
+  const schema = schemaDecode(der, NameSchema, what)
+  const parts = schema.map((part) => part.map(({ type, value }) => ({ type, ...textOf(value) })))
+  return { parts, der: der.slice() }
+}
+
+function textOf(value: AttributeValue): { value: string; encoding: NameEncoding } {
+  for (const [encoding, field] of Object.entries(schemaFields)) {
+    const text = value[field]
+    // The entries of a constant table keep its keys.
+    if (text !== undefined) return { value: text, encoding: encoding as NameEncoding }
+  }
+  return { value: `#${hex(new Uint8Array(value.anyValue ?? new ArrayBuffer(0)))}`, encoding: 'other' }
+}
+
+/** Where a value has only one encoding that others accept (RFC 5280 4.1.2.4, RFC 4519). */
+const fixedEncodings: ReadonlyMap<string, NameEncoding> = new Map([
+  [attributeTypes.C, 'printable'],
+  [attributeTypes.serialNumber, 'printable'],
+  [attributeTypes.dnQualifier, 'printable'],
+  [attributeTypes.DC, 'ia5'],
+  [attributeTypes.emailAddress, 'ia5'],
+])
+
+const printable = /^[A-Za-z0-9 '()+,\-./:=?]*$/
+const ascii = /^[\x20-\x7e]*$/
+
+/** One attribute, encoded as its type requires, else as UTF-8. */
+export function nameAttribute(label: AttributeLabel, value: string): NameAttribute {
+  return attribute(attributeTypes[label], value)
+}
+
+function attribute(type: string, value: string): NameAttribute {
+  const encoding = fixedEncodings.get(type) ?? 'utf8'
+  if (value.length > 1024 || value.includes('\0')) {
+    throw new UsageError('bad-value', `a name attribute may have 1024 characters and no zero byte, got ${value.length}`)
+  }
+  if ((encoding === 'printable' && !printable.test(value)) || (encoding === 'ia5' && !ascii.test(value))) {
+    throw new UsageError(
+      'bad-value',
+      `${labels.get(type) ?? type} may hold letters, digits and plain punctuation, got "${value}"`,
+    )
+  }
+  return { type, value, encoding }
+}
+
+/** A name from its parts, most general first; a part is one attribute or several of equal rank. */
+export function encodeName(parts: readonly (NameAttribute | RelativeName)[]): Name {
+  const relative = parts.map((part) => sorted('type' in part ? [part] : part))
+  const schema = new NameSchema(relative.map((part) => new RelativeDistinguishedName(part.map(schemaAttribute))))
+  return { parts: relative, der: schemaEncode(schema) }
+}
+
+/** DER orders the members of a set by their encoding (X.690 11.6). */
+function sorted(part: RelativeName): RelativeName {
+  if (part.length === 0) throw new UsageError('bad-value', 'a part of a name needs at least one attribute')
+  const keyed = part.map((item) => ({ item, key: hex(schemaEncode(schemaAttribute(item))) }))
+  return keyed.sort((a, b) => (a.key < b.key ? -1 : 1)).map(({ item }) => item)
+}
+
+function schemaAttribute({ type, value, encoding }: NameAttribute): AttributeTypeAndValue {
+  const schemaValue =
+    encoding === 'other'
+      ? new AttributeValue({ anyValue: fromHex(value.slice(1)).buffer })
+      : new AttributeValue({ [schemaFields[encoding]]: value })
+  return new AttributeTypeAndValue({ type, value: schemaValue })
+}
+
+function fromHex(text: string): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(text.length / 2)
+  for (let i = 0; i < bytes.length; i++) bytes[i] = Number.parseInt(text.slice(2 * i, 2 * i + 2), 16)
+  return bytes
+}
+
+/** The first value of an attribute type in a name, from its most specific part. */
+export function nameValue(name: Name, label: AttributeLabel): string | undefined {
+  for (const part of name.parts.toReversed()) {
+    const found = part.find(({ type }) => type === attributeTypes[label])
+    if (found !== undefined) return found.value
+  }
+  return undefined
+}
+
+/**
+ * The text form of RFC 4514: the most specific part first, parts joined by `,`, attributes of one part by `+`. Types
+ * without a short name are dotted numbers.
+ */
+export function formatName(name: Name): string {
+  return name.parts
+    .toReversed()
+    .map((part) =>
+      part.map(({ type, value, encoding }) => `${labels.get(type) ?? type}=${escapeText(value, encoding)}`).join('+'),
+    )
+    .join(',')
+}
+
+function escapeText(value: string, encoding: NameEncoding): string {
+  if (encoding === 'other') return value
+  const characters = Array.from(value)
+  const escaped = characters.map((c, i) => {
+    if (c < ' ' || c === '\u007f') return `\\${c.charCodeAt(0).toString(16).padStart(2, '0')}`
+    const atEdge = (i === 0 && (c === '#' || c === ' ')) || (i === characters.length - 1 && c === ' ')
+    return atEdge || '"+,;<>\\'.includes(c) ? `\\${c}` : c
+  })
+  return escaped.join('')
+}
+
+/**
+ * Reads the text form of RFC 4514, with spaces allowed around separators. Types are short names in any case or dotted
+ * numbers.
+ * @throws UsageError `bad-value` saying where and what was expected
+ */
+export function parseName(text: string): Name {
+  const parts: RelativeName[] = []
+  let part: NameAttribute[] = []
+  let offset = 0
+  const fail = (message: string) => new UsageError('bad-value', `name "${text}" at character ${offset}: ${message}`)
+  if (text.trim() === '') return encodeName([])
+  for (;;) {
+    const head = /^ *([A-Za-z][A-Za-z0-9-]*|[0-2](?:\.\d{1,15})+) *= */.exec(text.slice(offset))
+    const label = head?.[1]
+    if (head === null || label === undefined) throw fail('expected a type and "=", such as CN=')
+    const type = /^\d/.test(label) ? label : typesByLabel.get(label.toLowerCase())
+    if (type === undefined) throw fail(`unknown type ${label}; known are ${Object.keys(attributeTypes).join(', ')}`)
+    offset += head[0].length
+    const { value, length, isHex } = readValue(text, offset, fail)
+    part.push(isHex ? { type, value, encoding: 'other' } : attribute(type, value))
+    offset += length
+    const separator = text[offset]
+    if (separator === '+') {
+      offset++
+      continue
+    }
+    parts.unshift(part)
+    part = []
+    if (separator === undefined) return encodeName(parts)
+    offset++
+  }
+}
+
+function readValue(
+  text: string,
+  start: number,
+  fail: (message: string) => UsageError,
+): { value: string; length: number; isHex: boolean } {
+  const binary = /^#((?:[0-9a-fA-F]{2})+) *(?=[,;+]|$)/.exec(text.slice(start))
+  if (binary?.[1] !== undefined) return { value: `#${binary[1].toLowerCase()}`, length: binary[0].length, isHex: true }
+  let value = ''
+  // How much of the value must stay when trailing spaces are cut: escaped ones count.
+  let kept = 0
+  let offset = start
+  for (; offset < text.length; offset++) {
+    const character = text[offset] ?? ''
+    if (character === ',' || character === ';' || character === '+') break
+    if (character !== '\\') {
+      value += character
+      if (character !== ' ') kept = value.length
+      continue
+    }
+    const next = text[offset + 1]
+    const pair = /^[0-9a-fA-F]{2}/.exec(text.slice(offset + 1))
+    if (next === undefined) throw fail('a backslash at the end')
+    if (pair === null) {
+      value += next
+      offset++
+    } else {
+      const code = Number.parseInt(pair[0], 16)
+      if (code > 0x7f) throw fail('write characters beyond ASCII as they are, not as escaped bytes')
+      value += String.fromCharCode(code)
+      offset += 2
+    }
+    kept = value.length
+  }
+  return { value: value.slice(0, kept), length: offset - start, isHex: false }
+}
+
+/**
+ * Whether two names mean the same: equal parts in order, attributes of a part in any order, text compared without regard
+ * to case, encoding and runs of spaces (RFC 5280 7.1).
+ */
+export function sameName(a: Name, b: Name): boolean {
+  return canonical(a) === canonical(b)
+}
+
+function canonical(name: Name): string {
+  return JSON.stringify(
+    name.parts.map((part) =>
+      part.map(({ type, value }) => `${type}=${value.trim().replace(/\s+/g, ' ').toLowerCase()}`).sort(),
+    ),
+  )
+}
+
+/** The bytes of the element `derBytes` cut out of its parent, as a name. */
+export function nameAt(bytes: Uint8Array, element: Parameters<typeof derBytes>[1], what: string): Name {
+  return decodeName(derBytes(bytes, element), what)
+}

@@ -1,0 +1,128 @@
+import { Attributes, CertificationRequestInfo } from '@peculiar/asn1-csr'
+import { Attribute, Name as NameSchema, SubjectPublicKeyInfo } from '@peculiar/asn1-x509'
+import type { Crypto, PrivateKey } from '../crypto/provider.ts'
+import { MalformedMessage } from '../errors.ts'
+import { hex, schemaDecode, schemaEncode } from './der.ts'
+import { isSignedBy, readSigned, signStructure } from './certificate.ts'
+import { decodeExtensions, encodeExtensions, type Extension, type Extensions, noExtensions } from './extensions.ts'
+import { type Name, nameAt } from './name.ts'
+import {
+  certificateLimits,
+  checkDer,
+  checkPublicKey,
+  type DerElement,
+  derBytes,
+  derChildren,
+  derContent,
+  derExpect,
+  derObjectIdentifier,
+  derTags,
+  type PublicKeyFacts,
+} from './strict.ts'
+
+/** The attribute that carries wished-for extensions (RFC 2985 5.4.2). */
+const extensionRequest = '1.2.840.113549.1.9.14'
+
+/**
+ * A certification request (RFC 2986) that passed the gate. All in it is a claim by whoever sent it; a verified signature
+ * proves possession of the key and nothing else.
+ */
+export interface CertificateRequest {
+  readonly der: Uint8Array
+  readonly tbs: Uint8Array
+  readonly subject: Name
+  /** DER SubjectPublicKeyInfo. */
+  readonly publicKey: Uint8Array
+  readonly key: PublicKeyFacts
+  readonly signatureAlgorithm: string
+  readonly signature: Uint8Array
+  /** What the requester wishes. */
+  readonly extensions: Extensions
+  /** Attributes by object identifier, the wished-for extensions left out: DER of each value. */
+  readonly attributes: ReadonlyMap<string, readonly Uint8Array[]>
+}
+
+/**
+ * Reads a DER PKCS#10 request strictly.
+ * @throws MalformedMessage for BER, trailing bytes, another version, a key or algorithm that is not allowed, an
+ * attribute that occurs twice
+ */
+export function decodeRequest(der: Uint8Array): CertificateRequest {
+  const what = 'certificate request'
+  const signed = readSigned(der, checkDer(der, what, certificateLimits), what)
+  const [version, subject, publicKey, attributes, ...rest] = derChildren(der, signed.tbs, what)
+  const number = hex(derContent(der, derExpect(version, derTags.integer, `${what}, version`)))
+  if (number !== '00')
+    throw new MalformedMessage('unknown-value', `${what}: expected version 0, got ${number.slice(0, 16)}`)
+  if (rest.length > 0) throw new MalformedMessage('trailing', `${what}: unknown fields after the attributes`)
+  const spki = derBytes(der, derExpect(publicKey, derTags.sequence, `${what}, public key`)).slice()
+  const read = readAttributes(der, attributes, what)
+  return {
+    der: der.slice(),
+    tbs: derBytes(der, signed.tbs).slice(),
+    subject: nameAt(der, derExpect(subject, derTags.sequence, `${what}, subject`), `${what}, subject`),
+    publicKey: spki,
+    key: checkPublicKey(spki, `${what}, public key`),
+    signatureAlgorithm: signed.signatureAlgorithm,
+    signature: signed.signature,
+    ...read,
+  }
+}
+
+function readAttributes(
+  der: Uint8Array,
+  list: DerElement | undefined,
+  what: string,
+): Pick<CertificateRequest, 'extensions' | 'attributes'> {
+  const attributes = new Map<string, readonly Uint8Array[]>()
+  let extensions = noExtensions
+  // Some generators leave the empty set out although RFC 2986 has no OPTIONAL there.
+  if (list === undefined) return { extensions, attributes }
+  const seen = new Set<string>()
+  for (const element of derChildren(der, derExpect(list, 0xa0, `${what}, attributes`), what)) {
+    const [typeElement, values, ...rest] = derChildren(der, derExpect(element, derTags.sequence, what), what)
+    const type = derObjectIdentifier(der, derExpect(typeElement, derTags.objectIdentifier, what), what)
+    const items = derChildren(der, derExpect(values, derTags.set, `${what}, attribute ${type}`), what)
+    if (rest.length > 0 || seen.has(type) || seen.size === 32) {
+      throw new MalformedMessage(
+        'bad-encoding',
+        `${what}: attribute ${type} occurs twice, is malformed or is one too many`,
+      )
+    }
+    seen.add(type)
+    if (type === extensionRequest) {
+      if (items.length !== 1) throw new MalformedMessage('bad-encoding', `${what}: expected one list of extensions`)
+      extensions = decodeExtensions(der, derExpect(items[0], derTags.sequence, what), what)
+    } else {
+      attributes.set(
+        type,
+        items.map((item) => derBytes(der, item).slice()),
+      )
+    }
+  }
+  return { extensions, attributes }
+}
+
+/** Whether the request is signed by the key it is for: proof of possession. */
+export function isProven(crypto: Crypto, request: CertificateRequest): boolean {
+  return isSignedBy(crypto, request, request.publicKey)
+}
+
+/** Makes a request, signed by its key. */
+export async function buildRequest(
+  key: PrivateKey,
+  contents: { readonly subject: Name; readonly extensions?: readonly Extension[] },
+): Promise<Uint8Array> {
+  const wished = contents.extensions ?? []
+  const info = new CertificationRequestInfo({
+    version: 0,
+    subject: schemaDecode(contents.subject.der, NameSchema, 'subject'),
+    subjectPKInfo: schemaDecode(key.publicKey, SubjectPublicKeyInfo, 'public key'),
+    attributes: new Attributes(
+      wished.length === 0
+        ? []
+        : [new Attribute({ type: extensionRequest, values: [encodeExtensions(wished).slice().buffer] })],
+    ),
+  })
+  return await signStructure(schemaEncode(info), key)
+}
