@@ -1,0 +1,241 @@
+import { createHash, scrypt } from 'node:crypto'
+import { promisify } from 'node:util'
+import { gunzip, gzip } from 'node:zlib'
+import { MalformedMessage, NotAllowed, NotTrusted, UsageError } from '@cordon/core/errors'
+import { nodeCrypto } from '@cordon/node/crypto'
+import { type Kysely, sql, type Transaction } from 'kysely'
+import type { Schema } from './schema.ts'
+import { type SecretPlace, secretsUnder } from './secrets.ts'
+import { appliedMigration, type Store } from './store.ts'
+
+/** Tables in the order in which they can be filled. The journal's secrets travel with it. */
+const tables = [
+  'facts',
+  'authorities',
+  'certificates',
+  'revocations',
+  'revocation_lists',
+  'devices',
+  'deployments',
+  'deployment_targets',
+  'journal',
+  'psks',
+  'orphans',
+  'events',
+] as const satisfies readonly (keyof Schema)[]
+
+type TableName = (typeof tables)[number]
+
+/** Tables whose id counts by itself. */
+const counted = ['journal', 'events'] as const
+
+const magic = new TextEncoder().encode('CORDON-BACKUP-1\n')
+const saltLength = 16
+/** scrypt with 64 MiB: a guess at a passphrase costs some 0.2 s (RFC 7914). */
+const cost = { N: 65_536, r: 8, p: 1, maxmem: 128 * 1024 * 1024 } as const
+/** Shortest passphrase that is accepted for making a backup. */
+const minimumPassphrase = 12
+
+/** What a backup holds. */
+export interface BackupSummary {
+  /** Milliseconds since 1970. */
+  readonly madeAt: number
+  /** Schema it was made with. */
+  readonly schema: string
+  /** Rows by table. */
+  readonly rows: Readonly<Record<string, number>>
+}
+
+interface Document {
+  readonly madeAt: number
+  readonly schema: string
+  /** The key that the sealed columns are sealed under, base64. */
+  readonly key: string
+  readonly rows: Readonly<Record<TableName, readonly unknown[]>>
+  /** SHA-256 over the rows of each table, as the database wrote them. */
+  readonly digests: Readonly<Record<TableName, string>>
+}
+
+async function passphraseKey(passphrase: string, salt: Uint8Array): Promise<Uint8Array> {
+  const derive = promisify<string, Uint8Array, number, typeof cost, Buffer>(scrypt)
+  return new Uint8Array(await derive(passphrase.normalize('NFC'), salt, 32, cost))
+}
+
+async function readTable(db: Kysely<Schema>, table: TableName): Promise<string[]> {
+  const { rows } = await sql<{
+    row: string
+  }>`select row_to_json(t)::text as row from ${sql.table(table)} as t order by 1 collate "C"`.execute(db)
+  return rows.map(({ row }) => row)
+}
+
+/** Times are written in the session's zone, and the digests must not depend on it. */
+async function useUtc(tx: Transaction<Schema>): Promise<void> {
+  await sql`set local timezone to 'UTC'`.execute(tx)
+}
+
+function digestRows(rows: readonly string[]): string {
+  const hash = createHash('sha256')
+  for (const row of rows) hash.update(row).update('\n')
+  return hash.digest('hex')
+}
+
+/**
+ * The whole store as one encrypted file, read in one repeatable-read transaction, so that it is of one moment. It holds
+ * the key of the state as well: with the passphrase alone another machine can go on.
+ * @throws UsageError `bad-value` for a passphrase under 12 characters
+ */
+export async function dumpStore(store: Store, passphrase: string): Promise<Uint8Array> {
+  if (passphrase.length < minimumPassphrase) {
+    throw new UsageError('bad-value', `expected a passphrase of at least ${minimumPassphrase} characters`)
+  }
+  const document = await store.db
+    .transaction()
+    .setIsolationLevel('repeatable read')
+    .setAccessMode('read only')
+    .execute(async (tx) => {
+      await useUtc(tx)
+      const rows: Record<string, string[]> = {}
+      for (const table of tables) rows[table] = await readTable(tx, table)
+      const head = JSON.stringify({
+        madeAt: Date.now(),
+        schema: await appliedMigration(tx),
+        key: Buffer.from(store.key.key).toString('base64'),
+        digests: Object.fromEntries(tables.map((table) => [table, digestRows(rows[table] ?? [])])),
+      })
+      // Rows are joined as the database wrote them: parsing them here would round large numbers.
+      const body = tables.map((table) => `${JSON.stringify(table)}:[${(rows[table] ?? []).join(',')}]`).join(',')
+      return `${head.slice(0, -1)},"rows":{${body}}}`
+    })
+  const salt = nodeCrypto.random(saltLength)
+  const plaintext = new Uint8Array(await promisify(gzip)(document))
+  const sealed = nodeCrypto.seal(await passphraseKey(passphrase, salt), plaintext, magic)
+  return new Uint8Array(Buffer.concat([magic, salt, sealed]))
+}
+
+async function openBackup(backup: Uint8Array, passphrase: string): Promise<Document> {
+  const head = backup.subarray(0, magic.length)
+  if (!nodeCrypto.equal(head, magic)) {
+    throw new MalformedMessage('unknown-value', 'expected a Cordon backup, which begins with CORDON-BACKUP-1')
+  }
+  const salt = backup.subarray(magic.length, magic.length + saltLength)
+  const sealed = backup.subarray(magic.length + saltLength)
+  let plaintext: Uint8Array
+  try {
+    plaintext = nodeCrypto.open(await passphraseKey(passphrase, salt), sealed, magic)
+  } catch (cause) {
+    if (!(cause instanceof NotTrusted)) throw cause
+    throw new NotTrusted('bad-signature', 'the passphrase is wrong, or the backup was altered', { cause })
+  }
+  const text = (await promisify(gunzip)(plaintext, { maxOutputLength: 2 ** 31 - 1 })).toString('utf8')
+  // Written by dumpStore and authenticated under the passphrase.
+  return JSON.parse(text) as Document
+}
+
+/**
+ * Fills an empty store from a backup, in one transaction: all of it or nothing. The rows are read back and compared with
+ * what the backup says they were, and the secrets are sealed anew under this store's key.
+ * @throws NotTrusted `bad-signature` for a wrong passphrase or an altered file
+ * @throws NotAllowed `refused` when the store is not empty
+ * @throws UsageError `not-supported` for a backup of another schema
+ */
+export async function restoreStore(store: Store, backup: Uint8Array, passphrase: string): Promise<BackupSummary> {
+  const document = await openBackup(backup, passphrase)
+  const schema = await appliedMigration(store.db)
+  if (document.schema !== schema) {
+    throw new UsageError(
+      'not-supported',
+      `the backup is of schema ${document.schema}, this Cordon's is ${schema}; restore it with the Cordon that made it, then update`,
+    )
+  }
+  const oldKey = new Uint8Array(Buffer.from(document.key, 'base64'))
+  await store.db.transaction().execute(async (tx) => {
+    // Nobody else may write between the look and the restore.
+    await sql`lock table ${sql.join(tables.map((table) => sql.table(table)))} in exclusive mode`.execute(tx)
+    await useUtc(tx)
+    await refuseUnlessEmpty(tx)
+    await tx.deleteFrom('facts').execute()
+    for (const table of tables) {
+      const rows = document.rows[table]
+      for (let start = 0; start < rows.length; start += 500) {
+        const part = JSON.stringify(rows.slice(start, start + 500))
+        await sql`insert into ${sql.table(table)} select * from json_populate_recordset(null::${sql.table(table)}, ${part}::json)`.execute(
+          tx,
+        )
+      }
+      const found = digestRows(await readTable(tx, table))
+      if (found !== document.digests[table]) {
+        throw new MalformedMessage(
+          'bad-encoding',
+          `table ${table} does not read back as the backup says it was; nothing was restored`,
+        )
+      }
+    }
+    for (const table of counted) {
+      await sql`select setval(pg_get_serial_sequence(${table}, 'id'), coalesce(max(id), 1), max(id) is not null) from ${sql.table(table)}`.execute(
+        tx,
+      )
+    }
+    await sealAnew(tx, store, oldKey)
+  })
+  return {
+    madeAt: document.madeAt,
+    schema: document.schema,
+    rows: Object.fromEntries(tables.map((table) => [table, document.rows[table].length])),
+  }
+}
+
+async function refuseUnlessEmpty(tx: Transaction<Schema>): Promise<void> {
+  for (const table of tables) {
+    if (table === 'facts') continue
+    const { rows } = await sql<{ there: boolean }>`select exists (select from ${sql.table(table)}) as there`.execute(tx)
+    if (rows[0]?.there === true) {
+      throw new NotAllowed(
+        'refused',
+        `the store is not empty (table ${table}); restore into a new state directory: CORDON_STATE=…`,
+      )
+    }
+  }
+}
+
+async function sealAnew(tx: Transaction<Schema>, store: Store, oldKey: Uint8Array): Promise<void> {
+  const old = secretsUnder(nodeCrypto, oldKey)
+  const again = (place: SecretPlace, sealed: Uint8Array) => store.secrets.seal(place, old.open(place, sealed))
+  for (const { id, sealed } of await tx.selectFrom('authorities').select(['id', 'sealed']).execute()) {
+    await tx
+      .updateTable('authorities')
+      .set({ sealed: again({ table: 'authorities', id }, sealed) })
+      .where('id', '=', id)
+      .execute()
+  }
+  for (const { name, sealed } of await tx.selectFrom('psks').select(['name', 'sealed']).execute()) {
+    await tx
+      .updateTable('psks')
+      .set({ sealed: again({ table: 'psks', name }, sealed) })
+      .where('name', '=', name)
+      .execute()
+  }
+  const secrets = await tx
+    .selectFrom('journal')
+    .select(['id', 'deployment', 'device', 'sealed'])
+    .where('sealed', 'is not', null)
+    .execute()
+  for (const { id, deployment, device, sealed } of secrets) {
+    if (sealed === null) continue
+    const place: SecretPlace = { table: 'journal', deployment, device }
+    await tx
+      .updateTable('journal')
+      .set({ sealed: again(place, sealed) })
+      .where('id', '=', id)
+      .execute()
+  }
+  const proof = await tx.selectFrom('facts').select('value').where('name', '=', 'key').executeTakeFirst()
+  if (proof !== undefined) {
+    const place: SecretPlace = { table: 'facts', name: 'key' }
+    const sealed = again(place, new Uint8Array(Buffer.from(String(proof.value), 'base64')))
+    await tx
+      .updateTable('facts')
+      .set({ value: JSON.stringify(Buffer.from(sealed).toString('base64')) })
+      .where('name', '=', 'key')
+      .execute()
+  }
+}

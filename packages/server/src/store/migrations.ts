@@ -1,0 +1,154 @@
+import { type Kysely, type Migration, sql } from 'kysely'
+
+/**
+ * The changes of the schema, in order. One that was released is never edited: another follows it. Values rather than
+ * files, so that they travel with the build.
+ */
+export const migrations: Readonly<Record<string, Migration>> = {
+  '0001-first': { up: first },
+}
+
+/** The name of the newest one. */
+export const newestMigration = '0001-first'
+
+async function first(db: Kysely<unknown>): Promise<void> {
+  const now = sql`now()`
+  await db.schema
+    .createTable('facts')
+    .addColumn('name', 'text', (c) => c.primaryKey())
+    .addColumn('value', 'jsonb', (c) => c.notNull())
+    .execute()
+  await db.schema
+    .createTable('authorities')
+    .addColumn('id', 'text', (c) => c.primaryKey())
+    .addColumn('zone', 'text')
+    .addColumn('generation', 'integer', (c) => c.notNull())
+    .addColumn('certificate', 'bytea', (c) => c.notNull())
+    .addColumn('key_kind', 'text', (c) => c.notNull())
+    .addColumn('sealed', 'bytea', (c) => c.notNull())
+    .addColumn('crl_number', 'bigint', (c) => c.notNull().defaultTo(0))
+    .addColumn('created_at', 'timestamptz', (c) => c.notNull().defaultTo(now))
+    .execute()
+  await db.schema
+    .createTable('certificates')
+    .addColumn('issuer_id', 'text', (c) => c.notNull().references('authorities.id'))
+    .addColumn('serial', 'text', (c) => c.notNull())
+    .addColumn('profile', 'text', (c) => c.notNull().check(sql`profile in ('root', 'issuing', 'device', 'client')`))
+    .addColumn('zone', 'text')
+    .addColumn('name', 'text', (c) => c.notNull())
+    .addColumn('subject', 'text', (c) => c.notNull())
+    .addColumn('issuer', 'text', (c) => c.notNull())
+    .addColumn('tbs_hash', 'bytea', (c) => c.notNull())
+    .addColumn('fingerprint', 'text', (c) => c.notNull().unique())
+    .addColumn('key_hash', 'bytea', (c) => c.notNull())
+    .addColumn('names', 'text', (c) => c.notNull())
+    .addColumn('certificate', 'bytea', (c) => c.notNull())
+    .addColumn('not_before', 'timestamptz', (c) => c.notNull())
+    .addColumn('not_after', 'timestamptz', (c) => c.notNull())
+    .addColumn('status', 'text', (c) => c.notNull().check(sql`status in ('valid', 'revoked')`))
+    .addColumn('created_at', 'timestamptz', (c) => c.notNull().defaultTo(now))
+    .addPrimaryKeyConstraint('certificates_pkey', ['issuer_id', 'serial'])
+    .execute()
+  await db.schema.createIndex('certificates_by_key').on('certificates').column('key_hash').execute()
+  await db.schema.createIndex('certificates_by_name').on('certificates').column('name').execute()
+  await db.schema
+    .createTable('revocations')
+    .addColumn('issuer_id', 'text', (c) => c.notNull())
+    .addColumn('serial', 'text', (c) => c.notNull())
+    .addColumn('reason', 'text', (c) => c.notNull())
+    .addColumn('revoked_at', 'timestamptz', (c) => c.notNull())
+    .addColumn('crl_number', 'bigint', (c) => c.notNull())
+    .addPrimaryKeyConstraint('revocations_pkey', ['issuer_id', 'serial'])
+    .addForeignKeyConstraint('revocations_certificate', ['issuer_id', 'serial'], 'certificates', [
+      'issuer_id',
+      'serial',
+    ])
+    .execute()
+  await db.schema
+    .createTable('revocation_lists')
+    .addColumn('issuer_id', 'text', (c) => c.notNull().references('authorities.id'))
+    .addColumn('number', 'bigint', (c) => c.notNull())
+    .addColumn('der', 'bytea', (c) => c.notNull())
+    .addColumn('this_update', 'timestamptz', (c) => c.notNull())
+    .addColumn('next_update', 'timestamptz', (c) => c.notNull())
+    .addPrimaryKeyConstraint('revocation_lists_pkey', ['issuer_id', 'number'])
+    .execute()
+  await db.schema
+    .createTable('devices')
+    .addColumn('plant', 'text', (c) => c.notNull())
+    .addColumn('name', 'text', (c) => c.notNull())
+    .addColumn('address', 'text', (c) => c.notNull())
+    .addColumn('zone', 'text')
+    .addColumn('identity', 'jsonb')
+    .addColumn('serial', 'bigint')
+    .addColumn('vendor_fingerprint', 'text')
+    .addColumn('pinned_at', 'timestamptz')
+    .addColumn('certificate_fingerprint', 'text')
+    .addColumn('observed', 'jsonb')
+    .addColumn('updated_at', 'timestamptz', (c) => c.notNull().defaultTo(now))
+    .addPrimaryKeyConstraint('devices_pkey', ['plant', 'name'])
+    .execute()
+  await db.schema
+    .createTable('deployments')
+    .addColumn('id', 'uuid', (c) => c.primaryKey().defaultTo(sql`gen_random_uuid()`))
+    .addColumn('plant', 'text', (c) => c.notNull())
+    .addColumn('kind', 'text', (c) => c.notNull())
+    .addColumn('status', 'text', (c) => c.notNull())
+    .addColumn('plan', 'jsonb')
+    .addColumn('options', 'jsonb')
+    .addColumn('result', 'jsonb')
+    .addColumn('created_at', 'timestamptz', (c) => c.notNull().defaultTo(now))
+    .addColumn('finished_at', 'timestamptz')
+    .execute()
+  await db.schema
+    .createTable('deployment_targets')
+    .addColumn('deployment', 'uuid', (c) => c.notNull().references('deployments.id').onDelete('cascade'))
+    .addColumn('device', 'text', (c) => c.notNull())
+    .addColumn('position', 'integer', (c) => c.notNull())
+    .addColumn('status', 'text', (c) => c.notNull())
+    .addColumn('lease_owner', 'text')
+    .addColumn('lease_until', 'timestamptz')
+    .addColumn('fencing_token', 'bigint', (c) => c.notNull().defaultTo(0))
+    .addColumn('attempts', 'integer', (c) => c.notNull().defaultTo(0))
+    .addColumn('result', 'jsonb')
+    .addColumn('updated_at', 'timestamptz', (c) => c.notNull().defaultTo(now))
+    .addPrimaryKeyConstraint('deployment_targets_pkey', ['deployment', 'device'])
+    .execute()
+  await db.schema
+    .createTable('journal')
+    .addColumn('id', 'bigint', (c) => c.primaryKey().generatedByDefaultAsIdentity())
+    .addColumn('deployment', 'uuid', (c) => c.notNull().references('deployments.id').onDelete('cascade'))
+    .addColumn('device', 'text', (c) => c.notNull())
+    .addColumn('step', 'text', (c) => c.notNull())
+    .addColumn('phase', 'text', (c) => c.notNull().check(sql`phase in ('begin', 'done', 'undone', 'failed')`))
+    .addColumn('detail', 'jsonb')
+    .addColumn('sealed', 'bytea')
+    .addColumn('at', 'timestamptz', (c) => c.notNull().defaultTo(now))
+    .execute()
+  await db.schema.createIndex('journal_by_device').on('journal').columns(['deployment', 'device', 'id']).execute()
+  await db.schema
+    .createTable('psks')
+    .addColumn('name', 'text', (c) => c.primaryKey())
+    .addColumn('identity', 'text', (c) => c.notNull())
+    .addColumn('sealed', 'bytea', (c) => c.notNull())
+    .addColumn('created_at', 'timestamptz', (c) => c.notNull().defaultTo(now))
+    .execute()
+  await db.schema
+    .createTable('orphans')
+    .addColumn('plant', 'text', (c) => c.notNull())
+    .addColumn('device', 'text', (c) => c.notNull())
+    .addColumn('address', 'text', (c) => c.notNull())
+    .addColumn('reason', 'text', (c) => c.notNull())
+    .addColumn('detail', 'jsonb')
+    .addColumn('since', 'timestamptz', (c) => c.notNull().defaultTo(now))
+    .addPrimaryKeyConstraint('orphans_pkey', ['plant', 'device'])
+    .execute()
+  await db.schema
+    .createTable('events')
+    .addColumn('id', 'bigint', (c) => c.primaryKey().generatedByDefaultAsIdentity())
+    .addColumn('at', 'timestamptz', (c) => c.notNull().defaultTo(now))
+    .addColumn('kind', 'text', (c) => c.notNull())
+    .addColumn('subject', 'text', (c) => c.notNull())
+    .addColumn('detail', 'jsonb')
+    .execute()
+}

@@ -1,0 +1,85 @@
+import { existsSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { TlsError } from './errors.ts'
+import { arenaSize, type Binding, rowCount } from './native.ts'
+
+/** Where the results of the last session call lie; overwritten by the next. */
+export interface Arena {
+  readonly bytes: Uint8Array
+  readonly rows: Int32Array
+  readonly status: Float64Array
+}
+
+let binding: Binding | undefined
+
+/** The arena that `load` has handed to the addon. */
+export const arena: Arena = {
+  bytes: new Uint8Array(arenaSize),
+  rows: new Int32Array(rowCount * 4),
+  status: new Float64Array(4),
+}
+
+/**
+ * The compiled part, loaded once: what was built here (`build/Release`), else what came with the package (`prebuilds`).
+ *
+ * @throws TlsError `native-missing` where neither exists, `native-unusable` where this runtime cannot load it; the message
+ * names every path tried and the remedy.
+ */
+export function load(): Binding {
+  if (binding !== undefined) return binding
+  const candidates = binaryPaths()
+  const failures: string[] = []
+  for (const path of candidates) {
+    if (!existsSync(path)) {
+      failures.push(`  ${path}: not there`)
+      continue
+    }
+    try {
+      const loaded = createRequire(import.meta.url)(path) as Binding // the shape is fixed by src/addon.c
+      loaded.bind(arena.bytes, arena.rows, arena.status)
+      binding = loaded
+      return loaded
+    } catch (error) {
+      failures.push(`  ${path}: ${error instanceof Error ? error.message : String(error)}`)
+    }
+  }
+  const present = candidates.some((path) => existsSync(path))
+  throw new TlsError(
+    present ? 'native-unusable' : 'native-missing',
+    [
+      'The compiled part of @cordon/tls could not be loaded. Tried:',
+      ...failures,
+      `It needs Node itself (${process.release.name} ${process.version} here) with OpenSSL 3 exported, as the releases from`,
+      'nodejs.org do. To build it: install a C compiler (Debian: apt-get install gcc libc6-dev; macOS: xcode-select --install),',
+      `have Node's headers (they come with Node, in include/node), then run: node ${join(packageRoot(), 'lib', 'build.mjs')}`,
+    ].join('\n'),
+  )
+}
+
+/** The OpenSSL that does the work: the one inside the running Node. `number` is OPENSSL_VERSION_NUMBER, 0x30000130 for 3.0.19. */
+export function opensslVersion(): { version: string; number: string } {
+  const { version, number } = load().version()
+  return { version, number: `0x${number.toString(16)}` }
+}
+
+/** The package's own folder; `lib` and `dist` both lie directly in it. */
+function packageRoot(): string {
+  return dirname(dirname(fileURLToPath(import.meta.url)))
+}
+
+function binaryPaths(): string[] {
+  const root = packageRoot()
+  return [
+    join(root, 'build', 'Release', 'cordon_tls.node'),
+    join(root, 'prebuilds', `${process.platform}-${process.arch}`, `cordon_tls${libc()}.node`),
+  ]
+}
+
+/** Linux binaries are bound to a C library; the report header of glibc builds names its version. */
+function libc(): string {
+  if (process.platform !== 'linux') return ''
+  const report = process.report?.getReport() as { header?: { glibcVersionRuntime?: string } } | undefined // untyped in @types/node
+  return report?.header?.glibcVersionRuntime === undefined ? '.musl' : '.glibc'
+}
