@@ -56,6 +56,7 @@ export function packagesOf(folder, workspaces = []) {
         '--package-lock=true',
         '--no-audit',
         '--no-fund',
+        '--no-update-notifier',
         '--loglevel=error',
       ]
       const code = await runForProgress(file, [...before, ...args, ...cacheArguments(folder)], {

@@ -69,7 +69,8 @@ function rrData(message: AnyCodec): AnyCodec {
     read: (r) => {
       const { packet, ...head } = sendData.read(r)
       const bytes = unconnectedMessageOf({ ...head, packet })
-      if (bytes === undefined || packet.length !== 2) throw new Error('not an unconnected message')
+      if (bytes === undefined || packet.length !== 2)
+        throw r.malformed('unknown-value', 'expected the two items of an unconnected message')
       return { ...head, message: decode(message, bytes) }
     },
     write: (w, value) =>
@@ -84,7 +85,7 @@ function unitData(message: AnyCodec): AnyCodec {
   return {
     read: (r) => {
       const value = connectedMessageOf(sendData.read(r))
-      if (value === undefined) throw new Error('not a connected message')
+      if (value === undefined) throw r.malformed('unknown-value', 'expected the two items of a connected message')
       return { ...value, message: decode(message, value.message) }
     },
     write: (w, value) =>
@@ -110,7 +111,7 @@ function dtls(message: AnyCodec): AnyCodec {
   return {
     read: (r) => {
       const item = findItem(commonPacket.read(r), 'unconnectedDtls')
-      if (item === undefined) throw new Error('no item 0x8003')
+      if (item === undefined) throw r.malformed('unknown-value', 'expected item 0x8003')
       const { kind, ...fields } = item
       return { ...fields, message: decode(message, item.message) }
     },
@@ -149,7 +150,7 @@ const initiateUploadReply = struct({ fileSize: u32, transferSize: u8 })
 
 /** The last packet of an upload: its checksum stands behind the data. */
 const uploadLast: Codec<{ number: number; type: number; data: Uint8Array; checksum: number }> = {
-  read: (r) => ({ number: r.u8(), type: r.u8(), data: r.copy(r.remaining - 2), checksum: r.u16() }),
+  read: (r) => ({ number: r.u8(), type: r.u8(), data: r.copy(Math.max(0, r.remaining - 2)), checksum: r.u16() }),
   write: (w, value) => {
     w.u8(value.number)
     w.u8(value.type)

@@ -99,7 +99,7 @@ export class Context {
     if (!Object.hasOwn(crlNumbers, verify.crl)) {
       throw badOption('verify.crl', "'off', 'ifPresent' or 'required'", verify.crl)
     }
-    checkSuites(suites)
+    checkSuites(suites, options.versions !== undefined)
     checkGroups(groups)
     const psk = (options.psk ?? []).filter(({ usage = 'any' }) => usage === 'any' || usage === role)
     psk.forEach(checkPsk)
@@ -132,10 +132,11 @@ export class Context {
   }
 }
 
-function checkSuites(suites: readonly number[]): void {
+function checkSuites(suites: readonly number[], isProbing: boolean): void {
   if (suites.length === 0) throw badOption('suites', 'at least one IANA suite id', 'none')
   for (const id of suites) {
-    const reason = unavailableReason(id)
+    const isForeign = !isProbing && authenticationOf(id) === undefined
+    const reason = isForeign ? 'it is no suite of CIP Security' : unavailableReason(id)
     if (reason !== undefined) {
       throw new TlsError(
         'suite-unavailable',
@@ -181,6 +182,10 @@ function versionRange(
     if (!Object.hasOwn(versionNumbers, name) || name.startsWith('DTLS') !== (protocol === 'dtls')) {
       throw badOption('versions', `versions of ${protocol.toUpperCase()}`, name)
     }
+  }
+  const order = Object.keys(versionNumbers)
+  if (order.indexOf(versions.min) > order.indexOf(versions.max)) {
+    throw badOption('versions', 'min not above max', `${versions.min} to ${versions.max}`)
   }
   return { minVersion: versionNumbers[versions.min], maxVersion: versionNumbers[versions.max] }
 }

@@ -64,12 +64,16 @@ void pool_release(instance *in, pooled *entry) {
 /* ---- problems ---- */
 
 void take_reason(char *out, size_t size, int *reason, int *library) {
-  unsigned long first = ERR_peek_error();
-  const char *text = first == 0 ? NULL : ERR_reason_error_string(first);
+  unsigned long chosen = 0, error;
+  while ((error = ERR_get_error()) != 0) {
+    /* What libssl says is about the peer; what lies below it in the queue is about arithmetic. */
+    bool is_better = chosen == 0 || (ERR_GET_LIB(error) == ERR_LIB_SSL && ERR_GET_LIB(chosen) != ERR_LIB_SSL);
+    if (is_better) chosen = error;
+  }
+  const char *text = chosen == 0 ? NULL : ERR_reason_error_string(chosen);
   snprintf(out, size, "%s", text != NULL ? text : "");
-  if (reason != NULL) *reason = first == 0 ? 0 : ERR_GET_REASON(first);
-  if (library != NULL) *library = first == 0 ? 0 : ERR_GET_LIB(first);
-  ERR_clear_error();
+  if (reason != NULL) *reason = chosen == 0 ? 0 : ERR_GET_REASON(chosen);
+  if (library != NULL) *library = chosen == 0 ? 0 : ERR_GET_LIB(chosen);
 }
 
 static void say(problem *out, const char *code, const char *what, size_t index) {

@@ -191,7 +191,7 @@ suite_name *list_suites(size_t *count);
 X509 *parse_certificate(view der);
 X509_CRL *parse_crl(view der);
 
-/* Text of the first error in OpenSSL's queue, which is left empty. */
+/* Text of the error in OpenSSL's queue that says most; the queue is left empty. */
 void take_reason(char *out, size_t size, int *reason, int *library);
 
 /* ---- verify.c ---- */

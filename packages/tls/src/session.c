@@ -327,8 +327,9 @@ bool session_set_peer(session *s, const char *address, const char *name) {
 /* ---- failure ---- */
 
 static const char *code_of(const session *s, int library, int reason) {
-  if (library != ERR_LIB_SSL) return "internal";
-  if (reason >= SSL_AD_REASON_OFFSET) return "peer-alert";
+  if (reason == ERR_R_MALLOC_FAILURE || reason == ERR_R_INTERNAL_ERROR) return "internal";
+  if (library != ERR_LIB_SSL) return "protocol";
+  if (reason >= SSL_AD_REASON_OFFSET && reason < SSL_AD_REASON_OFFSET + 256) return "peer-alert";
   switch (reason) {
     case SSL_R_CERTIFICATE_VERIFY_FAILED: return verify_code(s->verdict.error);
     case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE: return "certificate-required";
@@ -344,7 +345,6 @@ static const char *code_of(const session *s, int library, int reason) {
     case SSL_R_NO_PROTOCOLS_AVAILABLE: return "wrong-version";
     case SSL_R_PSK_IDENTITY_NOT_FOUND: return "psk-unknown";
     case SSL_R_READ_TIMEOUT_EXPIRED: return "handshake-timeout";
-    case ERR_R_MALLOC_FAILURE: return "internal";
     default: return "protocol";
   }
 }
@@ -352,14 +352,9 @@ static const char *code_of(const session *s, int library, int reason) {
 static void fail(session *s) {
   int library, reason;
   take_reason(s->reason, sizeof s->reason, &reason, &library);
-  if (library == 0) {
-    s->code = "protocol";
-  } else {
-    s->code = code_of(s, library, reason);
-    if (reason == SSL_R_CERTIFICATE_VERIFY_FAILED && library == ERR_LIB_SSL) {
-      const char *text = X509_verify_cert_error_string(s->verdict.error);
-      OPENSSL_strlcpy(s->reason, text, sizeof s->reason);
-    }
+  s->code = code_of(s, library, reason);
+  if (reason == SSL_R_CERTIFICATE_VERIFY_FAILED && library == ERR_LIB_SSL) {
+    OPENSSL_strlcpy(s->reason, X509_verify_cert_error_string(s->verdict.error), sizeof s->reason);
   }
   s->state = STATE_FAILED;
   s->deadline = NAN;

@@ -93,7 +93,28 @@ static void record(verdict *out, int error, int depth, bool counts) {
   }
 }
 
-/* A certificate that is trusted by itself has nobody above it whose list could be asked for. */
+static bool is_about_crl(int error) {
+  switch (error) {
+    case X509_V_ERR_UNABLE_TO_GET_CRL:
+    case X509_V_ERR_UNABLE_TO_GET_CRL_ISSUER:
+    case X509_V_ERR_UNABLE_TO_DECRYPT_CRL_SIGNATURE:
+    case X509_V_ERR_CRL_SIGNATURE_FAILURE:
+    case X509_V_ERR_CRL_NOT_YET_VALID:
+    case X509_V_ERR_CRL_HAS_EXPIRED:
+    case X509_V_ERR_ERROR_IN_CRL_LAST_UPDATE_FIELD:
+    case X509_V_ERR_ERROR_IN_CRL_NEXT_UPDATE_FIELD:
+    case X509_V_ERR_KEYUSAGE_NO_CRL_SIGN:
+    case X509_V_ERR_UNHANDLED_CRITICAL_CRL_EXTENSION:
+    case X509_V_ERR_DIFFERENT_CRL_SCOPE:
+    case X509_V_ERR_CRL_PATH_VALIDATION_ERROR: return true;
+    default: return false;
+  }
+}
+
+/*
+ * The end of a chain is trusted by itself: nobody stands above it whose list it would need. OpenSSL looks for one all the
+ * same, and tries the end's own key on what it finds. See end_is_revoked.
+ */
 static bool is_chain_end(X509_STORE_CTX *store, int depth) {
   return depth == sk_X509_num(X509_STORE_CTX_get0_chain(store)) - 1;
 }
@@ -103,9 +124,7 @@ static int on_finding(int ok, X509_STORE_CTX *store) {
   recorder *to = X509_STORE_CTX_get_ex_data(store, record_index());
   int error = X509_STORE_CTX_get_error(store);
   int depth = X509_STORE_CTX_get_error_depth(store);
-  bool lacks_crl = error == X509_V_ERR_UNABLE_TO_GET_CRL || error == X509_V_ERR_UNABLE_TO_GET_CRL_ISSUER;
-  bool is_end = lacks_crl && is_chain_end(store, depth);
-  if (is_end) return 1;
+  if (is_about_crl(error) && is_chain_end(store, depth)) return 1;
   record(to->out, error, depth, !(error == X509_V_ERR_UNABLE_TO_GET_CRL && to->trust->crl == CRL_IF_PRESENT));
   return 1;
 }
@@ -132,7 +151,8 @@ static bool end_is_revoked(const trust *trust, X509 *end) {
 static bool names_peer(X509 *leaf, const verify_request *request) {
   if (request->address_length > 0 && X509_check_ip(leaf, request->address, request->address_length, 0) == 1) return true;
   const unsigned flags = X509_CHECK_FLAG_NO_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT;
-  return request->name != NULL && X509_check_host(leaf, request->name, 0, flags, NULL) == 1;
+  /* To X509_check_host a leading dot means every name below. */
+  return request->name != NULL && request->name[0] != '.' && X509_check_host(leaf, request->name, 0, flags, NULL) == 1;
 }
 
 static void check_leaf(X509 *leaf, const verify_request *request, verdict *out) {
@@ -160,6 +180,19 @@ static void set_policy(X509_STORE_CTX *store, const verify_request *request) {
   if (request->purpose == PURPOSE_SERVER) X509_STORE_CTX_set_purpose(store, X509_PURPOSE_SSL_SERVER);
   if (request->purpose == PURPOSE_CLIENT) X509_STORE_CTX_set_purpose(store, X509_PURPOSE_SSL_CLIENT);
   if (trust->crls != NULL) X509_STORE_CTX_set0_crls(store, trust->crls);
+}
+
+/*
+ * OpenSSL chooses the alert by the error it is left with. A peer is told one of unknown_ca, certificate_expired,
+ * certificate_revoked and bad_certificate; left alone, OpenSSL would call a bad signature decrypt_error.
+ */
+static int error_for_alert(int error) {
+  static const char *const plain[] = {"bad-signature", "wrong-purpose", "crl-invalid", "crl-expired", "crl-missing"};
+  const char *code = error == X509_V_OK ? "" : verify_code(error);
+  for (size_t i = 0; i < sizeof plain / sizeof *plain; i++) {
+    if (strcmp(code, plain[i]) == 0) return X509_V_ERR_CERT_REJECTED;
+  }
+  return error;
 }
 
 bool verify_certificate(X509_STORE_CTX *store, const verify_request *request, verdict *out) {
@@ -197,7 +230,7 @@ bool verify_certificate(X509_STORE_CTX *store, const verify_request *request, ve
   check_leaf(leaf, request, out);
   X509_STORE_CTX_set0_trusted_stack(store, NULL);
   sk_X509_free(own);
-  X509_STORE_CTX_set_error(store, out->error);
+  X509_STORE_CTX_set_error(store, error_for_alert(out->error));
   X509_STORE_CTX_set_error_depth(store, out->depth);
   return out->error == X509_V_OK;
 }

@@ -2,7 +2,7 @@ import { hexadecimal } from '../wire/text.ts'
 
 /**
  * Extended status of the Connection Manager under general status 0x01, by name (Volume 1, 3-5.6 via cip-security-wire
- * 3.7). The names of a range that the reference gives together carry the number that Volume 1 editions agree on.
+ * 3.7). Codes that the reference gives as a range are named one by one after Wireshark's packet-cip.c.
  */
 export const extendedStatuses = {
   duplicateForwardOpen: 0x0100,
@@ -74,8 +74,8 @@ export const extendedStatuses = {
   moduleConnectionAlreadyEstablished: 0x031b,
   miscellaneous: 0x031c,
   redundantConnectionMismatch: 0x031d,
-  noMoreConsumerResources: 0x031e,
-  noConnectionResourcesForTargetPath: 0x031f,
+  noConsumerResourcesAvailable: 0x031e,
+  noConsumerResourcesConfigured: 0x031f,
   networkLinkOffline: 0x0800,
   incompatibleMulticastRpi: 0x0801,
   invalidSafetyConnectionSize: 0x0802,
@@ -86,11 +86,11 @@ export const extendedStatuses = {
   networkTimeExpectationMultiplier: 0x0807,
   timeoutMultiplier: 0x0808,
   invalidMaximumConsumerNumber: 0x0809,
-  invalidParametersCrc: 0x080a,
+  invalidConnectionParametersCrc: 0x080a,
   invalidTimeCorrectionConnectionId: 0x080b,
-  safetyConfigurationSignatureMismatch: 0x080c,
-  safetyNetworkNumberNotSetOutOfBox: 0x080d,
-  safetyNetworkNumberMismatch: 0x080e,
+  safetyConfigurationIdMismatch: 0x080c,
+  targetUniqueNetworkIdNotSet: 0x080d,
+  targetUniqueNetworkIdMismatch: 0x080e,
   configurationOperationNotAllowed: 0x080f,
   noTargetApplicationData: 0x0810,
   noOriginatorApplicationData: 0x0811,

@@ -127,9 +127,9 @@ export const forwardOpenReply = struct({
   /** T->O network connection id. */
   toConnectionId: u32,
   ...connectionTriad.fields,
-  /** O->T actual packet interval, microseconds: both ends watch by it. */
+  /** O->T actual packet interval, microseconds: the target watches the originator by it. */
   otApi: u32,
-  /** T->O actual packet interval, microseconds. */
+  /** T->O actual packet interval, microseconds: the originator watches the target by it. */
   toApi: u32,
   /** Data from the application, an even number of bytes. */
   applicationReply,

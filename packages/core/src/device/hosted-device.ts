@@ -1,5 +1,32 @@
 import type { MessageRouterReply, MessageRouterRequest } from '../cip/message-router.ts'
+import type { SocketAddress } from '../enip/sockaddr.ts'
 import type { Link } from './link.ts'
+
+/** What came along with a request outside the message router: socket addresses of a Forward_Open. */
+export interface RequestContext {
+  /** Item 0x8000. */
+  readonly originatorToTarget?: SocketAddress
+  /** Item 0x8001. */
+  readonly targetToOriginator?: SocketAddress
+}
+
+/** A reply, with the socket address item that goes along with some. */
+export interface DeviceReply extends MessageRouterReply {
+  /** Item 0x8001: the multicast group that the target produces to. */
+  readonly targetToOriginator?: SocketAddress
+}
+
+/** How the encapsulation of a device behaves, beside its objects. */
+export interface EncapsulationSettings {
+  /** Seconds of silence after which a session is closed (0xF5 attribute 13); 0 never. */
+  readonly inactivityTimeoutS: number
+  /** Unconnected requests under way at the same time in one session. */
+  readonly outstanding: number
+  /** Sessions may exist over UDP on 44818, plain and after StartDTLS. */
+  readonly udpOnly: 'no' | 'plain-and-dtls' | 'dtls'
+  /** What ListServices says besides CIP over TCP: class 0/1 over UDP is offered. */
+  readonly io: boolean
+}
 
 /** One of the five sockets a device may listen on (cip-security-wire 1.1). */
 export interface DevicePort {
@@ -32,7 +59,11 @@ export interface ActiveSecurity {
   readonly chain: readonly Uint8Array[]
   /** PKCS#8 DER: stays inside the process of the device. */
   readonly key: Uint8Array
-  readonly psk: readonly { readonly identity: Uint8Array; readonly key: Uint8Array; readonly usage: 'server' | 'client' | 'any' }[]
+  readonly psk: readonly {
+    readonly identity: Uint8Array
+    readonly key: Uint8Array
+    readonly usage: 'server' | 'client' | 'any'
+  }[]
   readonly anchors: readonly Uint8Array[]
   readonly trusted: readonly Uint8Array[]
   readonly crls: readonly Uint8Array[]
@@ -44,15 +75,33 @@ export interface ActiveSecurity {
   readonly dtlsTimeoutS: number
 }
 
-/** What a device asks of the host that owns its sockets; taken by {@link HostedDevice.takeActions}. */
+/**
+ * What a device asks of the host that owns its sockets; taken by {@link HostedDevice.takeActions} after each call and
+ * carried out in order. Links are closed once the replies that are already given have left, then after `afterMs`.
+ * `ports-changed` closes what listens on a closed port, and every link that came in there. `save` comes first: a host
+ * that stores state does so before the reply leaves. `restart` is a power cycle: the host calls `restart` of the device.
+ */
 export type DeviceAction =
-  | { readonly kind: 'close-links'; readonly which: 'all-secure' | 'all' | readonly Link[]; readonly afterMs: number; readonly reason: string }
+  | {
+      readonly kind: 'close-links'
+      readonly which: 'all-secure' | 'all' | readonly Link[]
+      readonly afterMs: number
+      readonly reason: string
+    }
   | { readonly kind: 'ports-changed' }
   | { readonly kind: 'security-changed' }
   | { readonly kind: 'save' }
   | { readonly kind: 'restart' }
   | { readonly kind: 'send'; readonly link: Link; readonly datagram: Uint8Array }
   | { readonly kind: 'event'; readonly event: DeviceEvent }
+
+/** What a connected message is answered with. */
+export interface ConnectedAnswer {
+  /** T->O connection id. */
+  readonly connectionId: number
+  /** Message router reply. */
+  readonly message: Uint8Array
+}
 
 /** Something that belongs in the device's log. No secret in it. */
 export interface DeviceEvent {
@@ -78,7 +127,27 @@ export interface HostedDevice {
   /** May this device reach out to that peer, securely or in plain? `secure` decides between :2221 and :44818/:2222. */
   egress(peer: string, protocol: 'tcp' | 'udp'): Admission & { readonly secure: boolean }
   /** A message router request that arrived over `link`. Slow services (Create_CSR) answer with a promise. */
-  request(request: MessageRouterRequest, link: Link, now: number): MessageRouterReply | Promise<MessageRouterReply>
+  request(
+    request: MessageRouterRequest,
+    link: Link,
+    now: number,
+    context?: RequestContext,
+  ): DeviceReply | Promise<DeviceReply>
+  /**
+   * A connected message (class 2/3, SendUnitData): a message router request by the bytes. Gives the connection id and
+   * the bytes of the reply, or nothing where the connection is not one of this link. Missing: no connected messages.
+   */
+  connected?(
+    link: Link,
+    connectionId: number,
+    sequenceCount: number,
+    message: Uint8Array,
+    now: number,
+  ): ConnectedAnswer | undefined | Promise<ConnectedAnswer | undefined>
+  /** A handle for a session on this link, or undefined when there are enough. Missing: 1 for every link. */
+  openSession?(link: Link): number | undefined
+  /** Missing: 120 s, 16 requests, no sessions over UDP. */
+  encapsulation?(): EncapsulationSettings
   /** The CPF items 0x000C, 0x0086, 0x0087, 0x0088 of ListIdentity, encoded data of the reply. */
   listIdentity(): Uint8Array
   /** A class 0/1 datagram: plain on 2222/udp, or one DTLS record's payload on 2221/udp. */

@@ -3,7 +3,7 @@ import { analyze, holdingOf, managerAuthority } from './analyze.ts'
 import type { PortReference } from './model.ts'
 import type { Endpoint, EndpointGroup, PlantIndex } from './plant-index.ts'
 import type { Rule } from './rules.ts'
-import { securePort } from './rules.ts'
+import { formatRule, makeRule, securePort } from './rules.ts'
 import type { DeviceSettings, PolicyPromise, PortSetting } from './settings.ts'
 import { everyoneElse } from './settings.ts'
 
@@ -71,10 +71,18 @@ export function compile(index: PlantIndex, previous?: CompiledPlant): CompiledPl
   return { settings, changed, removed, blocks, blockOf, rules: builder.rules }
 }
 
+/**
+ * The compiled rules by their text, to begin the reading of rules from devices with (`parseRules`): what a device already
+ * holds is then the same object as what it shall hold, and comparing is quick.
+ */
+export function knownRules(compiled: CompiledPlant): Map<string, Rule> {
+  return new Map([...compiled.rules.values()].map((rule) => [formatRule(rule), rule]))
+}
+
 function settle(endpoint: Endpoint, block: SettingsBlock): DeviceSettings {
   const without = <Item>(section: Section<Item>): readonly Item[] => {
     const own = section.own.get(endpoint.name)
-    return own === undefined ? section.items : [...section.items.slice(0, own[0]), ...section.items.slice(own[1])]
+    return own === undefined ? section.items : section.items.slice(0, own[0]).concat(section.items.slice(own[1]))
   }
   return {
     device: endpoint.name,
@@ -92,8 +100,8 @@ function closed(rules: readonly Rule[]): readonly Rule[] {
 }
 
 const denyAll: readonly Rule[] = [
-  { action: 'deny', ports: { low: 2221, high: 2222 }, protocol: 'any' },
-  { action: 'deny', ports: { low: 44_818, high: 44_818 }, protocol: 'tcp' },
+  makeRule('deny', undefined, { low: 2221, high: 2222 }, 'any'),
+  makeRule('deny', undefined, { low: 44_818, high: 44_818 }, 'tcp'),
 ]
 
 const plainPorts: readonly PortReference[] = [
@@ -221,7 +229,7 @@ class BlockBuilder {
       const subject = `${endpoint.address} ${key}`
       const known = this.rules.get(subject)
       if (known !== undefined) return known
-      const made = this.#previousRules.get(subject) ?? { ...rule, ip: endpoint.network }
+      const made = this.#previousRules.get(subject) ?? makeRule(rule.action, endpoint.network, rule.ports, rule.protocol, rule.ciphers)
       this.rules.set(subject, made)
       return made
     })

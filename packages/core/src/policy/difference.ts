@@ -1,5 +1,4 @@
 import { suiteHex } from '../security/cipher-suites.ts'
-import { formatNetwork } from './address.ts'
 import type { Rule } from './rules.ts'
 import { formatRule } from './rules.ts'
 import type { DeviceSettings, ObservedSettings, PortSetting } from './settings.ts'
@@ -218,29 +217,53 @@ export function isSameRule(a: Rule, b: Rule): boolean {
 
 function isSameCiphers(a: readonly number[] | undefined, b: readonly number[] | undefined): boolean {
   if (a === b) return true
-  return a !== undefined && b !== undefined && a.length === b.length && a.every((id, place) => id === b[place])
+  if (a === undefined || b === undefined || a.length !== b.length) return false
+  for (let place = 0; place < a.length; place++) if (a[place] !== b[place]) return false
+  return true
 }
 
-function countChanges(
-  from: readonly Rule[],
-  to: readonly Rule[],
-): readonly [added: readonly Rule[], taken: readonly Rule[]] {
-  const before = new Set(from.map(formatRule))
-  const after = new Set(to.map(formatRule))
-  return [to.filter((rule) => !before.has(formatRule(rule))), from.filter((rule) => !after.has(formatRule(rule)))]
+/**
+ * The rules that come and go. Both lists are normally by address, so one walk over both finds what differs; what stands
+ * in both after all, in another place, is taken out again by its text.
+ */
+function countChanges(from: readonly Rule[], to: readonly Rule[]): readonly [added: readonly Rule[], taken: readonly Rule[]] {
+  const added: Rule[] = []
+  const taken: Rule[] = []
+  for (let old = 0, fresh = 0; ; ) {
+    const a = from[old]
+    const b = to[fresh]
+    if (a === undefined && b === undefined) break
+    const order = a === undefined ? 1 : b === undefined ? -1 : isSameRule(a, b) ? 0 : (a.ip?.address ?? 0) - (b.ip?.address ?? 0)
+    const same = order === 0 && a !== undefined && b !== undefined && isSameRule(a, b)
+    if (order <= 0) {
+      if (!same && a !== undefined) taken.push(a)
+      old++
+    }
+    if (order >= 0) {
+      if (!same && b !== undefined) added.push(b)
+      fresh++
+    }
+  }
+  const before = new Set(taken.map(formatRule))
+  const after = new Set(added.map(formatRule))
+  return [added.filter((rule) => !before.has(formatRule(rule))), taken.filter((rule) => !after.has(formatRule(rule)))]
 }
 
-/** New rules ahead of old ones for overlapping peers may take precedence: then what passed before may not pass now. */
+/**
+ * True when rules that stay may decide differently than before: they changed places, or a new rule is about the same
+ * peer as one that stays.
+ */
 function isReordered(from: readonly Rule[], to: readonly Rule[], added: readonly Rule[]): boolean {
   const fresh = new Set(added)
   const kept = to.filter((rule) => !fresh.has(rule))
-  const sameOrder = kept.every((rule, place) => from[place] !== undefined && isSameRule(rule, from[place]))
-  const overlapping = added.some(
-    (rule) =>
-      rule.ip === undefined ||
-      from.some((old) => old.ip === undefined || formatNetwork(old.ip) === formatNetwork(rule.ip ?? old.ip)),
-  )
-  return !sameOrder || overlapping
+  if (!isSameRules(kept, from)) return true
+  if ([...added, ...from].some((rule) => rule.ip === undefined)) return added.length > 0
+  const peers = new Set(added.map(peerKey))
+  return from.some((rule) => peers.has(peerKey(rule)))
+}
+
+function peerKey({ ip }: Rule): number {
+  return ip === undefined ? -1 : ip.address * 64 + ip.prefix
 }
 
 function comparePort(changes: Change[], wanted: PortSetting, observed: readonly PortSetting[] | undefined): void {

@@ -5,7 +5,7 @@ export type { GroupAnalysis } from './analyze.ts'
 export { analyze, managerAuthority, operationsAuthority } from './analyze.ts'
 export type { Capabilities, DeviceCapabilities } from './capabilities.ts'
 export type { CompiledPlant } from './compile.ts'
-export { compile } from './compile.ts'
+export { compile, knownRules } from './compile.ts'
 export type { Decision, DenialCode, PolicyQuestion, PolicyRule, PolicyTransport } from './decide.ts'
 export { decide } from './decide.ts'
 export type { Change, ChangeSubject, Compared, Orphan, PlantDifference } from './difference.ts'
@@ -40,10 +40,11 @@ export { parsePlant } from './parse.ts'
 export type { Endpoint, EndpointGroup, PlantIndex, ResolvedCapabilities } from './plant-index.ts'
 export { assumedCapabilities, indexPlant } from './plant-index.ts'
 export type { ErrorCode, PolicyProblem, WarningCode } from './problem.ts'
-export type { Rule, RuleVerdict, Traffic } from './rules.ts'
+export type { Rule, RuleSet, RuleVerdict, Traffic } from './rules.ts'
 export {
   coveredPorts,
   formatRule,
+  makeRule,
   matchEgress,
   matchIngress,
   maximumRuleLength,
@@ -64,7 +65,6 @@ export type {
   PortSetting,
   PromiseEnforcement,
   PskReference,
-  RuleSet,
 } from './settings.ts'
 export { everyoneElse } from './settings.ts'
 export type {

@@ -2,7 +2,6 @@ import { MalformedMessage } from '../errors.ts'
 import { suiteHex } from '../security/cipher-suites.ts'
 import type { Network } from './address.ts'
 import { contains, formatNetwork, parseAddress, parseNetwork } from './address.ts'
-import type { RuleSet } from './settings.ts'
 
 /**
  * One rule of the Ingress Egress object (class 0x63). A field that is absent matches everything. `allow` lets matching
@@ -19,6 +18,23 @@ export interface Rule {
   readonly protocol: 'tcp' | 'udp' | 'any'
   /** IANA numbers of the suites that may be used, in order of preference; any when absent. */
   readonly ciphers?: readonly number[] | undefined
+}
+
+/** Ingress and egress rules of class 0x63; the first that matches decides. */
+export interface RuleSet {
+  readonly ingress: readonly Rule[]
+  readonly egress: readonly Rule[]
+}
+
+/** A rule from its fields. All rules have one shape in memory, which keeps the comparison of a large plant's rules quick. */
+export function makeRule(
+  action: Rule['action'],
+  ip: Rule['ip'],
+  ports: Rule['ports'],
+  protocol: Rule['protocol'],
+  ciphers?: Rule['ciphers'],
+): Rule {
+  return { action, ip, ports, protocol, ciphers }
 }
 
 /** Traffic that rules judge. */
@@ -122,13 +138,13 @@ export function parseRule(text: string): Rule {
   const ip = found.get('ip')
   const port = found.get('port')
   const cipher = found.get('cipher')
-  return {
+  return makeRule(
     action,
-    ...(ip === undefined ? {} : { ip: readNetwork(text, ip) }),
-    ...(port === undefined ? {} : { ports: readPorts(text, port) }),
-    protocol: readProtocol(text, found.get('proto') ?? 'any'),
-    ...(cipher === undefined ? {} : { ciphers: readCiphers(text, cipher) }),
-  }
+    ip === undefined ? undefined : readNetwork(text, ip),
+    port === undefined ? undefined : readPorts(text, port),
+    readProtocol(text, found.get('proto') ?? 'any'),
+    cipher === undefined ? undefined : readCiphers(text, cipher),
+  )
 }
 
 /**
@@ -323,11 +339,11 @@ function securedPeers(rules: readonly Rule[]): readonly Network[] {
 
 function plainRules(peers: readonly Network[]): readonly Rule[] {
   return peers.flatMap((ip): readonly Rule[] => [
-    { action: 'allow', ip, ports: { low: 44818, high: 44818 }, protocol: 'tcp' },
-    { action: 'allow', ip, ports: { low: 2222, high: 2222 }, protocol: 'udp' },
+    makeRule('allow', ip, { low: 44_818, high: 44_818 }, 'tcp'),
+    makeRule('allow', ip, { low: 2222, high: 2222 }, 'udp'),
   ])
 }
 
 function relaxed(rule: Rule): Rule {
-  return rule.action === 'require-secure' ? { ...rule, action: 'allow' } : rule
+  return rule.action === 'require-secure' ? makeRule('allow', rule.ip, rule.ports, rule.protocol, rule.ciphers) : rule
 }

@@ -1,10 +1,6 @@
-import type { Rule } from './rules.ts'
+import type { RuleSet } from './rules.ts'
 
-/** Ingress and egress rules of class 0x63; the first that matches decides. */
-export interface RuleSet {
-  readonly ingress: readonly Rule[]
-  readonly egress: readonly Rule[]
-}
+export type { RuleSet } from './rules.ts'
 
 /**
  * By what a device lets the right peers in: rules of class 0x63; else exactly its peers' certificates (0x5E attribute

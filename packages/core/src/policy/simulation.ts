@@ -498,7 +498,7 @@ const wholeBits: Readonly<Partial<Record<TagType, number>>> = { SINT: 8, INT: 16
 /** LINT values are limited to what a number holds exactly. */
 function fitsType(type: TagType, value: unknown): boolean {
   if (type === 'BOOL') return typeof value === 'boolean'
-  if (type === 'STRING') return typeof value === 'string' && /^[\u0000-\u007f]*$/.test(value)
+  if (type === 'STRING') return typeof value === 'string' && [...value].every((character) => character < '\u0080')
   if (typeof value !== 'number' || !Number.isFinite(value)) return false
   const bits = wholeBits[type]
   return bits === undefined || (Number.isSafeInteger(value) && value >= -(2 ** (bits - 1)) && value < 2 ** (bits - 1))

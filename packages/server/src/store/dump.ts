@@ -64,7 +64,9 @@ async function passphraseKey(passphrase: string, salt: Uint8Array): Promise<Uint
 async function readTable(db: Kysely<Schema>, table: TableName): Promise<string[]> {
   const { rows } = await sql<{
     row: string
-  }>`select row_to_json(t)::text as row from ${sql.table(table)} as t order by 1 collate "C"`.execute(db)
+  }>`select row_to_json(t)::text as row from ${sql.table(table)} as t order by row_to_json(t)::text collate "C"`.execute(
+    db,
+  )
   return rows.map(({ row }) => row)
 }
 

@@ -11,6 +11,7 @@ import {
   readlink,
   rename,
   rm,
+  rmdir,
   stat,
   unlink,
 } from 'node:fs/promises'
@@ -45,6 +46,10 @@ export interface ManagedServerOptions extends BinarySources {
   readonly state: string
   /** Where clusters lie that may not lie under the state; default `/var/lib/cordon/pg`. */
   readonly clusters?: string
+  /**
+   * False: nothing is synced to disk, and power loss may destroy the database. For tests, which start many; default true.
+   */
+  readonly durable?: boolean
   /** Longest wait for start and recovery, default 60 s. */
   readonly timeoutMs?: number
 }
@@ -94,10 +99,10 @@ export async function openManagedServer(options: ManagedServerOptions): Promise<
   const place = await chooseCluster(state, options.clusters ?? '/var/lib/cordon/pg')
   const binaries = await chooseBinaries(options, place.cluster)
   const bin = await usableBinaries(binaries, place.account, place.isOutside ? place.parent : home)
-  if (!(await isFile(join(place.cluster, 'PG_VERSION')))) await makeCluster(bin, place)
+  if (!(await isFile(join(place.cluster, 'PG_VERSION')))) await makeCluster(bin, place, options.durable ?? true)
   const user = await register(home)
   try {
-    const running = await ensureRunning(bin, place, home, options.timeoutMs ?? 60_000)
+    const running = await ensureRunning(bin, place, home, options)
     return {
       ...running,
       cluster: place.cluster,
@@ -121,15 +126,19 @@ function once(work: () => Promise<void>): () => Promise<void> {
 }
 
 /** Stops a state's server and deletes its cluster and socket: for tests, and for who starts over. Nothing can undo it. */
-export async function destroyManagedServer(options: Pick<ManagedServerOptions, 'state' | 'clusters'>): Promise<void> {
+export async function destroyManagedServer(
+  options: Pick<ManagedServerOptions, 'state' | 'clusters'> & Partial<Pick<ManagedServerOptions, 'env'>>,
+): Promise<void> {
   const state = resolve(options.state)
   const home = join(state, 'pg')
   const place = await findCluster(state, options.clusters ?? '/var/lib/cordon/pg')
   if (place === undefined) return
   await using _held = await lock(join(home, 'lock'), { note: 'deleting the database' })
-  const running = await readPostmaster(place)
   await stop(place)
-  if (running !== undefined) await rm(running.socketDirectory, { recursive: true, force: true })
+  // A killed server left its socket behind.
+  for (const root of socketRoots(options.env ?? {})) {
+    await rm(join(root, socketName(place)), { recursive: true, force: true }).catch(() => undefined)
+  }
   await rm(place.cluster, { recursive: true, force: true })
 }
 
@@ -258,7 +267,7 @@ function asAccount(account: Account | undefined): { uid?: number; gid?: number }
   return account === undefined ? {} : { uid: account.uid, gid: account.gid }
 }
 
-async function makeCluster(bin: string, place: Place): Promise<void> {
+async function makeCluster(bin: string, place: Place, durable: boolean): Promise<void> {
   const fresh = `${place.cluster}.new`
   // What an interrupted first start left behind was never used.
   await rm(fresh, { recursive: true, force: true })
@@ -285,6 +294,7 @@ async function makeCluster(bin: string, place: Place): Promise<void> {
     '--auth-host=reject',
     '--encoding=UTF8',
     '--no-locale',
+    ...(durable ? [] : ['--no-sync']),
   ]
   try {
     await promisify(execFile)(join(bin, 'initdb'), args, {
@@ -370,8 +380,9 @@ async function ensureRunning(
   bin: string,
   place: Place,
   home: string,
-  timeoutMs: number,
+  options: ManagedServerOptions,
 ): Promise<Pick<ManagedServer, 'pid' | 'socketDirectory' | 'adopted'>> {
+  const timeoutMs = options.timeoutMs ?? 60_000
   const until = performance.now() + timeoutMs
   const found = await readPostmaster(place)
   if (found !== undefined && (await waitReady(place, until))) {
@@ -385,8 +396,8 @@ async function ensureRunning(
   for (let pause = 50; ; pause = Math.min(pause * 2, 2000)) {
     // Dead, a zombie that nobody reaps, or a stranger's number: the file only stands in the way.
     await unlink(join(place.cluster, 'postmaster.pid')).catch(() => undefined)
-    const socketDirectory = await makeSocketDirectory(place)
-    const exited = await launch(bin, place, socketDirectory, log)
+    const socketDirectory = await makeSocketDirectory(place, options.env)
+    const exited = await launch(bin, place, socketDirectory, log, options.durable ?? true)
     while (performance.now() < until && !exited.done) {
       const server = await readPostmaster(place)
       if (server?.isReady === true && (await answers(server.socketDirectory))) {
@@ -463,7 +474,13 @@ const settings: Readonly<Record<string, string>> = {
   huge_pages: 'off',
 }
 
-async function launch(bin: string, place: Place, socketDirectory: string, log: string): Promise<{ done: boolean }> {
+async function launch(
+  bin: string,
+  place: Place,
+  socketDirectory: string,
+  log: string,
+  durable: boolean,
+): Promise<{ done: boolean }> {
   const size = await stat(log).then(
     (status) => status.size,
     () => 0,
@@ -471,6 +488,7 @@ async function launch(bin: string, place: Place, socketDirectory: string, log: s
   const output = await open(log, size > 8 * 1024 * 1024 ? 'w' : 'a', 0o600)
   const args = ['-D', place.cluster, '-k', socketDirectory, '-p', String(port)]
   for (const [name, value] of Object.entries(settings)) args.push('-c', `${name}=${value}`)
+  if (!durable) args.push('-c', 'fsync=off', '-c', 'full_page_writes=off')
   const state = { done: false }
   try {
     // A group of its own: Ctrl-C at one command must not end the server that another uses.
@@ -512,6 +530,7 @@ async function stop(place: Place): Promise<void> {
   }
   // A zombie keeps its pid file; whoever starts next would wait for it.
   await unlink(join(place.cluster, 'postmaster.pid')).catch(() => undefined)
+  await rmdir(server.socketDirectory).catch(() => undefined)
 }
 
 /**
@@ -519,13 +538,11 @@ async function stop(place: Place): Promise<void> {
  * directory. Never under the state, whose path may be too long. It must be the account's alone: a directory that someone
  * else prepared there is refused.
  */
-async function makeSocketDirectory(place: Place): Promise<string> {
-  const name = `cordon-${pathHash(place.cluster)}`
-  const roots = [process.env['XDG_RUNTIME_DIR'], tmpdir(), '/tmp'].filter((root) => root?.startsWith('/') === true)
+async function makeSocketDirectory(place: Place, env: BinarySources['env']): Promise<string> {
+  const name = socketName(place)
   const owner = place.account?.uid ?? process.geteuid?.() ?? 0
   const refusals: string[] = []
-  for (const root of roots) {
-    if (root === undefined) continue
+  for (const root of socketRoots(env)) {
     const path = join(root, name)
     if (`${path}/.s.PGSQL.${port}`.length > maxSocketPath) refusals.push(`${path} is too long for a socket`)
     else if (!(await canReach(root, place.account))) refusals.push(`${root} is closed to the database's account`)
@@ -539,6 +556,15 @@ async function makeSocketDirectory(place: Place): Promise<string> {
     'bad-option',
     `no place for the database's socket: ${refusals.join('; ')}; set TMPDIR or XDG_RUNTIME_DIR`,
   )
+}
+
+function socketName(place: Place): string {
+  return `cordon-${pathHash(place.cluster)}`
+}
+
+function socketRoots(env: BinarySources['env']): string[] {
+  const roots = [env['XDG_RUNTIME_DIR'], tmpdir(), '/tmp'].filter((root) => root?.startsWith('/') === true)
+  return [...new Set(roots)].filter((root) => root !== undefined)
 }
 
 async function ownDirectory(path: string, owner: number, account: Account | undefined): Promise<string | undefined> {

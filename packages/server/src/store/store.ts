@@ -123,8 +123,8 @@ export async function openStore(options: StoreOptions): Promise<Store> {
 }
 
 /** Deletes the managed database of a state for good; the key stays. Does nothing where there is none. */
-export async function destroyStore(options: Pick<StoreOptions, 'state' | 'clusters'>): Promise<void> {
-  await destroyManagedServer(options)
+export async function destroyStore(options: Pick<StoreOptions, 'state' | 'clusters' | 'env'>): Promise<void> {
+  await destroyManagedServer({ ...options, env: options.env ?? surroundings().env })
 }
 
 async function reach(db: Kysely<Schema>, isExternal: boolean): Promise<void> {

@@ -1,0 +1,24 @@
+import { resolve } from 'node:path'
+import { writeDurably } from '@cordon/node/files'
+import type { CommandContext } from '../context.ts'
+import { type ExitCode, exitCodes } from '../exit-codes.ts'
+import { openWorkspace, readSecret } from '../workspace.ts'
+
+/** `cordon ca backup FILE` */
+export async function run(
+  context: CommandContext,
+  options: { readonly passphraseFile: string },
+  file: string,
+): Promise<ExitCode> {
+  const passphrase = await readSecret(options.passphraseFile, '--passphrase-file')
+  await using workspace = await openWorkspace(context)
+  const backup = await workspace.authority.backup(passphrase)
+  const path = resolve(file)
+  await writeDurably(path, backup)
+  context.output.document(
+    { file: path, bytes: backup.length },
+    () =>
+      `${path}: ${backup.length} bytes, encrypted. Rehearse the restore: cordon ca restore ${path} --state EMPTY_DIRECTORY --passphrase-file …`,
+  )
+  return exitCodes.ok
+}

@@ -1,0 +1,29 @@
+import { readFile } from 'node:fs/promises'
+import { UsageError } from '@cordon/core/errors'
+import { restoreAuthority } from '@cordon/server/authority'
+import type { CommandContext } from '../context.ts'
+import { type ExitCode, exitCodes } from '../exit-codes.ts'
+import { openWorkspace, readSecret } from '../workspace.ts'
+
+/** `cordon ca restore FILE` */
+export async function run(
+  context: CommandContext,
+  options: { readonly passphraseFile: string },
+  file: string,
+): Promise<ExitCode> {
+  const passphrase = await readSecret(options.passphraseFile, '--passphrase-file')
+  let backup: Uint8Array
+  try {
+    backup = new Uint8Array(await readFile(file))
+  } catch (cause) {
+    throw new UsageError('missing', `cannot read the backup ${file}`, { cause })
+  }
+  await using workspace = await openWorkspace(context)
+  const summary = await restoreAuthority(workspace.store, backup, passphrase)
+  context.output.document(
+    summary,
+    () =>
+      `restored and proven: the issuing authorities of ${summary.zones.join(', ')} open, fit their certificates and chain to the root`,
+  )
+  return exitCodes.ok
+}

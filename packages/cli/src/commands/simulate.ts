@@ -1,0 +1,66 @@
+import { UsageError } from '@cordon/core/errors'
+import { defaultDirectory, runSimulator } from '@cordon/simulator'
+import type { CommandContext } from '../context.ts'
+import { type ExitCode, exitCodes } from '../exit-codes.ts'
+import { isProblems, judgePlant, printJudgement, printProblems, readPlantFiles } from '../plant-file.ts'
+
+/** What `cordon simulate` takes. */
+export interface SimulateOptions {
+  readonly simulation?: string
+  readonly directory?: string
+  readonly all?: boolean
+  readonly keyLog?: string
+}
+
+/** `cordon simulate PLANT` */
+export async function run(context: CommandContext, options: SimulateOptions, file: string): Promise<ExitCode> {
+  const { output } = context
+  const files = await readPlantFiles(file, options.simulation)
+  if (isProblems(files)) {
+    printProblems(output, files)
+    return exitCodes.usage
+  }
+  if (files.simulation === undefined) {
+    throw new UsageError(
+      'missing',
+      `${files.file}: a virtual plant needs a simulation file beside it, or --simulation FILE`,
+    )
+  }
+  const judged = judgePlant(files)
+  if (!judged.accepted) {
+    printJudgement(output, files, judged)
+    return exitCodes.usage
+  }
+  const directory = options.directory ?? defaultDirectory(context.state, files.plant.name)
+  if (options.keyLog !== undefined)
+    output.note(`warning: ${options.keyLog} gets the keys of every association; whoever reads it reads the traffic`)
+  await runSimulator({
+    plant: files.plant,
+    simulation: files.simulation,
+    directory,
+    state: context.state,
+    note: `cordon simulate ${file}`,
+    signal: context.signal,
+    ...(options.all === undefined ? {} : { all: options.all }),
+    ...(options.keyLog === undefined ? {} : { keyLog: options.keyLog }),
+    log: (entry) => {
+      if (entry.severity !== 'info') output.note(`${entry.severity} ${entry.device}: ${entry.message}`)
+    },
+    ready: (plant, control) => {
+      const devices = plant.devices()
+      output.document(
+        {
+          ready: true,
+          plant: plant.plant.name,
+          devices: devices.length,
+          control,
+          vendorRoots: plant.vendorRoots,
+          pid: process.pid,
+        },
+        () =>
+          `${plant.plant.name} runs: ${devices.length} devices, ${plant.connections().length} connections. End it with Ctrl-C.\nvendor roots: ${plant.vendorRoots}`,
+      )
+    },
+  })
+  return exitCodes.ok
+}

@@ -1,0 +1,16 @@
+import type { Command } from 'commander'
+import type { Output } from './output.ts'
+import type { Settings } from './settings.ts'
+
+/** What every command gets besides its own arguments. */
+export interface CommandContext {
+  readonly output: Output
+  /** `CORDON_*` and `cordon.yaml`; a flag of the command wins over both. */
+  readonly settings: Settings
+  /** Directory of Cordon's own state, absolute (design, section 3). */
+  readonly state: string
+  /** The whole tree of commands, for completion. */
+  readonly program: Command
+  /** Aborted by Ctrl-C and by SIGTERM: stop, undo what is half done, end. */
+  readonly signal: AbortSignal
+}

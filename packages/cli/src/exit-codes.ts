@@ -1,0 +1,16 @@
+/** How the command ends, for scripts (design, section 2). */
+export const exitCodes = {
+  /** Everything asked for was done, every check passed. */
+  ok: 0,
+  /** It failed; what was begun was undone or can be resumed. */
+  error: 1,
+  /** The command line or a file that it names is wrong; nothing was touched. */
+  usage: 2,
+  /** Some devices were done and others not. */
+  partly: 3,
+  /** Policy or a peer refused. */
+  refused: 4,
+} as const
+
+/** One of {@link exitCodes}. */
+export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes]

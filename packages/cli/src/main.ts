@@ -1,0 +1,72 @@
+import { resolve } from 'node:path'
+import { UsageError } from '@cordon/core/errors'
+import { stateDirectory } from '@cordon/node/files'
+import { CommanderError } from 'commander'
+import type { CommandContext } from './context.ts'
+import { exitCodes } from './exit-codes.ts'
+import { createOutput, type OutputFormat, printable } from './output.ts'
+import { problemOf } from './problem.ts'
+import { createProgram } from './program.ts'
+import { readSettings } from './settings.ts'
+import { versionText } from './version.ts'
+
+/** Runs the command line `argv` (without interpreter and script) and returns the exit code. */
+export async function main(argv: readonly string[]): Promise<number> {
+  let exitCode: number = exitCodes.ok
+  const program = createProgram(async (load, options, args) => {
+    const settings = readSettings(process.env)
+    const abort = new AbortController()
+    const stop = (): void => {
+      // A second Ctrl-C means now.
+      if (abort.signal.aborted) process.exit(130)
+      abort.abort()
+    }
+    process.on('SIGINT', stop)
+    process.on('SIGTERM', stop)
+    try {
+      const context: CommandContext = {
+        output: createOutput({
+          format: outputFormat(options['output'] ?? settings['output']),
+          stdout: process.stdout,
+          stderr: process.stderr,
+          environment: process.env,
+        }),
+        settings,
+        state: stateOf(options['state'] ?? settings['state']),
+        program,
+        signal: abort.signal,
+      }
+      exitCode = await (await load())(context, options, ...args)
+    } finally {
+      process.off('SIGINT', stop)
+      process.off('SIGTERM', stop)
+    }
+  }, versionText())
+  try {
+    for (const command of [program, ...program.commands.flatMap((child) => [child, ...child.commands])])
+      command.exitOverride()
+    await program.parseAsync([...argv], { from: 'user' })
+    return exitCode
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage
+    return report(error)
+  }
+}
+
+function report(error: unknown): number {
+  const problem = problemOf(error)
+  process.stderr.write(`cordon: ${printable(problem.message)}\n`)
+  for (const cause of problem.causes) process.stderr.write(`  because: ${printable(cause)}\n`)
+  if ((process.env['CORDON_DEBUG'] ?? '') !== '' && error instanceof Error) process.stderr.write(`${error.stack}\n`)
+  return problem.exitCode
+}
+
+function outputFormat(value: unknown): OutputFormat {
+  if (value === undefined) return 'table'
+  if (value === 'table' || value === 'json' || value === 'yaml') return value
+  throw new UsageError('bad-option', `--output expects table, json or yaml, got "${String(value)}"`)
+}
+
+function stateOf(value: unknown): string {
+  return typeof value === 'string' ? resolve(value) : stateDirectory()
+}

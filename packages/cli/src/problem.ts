@@ -1,0 +1,38 @@
+import { MalformedMessage, NotAllowed, NotTrusted, PeerError, TransportError, UsageError } from '@cordon/core/errors'
+import { type ExitCode, exitCodes } from './exit-codes.ts'
+
+/** An error as a person reads it, and how the command ends because of it. */
+export interface Problem {
+  readonly code: string
+  readonly message: string
+  /** What led to it, outermost first. */
+  readonly causes: readonly string[]
+  readonly exitCode: ExitCode
+}
+
+/** Judges an error that ended a command. What nobody expected is called so, with its causes and no bare stack. */
+export function problemOf(error: unknown): Problem {
+  const causes: string[] = []
+  for (
+    let cause = error instanceof Error ? error.cause : undefined;
+    cause instanceof Error && causes.length < 8;
+    cause = cause.cause
+  ) {
+    causes.push(cause.message)
+  }
+  if (error instanceof UsageError)
+    return { code: error.code, message: error.message, causes, exitCode: exitCodes.usage }
+  if (error instanceof NotAllowed || error instanceof NotTrusted) {
+    return { code: error.code, message: error.message, causes, exitCode: exitCodes.refused }
+  }
+  if (error instanceof PeerError || error instanceof TransportError || error instanceof MalformedMessage) {
+    return { code: error.code, message: error.message, causes, exitCode: exitCodes.error }
+  }
+  const message = error instanceof Error ? error.message : String(error)
+  return {
+    code: 'unexpected',
+    message: `unexpected: ${message} (set CORDON_DEBUG=1 for the stack)`,
+    causes,
+    exitCode: exitCodes.error,
+  }
+}

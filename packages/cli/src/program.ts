@@ -1,0 +1,326 @@
+import { Command, Option } from 'commander'
+import type { CommandContext } from './context.ts'
+import type { ExitCode } from './exit-codes.ts'
+
+/** What a command module offers: its work, given its positional arguments and options. */
+// biome-ignore lint/suspicious/noExplicitAny: commander hands over arguments as declared beside each command
+export type Run = (context: CommandContext, options: any, ...args: any[]) => Promise<ExitCode>
+
+/** Gives a loaded command its context and records how it ended. */
+export type Start = (
+  load: () => Promise<Run>,
+  options: Record<string, unknown>,
+  args: readonly unknown[],
+) => Promise<void>
+
+const plantHelp = 'the plant file, e.g. plant.yaml'
+
+/**
+ * The tree of commands. Declarations only: the work behind a command is loaded when it is called, so that `--help` and
+ * completion stay fast.
+ */
+export function createProgram(start: Start, version: string): Command {
+  const program = new Command('cordon')
+    .description('CIP Security for EtherNet/IP: zones and conduits, enforced and proven')
+    .version(version, '-V, --version', 'the version of Cordon and of the running OpenSSL')
+    .option('-o, --output <format>', 'table, json or yaml')
+    .option('--state <directory>', 'where Cordon keeps its state')
+    .helpCommand(false)
+    .showHelpAfterError('(see --help)')
+
+  const add = (
+    parent: Command,
+    usage: string,
+    description: string,
+    example: string,
+    load: () => Promise<Run>,
+  ): Command => {
+    const command = parent
+      .command(usage)
+      .description(description)
+      .addHelpText('after', `\nExample:\n  $ cordon ${example}`)
+    command.action(async (...given: unknown[]) => {
+      // commander passes positional arguments, then the options, then the command itself.
+      const args = given.slice(0, -2)
+      await start(load, command.optsWithGlobals(), args)
+    })
+    return command
+  }
+  const list = (value: string, previous: string[] = []): string[] => [...previous, value]
+  const from = new Option('--from <address>', 'local address to connect from')
+
+  add(
+    program,
+    'demo',
+    'bring up the demonstration plant, secure it while it runs, verify it',
+    'demo --once --output json',
+    async () => (await import('./commands/demo.ts')).run,
+  )
+    .option('--once', 'end when the verification is done')
+    .option('--key-log <file>', 'write TLS keys for a packet capture to this file: whoever reads it reads the traffic')
+  add(
+    program,
+    'simulate <plant>',
+    'run a virtual plant in the foreground',
+    'simulate examples/cpwe/plant.yaml',
+    async () => (await import('./commands/simulate.ts')).run,
+  )
+    .option('--simulation <file>', 'what only a virtual plant needs (default: simulation.yaml beside the plant file)')
+    .option('--directory <directory>', 'where the devices keep their state (default: in the state directory)')
+    .option('--all', 'start what begins after a deployment too')
+    .option('--key-log <file>', 'write TLS keys for a packet capture to this file')
+  add(
+    program,
+    'validate <plant>',
+    'check a plant file: every error at once, with line and column',
+    'validate plant.yaml',
+    async () => (await import('./commands/validate.ts')).run,
+  ).option('--simulation <file>', 'capabilities of the devices, from a simulation file')
+  add(
+    program,
+    'discover [target...]',
+    'find devices by ListIdentity, by broadcast or one by one',
+    'discover 127.17.81.51',
+    async () => (await import('./commands/discover.ts')).run,
+  )
+    .option('--broadcast <address>', 'where to ask when no target is given', '127.255.255.255')
+    .option('--wait <seconds>', 'how long to collect answers', '2')
+    .addOption(from)
+  const plan = add(
+    program,
+    'plan <plant>',
+    'what a deployment would change, device by device',
+    'plan plant.yaml',
+    async () => (await import('./commands/plan.ts')).run,
+  )
+  const apply = add(
+    program,
+    'apply <plant>',
+    'commission the plant: move every device to the policy',
+    'apply plant.yaml --trust-vendor vendor.pem',
+    async () => (await import('./commands/apply.ts')).run,
+  )
+    .option('--resume [deployment]', 'finish or undo what an interrupted deployment left')
+    .option('--close-connections', 'end connections that were opened under the old settings, now')
+    .addOption(
+      new Option('--close-ports <when>', 'close plain ports at the end, or leave them for a later run')
+        .choices(['now', 'later'])
+        .default('now'),
+    )
+    .option('--dry-run', 'show the plan and stop')
+    .option('-y, --yes', 'do not ask')
+  for (const command of [plan, apply]) {
+    command
+      .option('--only <device>', 'this device only (may be given again)', list)
+      .option('--trust-vendor <file>', 'PEM file with a vendor authority (may be given again)', list)
+      .option(
+        '--fingerprint <device=sha256>',
+        'the default certificate that this device must show (may be given again)',
+        list,
+      )
+      .option(
+        '--accept-self-signed <device>',
+        'accept this device on its word at first contact (may be given again)',
+        list,
+      )
+      .option('--concurrency <devices>', 'devices at a time', '64')
+      .addOption(from)
+  }
+  add(
+    program,
+    'verify <plant>',
+    'read back and probe the plant from a process of its own; exit 0 only if all holds',
+    'verify plant.yaml',
+    async () => (await import('./commands/verify.ts')).run,
+  )
+    .option('--only <device>', 'this device only (may be given again)', list)
+    .option('--details', 'print every check, not only what did not pass')
+    .addOption(from)
+  add(
+    program,
+    'release <plant> <device...>',
+    'take the policy off devices, with proof',
+    'release plant.yaml Blue_Drive',
+    async () => (await import('./commands/release.ts')).run,
+  )
+    .option('-y, --yes', 'do not ask')
+    .addOption(from)
+  add(
+    program,
+    'scan <target>',
+    'TLS and DTLS versions and suites that a target accepts',
+    'scan 127.17.81.51',
+    async () => (await import('./commands/scan.ts')).run,
+  ).addOption(from)
+
+  const device = program.command('device').description('look at one device and change it')
+  const reach = (command: Command): Command =>
+    command
+      .option('--plant <file>', 'the plant file whose credentials open the device')
+      .option('--route <path>', 'through a backplane, e.g. 1,0')
+      .option('--plain', 'use 44818 instead of 2221')
+      .option('--pin <sha256>', 'the certificate that the target must show')
+      .addOption(from)
+  reach(
+    add(
+      device,
+      'show <target>',
+      'identity, security objects and ports',
+      'device show 127.17.81.51',
+      async () => (await import('./commands/device-show.ts')).run,
+    ),
+  )
+  reach(
+    add(
+      device,
+      'get <target> <class> <instance> [attribute]',
+      'read an attribute, or all of an instance',
+      'device get 127.17.81.51 0x5E 1 4',
+      async () => (await import('./commands/device-get.ts')).run,
+    ),
+  )
+  reach(
+    add(
+      device,
+      'set <target> <class> <instance> <attribute> <hex>',
+      'write an attribute as hex bytes',
+      'device set 127.17.81.51 0xF5 1 13 7800',
+      async () => (await import('./commands/device-set.ts')).run,
+    ),
+  )
+  reach(
+    add(
+      device,
+      'call <target> <class> <instance> <service> [hex]',
+      'call a service with hex data',
+      'device call 127.17.81.51 1 1 0x05 00',
+      async () => (await import('./commands/device-call.ts')).run,
+    ),
+  )
+  reach(
+    add(
+      device,
+      'read-tag <target> <tag>',
+      'read a tag of a controller',
+      'device read-tag 127.17.83.30 Read_L8_String --plain',
+      async () => (await import('./commands/device-read-tag.ts')).run,
+    ),
+  )
+  reach(
+    add(
+      device,
+      'reset <target> <type>',
+      'Identity reset: 0 power cycle, 1 factory, 2 factory except communication',
+      'device reset 127.17.81.60 0',
+      async () => (await import('./commands/device-reset.ts')).run,
+    ),
+  ).option('-y, --yes', 'do not ask')
+  add(
+    device,
+    'connections',
+    'what the running virtual plant has open, connection by connection',
+    'device connections',
+    async () => (await import('./commands/device-connections.ts')).run,
+  ).option('--directory <directory>', 'state of the virtual plant')
+
+  const ca = program.command('ca').description('the certificate authority of a plant')
+  const ofPlant = (command: Command): Command => command.requiredOption('--plant <file>', plantHelp)
+  ofPlant(
+    add(
+      ca,
+      'init',
+      'make the root and one issuing authority per zone',
+      'ca init --plant plant.yaml',
+      async () => (await import('./commands/ca-init.ts')).run,
+    ),
+  )
+  add(
+    ca,
+    'show',
+    'authorities and the certificates they issued',
+    'ca show',
+    async () => (await import('./commands/ca-show.ts')).run,
+  )
+  add(
+    ca,
+    'issue',
+    'write a client certificate, its chain and its key (0600)',
+    'ca issue --client panel',
+    async () => (await import('./commands/ca-issue.ts')).run,
+  )
+    .requiredOption('--client <name>', 'common name of the certificate')
+    .option('--zone <zone>', 'zone whose authority issues it (default: the manager’s)')
+    .option('--directory <directory>', 'where the files go', '.')
+    .option('--days <days>', 'lifetime', '30')
+  ofPlant(
+    add(
+      ca,
+      'revoke <device>',
+      'revoke a certificate, push the list, end its associations, prove it',
+      'ca revoke Blue_Drive --plant plant.yaml',
+      async () => (await import('./commands/ca-revoke.ts')).run,
+    ),
+  )
+    .option('--reason <reason>', 'reason code of RFC 5280', 'unspecified')
+    .option('-y, --yes', 'do not ask')
+    .addOption(from)
+  ofPlant(
+    add(
+      ca,
+      'renew <device...>',
+      'give devices new certificates before the old ones end',
+      'ca renew Blue_Drive --plant plant.yaml',
+      async () => (await import('./commands/ca-renew.ts')).run,
+    ),
+  ).addOption(from)
+  add(
+    ca,
+    'crl <zone>',
+    'print the revocation list of a zone as PEM',
+    'ca crl blue',
+    async () => (await import('./commands/ca-crl.ts')).run,
+  )
+  add(
+    ca,
+    'backup <file>',
+    'write everything the authority needs, encrypted',
+    'ca backup authority.cordon --passphrase-file secret',
+    async () => (await import('./commands/ca-backup.ts')).run,
+  ).requiredOption('--passphrase-file <file>', 'first line is the passphrase; - for standard input')
+  add(
+    ca,
+    'restore <file>',
+    'restore into an empty state and rehearse an issue',
+    'ca restore authority.cordon --passphrase-file secret',
+    async () => (await import('./commands/ca-restore.ts')).run,
+  ).requiredOption('--passphrase-file <file>', 'first line is the passphrase; - for standard input')
+
+  const psk = program.command('psk').description('stored pre-shared keys, named by plant files')
+  add(
+    psk,
+    'add <name>',
+    'store a key from a file or standard input, or make one',
+    'psk add cell3-2026 --generate',
+    async () => (await import('./commands/psk-add.ts')).run,
+  )
+    .option('--file <file>', 'hex key; - for standard input')
+    .option('--generate', 'make 32 random bytes')
+    .option('--identity <text>', 'PSK identity that peers send (default: the name)')
+  add(psk, 'list', 'names of the stored keys', 'psk list', async () => (await import('./commands/psk-list.ts')).run)
+  add(
+    psk,
+    'remove <name>',
+    'forget a key',
+    'psk remove cell3-2026',
+    async () => (await import('./commands/psk-remove.ts')).run,
+  )
+
+  add(
+    program,
+    'completion <shell>',
+    'a completion script: bash, zsh, fish or powershell',
+    'completion bash > /etc/bash_completion.d/cordon',
+    async () => (await import('./commands/completion.ts')).run,
+  )
+  return program
+}

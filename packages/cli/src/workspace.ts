@@ -1,0 +1,76 @@
+import { readFile } from 'node:fs/promises'
+import type { Authority, AuthorityPlan, SubjectTemplate } from '@cordon/core/authority'
+import { UsageError } from '@cordon/core/errors'
+import type { AuthoritySubject, Plant } from '@cordon/core/policy'
+import { openAuthority } from '@cordon/server/authority'
+import { openStore, type Store } from '@cordon/server/store'
+import type { CommandContext } from './context.ts'
+
+/** The store of this state with the authority in it, open for one command. */
+export interface Workspace extends AsyncDisposable {
+  readonly store: Store
+  readonly authority: Authority
+}
+
+/** Opens the state directory's store. The first command starts the database, the last one stops it. */
+export async function openWorkspace(context: CommandContext): Promise<Workspace> {
+  const url = context.settings['databaseUrl']
+  const store = await openStore({ state: context.state, ...(url === undefined ? {} : { databaseUrl: url }) })
+  return {
+    store,
+    authority: openAuthority(store),
+    [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
+  }
+}
+
+/** What the authority of a plant is made from. */
+export function authorityPlan(plant: Plant): AuthorityPlan {
+  const { key } = plant.authority
+  return {
+    name: plant.name,
+    key,
+    subject: subjectTemplate(plant.authority.subject),
+    zones: plant.zones.filter((zone) => zone.authentication !== 'none').map((zone) => zone.name),
+  }
+}
+
+function subjectTemplate(subject: AuthoritySubject): SubjectTemplate {
+  const { organization, organizationalUnit, locality, state, country } = subject
+  return {
+    ...(organization === undefined ? {} : { organization }),
+    ...(organizationalUnit === undefined ? {} : { organizationalUnit }),
+    ...(locality === undefined ? {} : { locality }),
+    ...(state === undefined ? {} : { state }),
+    ...(country === undefined ? {} : { country }),
+  }
+}
+
+/**
+ * A secret from a file, or from standard input for `-`: its first line. Never from the command line, where other users
+ * of the machine could read it.
+ * @throws UsageError `missing`, `bad-value`
+ */
+export async function readSecret(file: string, what: string): Promise<string> {
+  let text: string
+  try {
+    text = file === '-' ? await standardInput() : await readFile(file, 'utf8')
+  } catch (cause) {
+    throw new UsageError('missing', `${what}: cannot read ${file}; give a readable file, or - for standard input`, {
+      cause,
+    })
+  }
+  const line = text.split(/\r?\n/, 1)[0] ?? ''
+  if (line === '')
+    throw new UsageError('bad-value', `${what}: ${file === '-' ? 'standard input' : file} begins with an empty line`)
+  return line
+}
+
+async function standardInput(): Promise<string> {
+  let text = ''
+  process.stdin.setEncoding('utf8')
+  for await (const part of process.stdin) {
+    text += String(part)
+    if (text.length > 64 * 1024) throw new UsageError('bad-value', 'standard input: expected one line, got over 64 KiB')
+  }
+  return text
+}

@@ -1,0 +1,127 @@
+import type { Authority, CertificateRecord, IssuedCertificate } from '../authority/authority.ts'
+import type { Crypto } from '../crypto/provider.ts'
+import { fingerprint } from '../x509/certificate.ts'
+import type { ManagerCredential } from './device-port.ts'
+import type { Names } from './observe.ts'
+
+/** A certificate of a device or client, still good. */
+export interface IssuedTo {
+  readonly certificate: Uint8Array
+  readonly serial: string
+  readonly zone: string | undefined
+  readonly notBefore: number
+  readonly notAfter: number
+}
+
+/**
+ * What the authority has made for this plant, in one place and in memory: anchors and revocation lists by zone,
+ * certificates by holder. A deployment asks it for every device, the authority only once.
+ */
+export class Materials implements Names {
+  /** The zone whose authority signed the manager's own credential. */
+  readonly managerZone: string
+  /** Leaf of the manager's credential, DER; undefined for a plant that is opened by pre-shared keys alone. */
+  readonly manager: Uint8Array | undefined
+  readonly #crypto: Crypto
+  readonly #anchors: ReadonlyMap<string, readonly Uint8Array[]>
+  readonly #lists: ReadonlyMap<string, Uint8Array>
+  readonly #zones = new Map<string, string>()
+  readonly #holders = new Map<string, string>()
+  readonly #revoked = new Set<string>()
+  readonly #issued = new Map<string, IssuedTo[]>()
+
+  constructor(
+    crypto: Crypto,
+    contents: {
+      readonly managerZone: string
+      readonly manager: ManagerCredential | undefined
+      readonly anchors: ReadonlyMap<string, readonly Uint8Array[]>
+      readonly lists: ReadonlyMap<string, Uint8Array>
+      readonly records: readonly CertificateRecord[]
+      /** Milliseconds since 1970. */
+      readonly date: number
+    },
+  ) {
+    this.#crypto = crypto
+    this.managerZone = contents.managerZone
+    this.manager = contents.manager?.chain[0]
+    this.#anchors = contents.anchors
+    this.#lists = contents.lists
+    for (const [zone, anchors] of contents.anchors) {
+      for (const anchor of anchors) this.#zones.set(fingerprint(crypto, anchor), zone)
+    }
+    for (const record of contents.records) {
+      if (record.profile === 'root' || record.profile === 'issuing') continue
+      this.#holders.set(record.fingerprint, record.name)
+      if (record.status === 'revoked') this.#revoked.add(record.fingerprint)
+      else if (record.notAfter > contents.date) this.#keep(record.name, record)
+    }
+  }
+
+  /** Issuing CA certificates of a zone, DER, newest first; empty for a zone without an authority. */
+  anchors(zone: string): readonly Uint8Array[] {
+    return this.#anchors.get(zone) ?? []
+  }
+
+  /** The issuing CA certificates of all zones of this plant, DER. */
+  allAnchors(): readonly Uint8Array[] {
+    return [...this.#anchors.values()].flat()
+  }
+
+  /** The newest revocation list of a zone, DER. */
+  list(zone: string): Uint8Array | undefined {
+    return this.#lists.get(zone)
+  }
+
+  /** The good certificates of a device or client, newest first. */
+  issued(name: string): readonly IssuedTo[] {
+    return this.#issued.get(name) ?? []
+  }
+
+  isRevoked(certificate: Uint8Array): boolean {
+    return this.#revoked.has(fingerprint(this.#crypto, certificate))
+  }
+
+  zoneOf(certificate: Uint8Array): string | undefined {
+    return this.#zones.get(fingerprint(this.#crypto, certificate))
+  }
+
+  holderOf(certificate: Uint8Array): string | undefined {
+    return this.#holders.get(fingerprint(this.#crypto, certificate))
+  }
+
+  /** Remembers a certificate that was issued during this deployment. */
+  add(name: string, zone: string, issued: IssuedCertificate, notBefore: number): void {
+    const { certificate, serial, notAfter } = issued
+    this.#holders.set(fingerprint(this.#crypto, certificate), name)
+    this.#keep(name, { certificate, serial, zone, notBefore, notAfter })
+  }
+
+  #keep(name: string, { certificate, serial, zone, notBefore, notAfter }: IssuedTo): void {
+    const held = this.#issued.get(name) ?? []
+    if (!held.some((other) => other.serial === serial)) held.unshift({ certificate, serial, zone, notBefore, notAfter })
+    this.#issued.set(name, held)
+  }
+}
+
+/** Asks the authority for everything that the zones of a plant need. */
+export async function loadMaterials(
+  authority: Pick<Authority, 'anchors' | 'crl' | 'list'>,
+  crypto: Crypto,
+  request: {
+    readonly zones: readonly string[]
+    readonly managerZone: string
+    readonly manager: ManagerCredential | undefined
+    readonly date: number
+  },
+): Promise<Materials> {
+  const anchors = new Map<string, readonly Uint8Array[]>()
+  const lists = new Map<string, Uint8Array>()
+  for (const zone of new Set([...request.zones, request.managerZone])) {
+    anchors.set(zone, await authority.anchors(zone))
+    const list = await authority.crl(zone)
+    if (list !== undefined) lists.set(zone, list)
+  }
+  const { managerZone, manager, date } = request
+  return new Materials(crypto, { managerZone, manager, anchors, lists, records: await authority.list(), date })
+}

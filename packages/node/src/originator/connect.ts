@@ -1,0 +1,183 @@
+import { PeerError, TransportError, UsageError } from '@cordon/core/errors'
+import type { Context } from '@cordon/tls'
+import { processSchedule, type Schedule } from '../schedule.ts'
+import { type Credentials, makeContext } from '../transports/credentials.ts'
+import { connectDtls } from '../transports/dtls.ts'
+import type { KeyLog } from '../transports/key-log.ts'
+import { secureClient } from '../transports/secure.ts'
+import { aborted } from '../transports/system-error.ts'
+import { connectTcp } from '../transports/tcp.ts'
+import { clientSession, connectTls } from '../transports/tls.ts'
+import { formatEndpoint, type Transport } from '../transports/transport.ts'
+import { connectUdp } from '../transports/udp.ts'
+import { ClientSession, defaultRequestTimeoutMs } from './client-session.ts'
+import type { PeerInfo, Session } from './session.ts'
+import { startDtls } from './start-dtls.ts'
+
+/**
+ * How CIP requests reach a target: `tcp` plain on 44818, `tls` on 2221/tcp, `dtls` item 0x8003 on 2221/udp, `udp` the
+ * plain UDP-only profile on 44818/udp, `udp-dtls` the same after StartDTLS.
+ */
+export type SessionTransport = 'tcp' | 'tls' | 'dtls' | 'udp' | 'udp-dtls'
+
+/** How a session is opened. */
+export interface SessionOptions {
+  /** IP address of the target. */
+  readonly address: string
+  /** Default 44818 for tcp, udp and udp-dtls, 2221 for tls and dtls. */
+  readonly port?: number
+  /** Default `tls` where credentials or commissioning are given, else `tcp`. */
+  readonly transport?: SessionTransport
+  /** Local address that the socket is bound to. */
+  readonly localAddress?: string
+  /** What we prove ourselves with and whom we believe; needed on secured transports unless commissioning. */
+  readonly credentials?: Credentials
+  /**
+   * Accepts any server certificate, because the device is new and nothing is known about it. `inspect` sees what the
+   * device showed before a single byte of CIP is sent; what it throws ends the attempt. Credentials may be given too:
+   * our own certificate is then offered. Never a PSK.
+   */
+  readonly commissioning?: boolean | { readonly inspect: (peer: PeerInfo) => void | Promise<void> }
+  /** For the whole opening, milliseconds. Default 10000. */
+  readonly connectTimeoutMs?: number
+  /** For each request without a timeout of its own, milliseconds. Default 10000. */
+  readonly requestTimeoutMs?: number
+  /** Cancels the opening. */
+  readonly signal?: AbortSignal
+  /** Hears the secrets of the association, for captures. */
+  readonly keyLog?: KeyLog
+  /** Requests on their way at once; more wait their turn. Default 64. */
+  readonly maxOutstanding?: number
+  /** Sends a NOP after this long without a request (tcp, tls), because targets close silent sessions. Default: never. */
+  readonly keepAliveMs?: number
+  readonly schedule?: Schedule
+}
+
+const defaultConnectTimeoutMs = 10_000
+
+/**
+ * Opens a session with a target: transport, handshake, encapsulation session.
+ *
+ * @throws TransportError, NotTrusted (the target's certificate), PeerError `alert`, `handshake`, `encapsulation-status`,
+ * UsageError `bad-option`, `missing`
+ */
+export async function connect(options: SessionOptions): Promise<Session> {
+  return openClientSession(options)
+}
+
+/** @internal As {@link connect}, with all that connections and hosts use. */
+export async function openClientSession(options: SessionOptions): Promise<ClientSession> {
+  const schedule = options.schedule ?? processSchedule()
+  const endsAt = schedule.now() + (options.connectTimeoutMs ?? defaultConnectTimeoutMs)
+  const transport = options.transport ?? (options.credentials === undefined && !options.commissioning ? 'tcp' : 'tls')
+  const carrier = await openCarrier(options, transport, endsAt, schedule)
+  const session = new ClientSession(carrier, transport === 'dtls' ? 'dtls-messages' : 'encapsulation', {
+    requestTimeoutMs: options.requestTimeoutMs ?? defaultRequestTimeoutMs,
+    schedule,
+    ...(options.maxOutstanding === undefined ? {} : { maxOutstanding: options.maxOutstanding }),
+    ...(options.keepAliveMs === undefined ? {} : { keepAliveMs: options.keepAliveMs }),
+  })
+  const { signal, commissioning } = options
+  const onAbort = () => {
+    if (signal !== undefined) session.destroy(aborted(signal, `session with ${formatEndpoint(carrier.remote)}`))
+  }
+  signal?.addEventListener('abort', onAbort, { once: true })
+  try {
+    if (typeof commissioning === 'object') await commissioning.inspect(session.peer)
+    if (signal?.aborted === true) throw aborted(signal, `session with ${formatEndpoint(carrier.remote)}`)
+    await session.register(Math.max(1, endsAt - schedule.now()))
+    return session
+  } catch (error) {
+    await session.close()
+    throw error
+  } finally {
+    signal?.removeEventListener('abort', onAbort)
+  }
+}
+
+async function openCarrier(
+  options: SessionOptions,
+  transport: SessionTransport,
+  endsAt: number,
+  schedule: Schedule,
+): Promise<Transport> {
+  const base = {
+    address: options.address,
+    port: options.port ?? (transport === 'tls' || transport === 'dtls' ? 2221 : 44818),
+    timeoutMs: Math.max(1, endsAt - schedule.now()),
+    schedule,
+    ...(options.localAddress === undefined ? {} : { localAddress: options.localAddress }),
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
+    ...(options.keyLog === undefined ? {} : { keyLog: options.keyLog }),
+  }
+  switch (transport) {
+    case 'tcp':
+      return connectTcp(base)
+    case 'udp':
+      return connectUdp(base)
+    case 'tls': {
+      const context = clientContext(options, 'tls')
+      return connectTls({ ...base, context }).finally(() => retire(context, options))
+    }
+    case 'dtls': {
+      const context = clientContext(options, 'dtls')
+      return connectDtls({ ...base, context }).finally(() => retire(context, options))
+    }
+    case 'udp-dtls': {
+      const plain = await connectUdp(base)
+      const context = clientContext(options, 'dtls')
+      try {
+        const flow = await startDtls(plain, schedule, endsAt)
+        return await secureClient(flow, clientSession({ ...base, context }), {
+          ...base,
+          timeoutMs: Math.max(1, endsAt - schedule.now()),
+        })
+      } catch (error) {
+        plain.destroy()
+        throw error
+      } finally {
+        retire(context, options)
+      }
+    }
+  }
+}
+
+interface CachedContexts {
+  readonly tls?: Context
+  readonly dtls?: Context
+}
+
+/** Contexts live as long as the credentials they were made from; the native part is freed with them. */
+const cache = new WeakMap<Credentials, CachedContexts>()
+
+function clientContext(options: SessionOptions, protocol: 'tls' | 'dtls'): Context {
+  const anyServer = options.commissioning !== undefined && options.commissioning !== false
+  const { credentials } = options
+  if (credentials === undefined && !anyServer) {
+    throw new UsageError('missing', `expected credentials, or commissioning, to open ${protocol} to ${options.address}`)
+  }
+  if (anyServer || credentials === undefined || options.keyLog !== undefined) {
+    // Never a PSK to a device that has not proven itself.
+    const { psk: _, ...known } = credentials ?? {}
+    return makeContext('client', protocol, anyServer ? known : (credentials ?? {}), {
+      anyServer,
+      keyLog: options.keyLog !== undefined,
+    })
+  }
+  const cached = cache.get(credentials) ?? {}
+  const context = cached[protocol] ?? makeContext('client', protocol, credentials)
+  cache.set(credentials, { ...cached, [protocol]: context })
+  return context
+}
+
+/** A context that was made for this one session takes no new ones; the session itself lives on. */
+function retire(context: Context, options: SessionOptions): void {
+  const cached = options.credentials === undefined ? undefined : cache.get(options.credentials)
+  if (cached?.tls !== context && cached?.dtls !== context) context.close()
+}
+
+/** Is this the kind of failure that a later attempt may not meet: nobody there, no answer, closed? */
+export function isTemporary(error: unknown): boolean {
+  if (error instanceof TransportError) return error.code !== 'aborted'
+  return error instanceof PeerError && (error.code === 'handshake' || error.code === 'encapsulation-status')
+}

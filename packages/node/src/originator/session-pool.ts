@@ -1,0 +1,108 @@
+import { TransportError } from '@cordon/core/errors'
+import type { Schedule } from '../schedule.ts'
+import type { Credentials } from '../transports/credentials.ts'
+import type { KeyLog } from '../transports/key-log.ts'
+import { connect, type SessionTransport } from './connect.ts'
+import type { Session } from './session.ts'
+
+/** Which session is wanted: two equal keys share one. */
+export interface SessionKey {
+  readonly address: string
+  readonly transport: Extract<SessionTransport, 'tcp' | 'tls' | 'dtls'>
+  /** Says which credentials and suites these are; empty in plain. */
+  readonly credentialsId: string
+  readonly credentials?: Credentials
+}
+
+/** A share in a session. */
+export interface Lease {
+  readonly session: Session
+  /** Gives it back; the last one closes the session. */
+  release(): void
+}
+
+interface Shared {
+  readonly opening: Promise<Session>
+  readonly abort: AbortController
+  users: number
+}
+
+/**
+ * One session per ordered pair of addresses and kind, shared by all connections of that kind (as Ethernet modules do:
+ * one TLS session for class 3, one DTLS association for class 0/1).
+ */
+export class SessionPool {
+  readonly #localAddress: string
+  readonly #keyLog: KeyLog | undefined
+  readonly #schedule: Schedule
+  readonly #shared = new Map<string, Shared>()
+
+  constructor(localAddress: string, schedule: Schedule, keyLog?: KeyLog) {
+    this.#localAddress = localAddress
+    this.#schedule = schedule
+    this.#keyLog = keyLog
+  }
+
+  /** Open sessions and those that are being opened. */
+  get size(): number {
+    return this.#shared.size
+  }
+
+  /** Opens or shares. @throws TransportError, NotTrusted, PeerError, UsageError */
+  async acquire(key: SessionKey): Promise<Lease> {
+    const name = `${key.address}|${key.transport}|${key.credentialsId}`
+    let shared = this.#shared.get(name)
+    if (shared === undefined) {
+      const abort = new AbortController()
+      shared = { opening: this.#open(key, abort.signal), abort, users: 0 }
+      this.#shared.set(name, shared)
+      this.#watch(name, shared)
+    }
+    const mine = shared
+    mine.users++
+    let released = false
+    const release = () => {
+      if (released) return
+      released = true
+      mine.users--
+      if (mine.users > 0) return
+      if (this.#shared.get(name) === mine) this.#shared.delete(name)
+      mine.abort.abort()
+      mine.opening.then(
+        (session) => session.close(),
+        () => {},
+      )
+    }
+    try {
+      const session = await mine.opening
+      if (session.state === 'closed') throw new TransportError('closed', `the session with ${key.address} ended`)
+      return { session, release }
+    } catch (error) {
+      release()
+      throw error
+    }
+  }
+
+  #open(key: SessionKey, signal: AbortSignal): Promise<Session> {
+    return connect({
+      address: key.address,
+      transport: key.transport,
+      localAddress: this.#localAddress,
+      signal,
+      schedule: this.#schedule,
+      keepAliveMs: 30_000,
+      connectTimeoutMs: 5_000,
+      requestTimeoutMs: 5_000,
+      ...(key.credentials === undefined ? {} : { credentials: key.credentials }),
+      ...(this.#keyLog === undefined ? {} : { keyLog: this.#keyLog }),
+    })
+  }
+
+  /** A session that ended or never came about is not shared any longer. */
+  #watch(name: string, shared: Shared): void {
+    const forget = () => {
+      if (this.#shared.get(name) === shared) this.#shared.delete(name)
+    }
+    shared.opening.then((session) => void session.closed.then(forget), forget)
+  }
+}

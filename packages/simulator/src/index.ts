@@ -1,0 +1,17 @@
+/**
+ * A plant of virtual EtherNet/IP devices with real sockets.
+ * @module
+ */
+export { checkAddresses, lockAddresses } from './address-lock.ts'
+export {
+  type ControlHandlers,
+  type ControlOperation,
+  type ControlRequests,
+  ControlServer,
+  controlPath,
+  PlantControl,
+} from './control.ts'
+export { defaultDirectory, runSimulator, type SimulatorOptions } from './main.ts'
+export { type PlantLogEntry, type PlantOptions, VirtualPlant } from './plant.ts'
+export type { ConnectionProtection, ConnectionStatus, DeviceStatus } from './status.ts'
+export type { VirtualDevice } from './virtual-device.ts'

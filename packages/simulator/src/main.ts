@@ -1,0 +1,84 @@
+import { join, resolve } from 'node:path'
+import type { Plant, Simulation } from '@cordon/core/policy'
+import { loadStateKey, nodeCrypto } from '@cordon/node/crypto'
+import { keyLogFile } from '@cordon/node/transports'
+import { checkAddresses, lockAddresses } from './address-lock.ts'
+import { ControlServer, controlPath } from './control.ts'
+import { type PlantLogEntry, VirtualPlant } from './plant.ts'
+
+/** How a virtual plant is run as a program of its own. */
+export interface SimulatorOptions {
+  readonly plant: Plant
+  readonly simulation: Simulation
+  /** Where devices keep their state, and where the control socket lies. */
+  readonly directory: string
+  /** Directory of Cordon's state: the sealing key is found or made there. */
+  readonly state: string
+  readonly all?: boolean
+  /** File that gets TLS keys for packet captures: whoever reads it reads the traffic. */
+  readonly keyLog?: string
+  readonly log?: (entry: PlantLogEntry) => void
+  /** For the message of a second start: what runs here. */
+  readonly note: string
+  /** Ends the plant. */
+  readonly signal: AbortSignal
+  /** Called when every device listens. */
+  readonly ready?: (plant: VirtualPlant, control: string) => void
+}
+
+/**
+ * Runs a plant until the signal, or until its control socket says stop. Addresses are taken for this process; state is
+ * saved as it changes, so nothing is lost however it ends.
+ * @throws UsageError when the addresses are not there or another process has them
+ */
+export async function runSimulator(options: SimulatorOptions): Promise<void> {
+  await checkAddresses(options.plant)
+  const lock = await lockAddresses(options.plant, options.note)
+  try {
+    const { key } = await loadStateKey(nodeCrypto, options.state)
+    const directory = resolve(options.directory)
+    const keyLog = options.keyLog === undefined ? undefined : keyLogFile(resolve(options.keyLog))
+    await using plant = await VirtualPlant.start({
+      plant: options.plant,
+      simulation: options.simulation,
+      directory,
+      sealingKey: key,
+      ...(options.all === undefined ? {} : { all: options.all }),
+      ...(options.log === undefined ? {} : { log: options.log }),
+      ...(keyLog === undefined ? {} : { keyLog }),
+    })
+    let end = (): void => {}
+    const ended = new Promise<void>((done) => {
+      end = done
+    })
+    const control = await ControlServer.open(directory, {
+      status: async () => ({ devices: plant.devices() }),
+      connections: async () => ({ connections: plant.connections() }),
+      'start-later': async () => ({ started: await plant.startLater() }),
+      fault: async ({ device, fault }) => {
+        await plant.fault(device, fault)
+        return {}
+      },
+      stop: async () => {
+        setImmediate(end)
+        return {}
+      },
+    })
+    try {
+      options.ready?.(plant, controlPath(directory))
+      if (!options.signal.aborted) {
+        options.signal.addEventListener('abort', end, { once: true })
+        await ended
+      }
+    } finally {
+      await control.close()
+    }
+  } finally {
+    await lock[Symbol.asyncDispose]()
+  }
+}
+
+/** Where a plant keeps its devices unless told: in Cordon's state, by the plant's name. */
+export function defaultDirectory(state: string, plant: string): string {
+  return join(state, 'virtual', plant)
+}
