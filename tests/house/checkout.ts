@@ -163,7 +163,7 @@ export function follow(child: ChildProcess): Running {
         child.stdout?.on('data', look)
         child.stderr?.on('data', look)
         look()
-        ended.then(() => reject(new Error(`it ended without saying "${text}":\n${stdout}${stderr}`)))
+        void ended.then(() => reject(new Error(`it ended without saying "${text}":\n${stdout}${stderr}`)))
       }),
   }
 }

@@ -603,7 +603,7 @@ static napi_value js_info(napi_env env, napi_callback_info info) {
   set(env, object, "extendedMasterSecret", make_bool(env, SSL_get_extms_support(s->ssl) == 1));
   set(env, object, "sessionId", make_bytes(env, id, id == NULL ? 0 : id_length));
   set(env, object, "group", make_group(env, s));
-  set(env, object, "maxMessage", make_number(env, (double)session_max_message(s)));
+  set(env, object, "maxMessage", make_number(env, (double)s->max_message));
   ERR_clear_error();
   return object;
 }

@@ -235,6 +235,7 @@ struct session {
   unsigned initial_ms;
   bool has_virtual_time;
   unsigned mtu;
+  size_t max_message; /* DTLS, once established */
   uint8_t peer_key[PEER_KEY_MAX]; /* what a cookie is bound to */
   size_t peer_key_length;
   uint8_t address[16];
@@ -258,7 +259,6 @@ write_result session_write(session *s, const uint8_t *bytes, size_t length, size
 void session_tick(session *s, double now);
 void session_close(session *s);
 void session_abort(session *s);
-size_t session_max_message(const session *s);
 
 /* One datagram of an unknown peer: 1 and the session is ready to be configured, 0 answered or to be ignored. */
 int session_listen(session *s, const char *peer_key, const uint8_t *datagram, size_t length, double now);

@@ -19,7 +19,8 @@ enum {
   DATAGRAM_MAX = 65535,
   READ_ROOM = TLS_RECORD_MAX + 4096,
   SEND_FRAGMENT_MIN = 512,
-  RECORD_OVERHEAD_MAX = 256, /* header, explicit nonce, MAC, padding: more than any suite needs */
+  UDP_OVERHEAD = 28,
+  AEAD_OVERHEAD = 24, /* explicit nonce and tag, which OpenSSL forgets when it fills a datagram with a flight */
 };
 
 static int ssl_index = -1;
@@ -67,6 +68,7 @@ static long bio_ctrl(BIO *bio, int command, long number, void *pointer) {
     case BIO_CTRL_DGRAM_QUERY_MTU:
     case BIO_CTRL_DGRAM_GET_FALLBACK_MTU:
     case BIO_CTRL_DGRAM_GET_MTU: return (long)s->mtu;
+    case BIO_CTRL_DGRAM_GET_MTU_OVERHEAD: return UDP_OVERHEAD; /* lets an MTU below 256 stand */
     default: return 0;
   }
 }
@@ -239,7 +241,7 @@ session *session_new(instance *in, shape *shape, problem *out) {
   BIO_set_init(bio, 1);
   SSL_set_bio(ssl, bio, bio);
   if (s->is_dtls) {
-    SSL_set_mtu(ssl, s->mtu);
+    SSL_set_mtu(ssl, s->mtu - AEAD_OVERHEAD);
     DTLS_set_timer_cb(ssl, on_timer);
   }
   SSL_set_tlsext_debug_callback(ssl, on_extension);
@@ -267,7 +269,7 @@ bool session_configure(session *s, context *ctx, problem *out) {
   if (s->is_dtls) {
     /* Also the size of the write buffer, which a datagram session never gives back. */
     unsigned fragment = ctx->mtu < SEND_FRAGMENT_MIN ? SEND_FRAGMENT_MIN : ctx->mtu;
-    SSL_set_mtu(ssl, ctx->mtu);
+    SSL_set_mtu(ssl, ctx->mtu - AEAD_OVERHEAD);
     SSL_set_max_send_fragment(ssl, fragment > TLS_RECORD_MAX ? TLS_RECORD_MAX : fragment);
   }
   if (!ctx->resumes) SSL_set_options(ssl, SSL_OP_NO_TICKET);
@@ -403,6 +405,13 @@ static void read_records(session *s) {
   }
 }
 
+/* What one record takes at the full MTU. The handshake keeps its own, in case it must repeat its last flight. */
+static void measure_message(session *s) {
+  SSL_set_mtu(s->ssl, s->mtu);
+  s->max_message = DTLS_get_data_mtu(s->ssl);
+  SSL_set_mtu(s->ssl, s->mtu - AEAD_OVERHEAD);
+}
+
 static void run(session *s) {
   ERR_clear_error();
   if (s->state == STATE_HANDSHAKING) {
@@ -414,6 +423,7 @@ static void run(session *s) {
     }
     s->state = STATE_ESTABLISHED;
     s->was_established = true;
+    if (s->is_dtls) measure_message(s);
     row_add(s->in, ROW_ESTABLISHED, 0, 0, 0);
   }
   read_records(s);
@@ -436,14 +446,12 @@ void session_receive(session *s, const uint8_t *bytes, size_t length, double now
   s->input_length = 0;
 }
 
-size_t session_max_message(const session *s) { return s->is_dtls ? DTLS_get_data_mtu(s->ssl) : 0; }
-
 write_result session_write(session *s, const uint8_t *bytes, size_t length, size_t *limit) {
   if (s->state != STATE_ESTABLISHED) return WRITE_NOT_ESTABLISHED;
   if (length == 0) return WRITE_DONE;
   if (s->is_dtls) {
     /* OpenSSL would send it all the same, in a datagram above the MTU. */
-    *limit = session_max_message(s);
+    *limit = s->max_message;
     if (length > *limit) return WRITE_TOO_LARGE;
   }
   ERR_clear_error();

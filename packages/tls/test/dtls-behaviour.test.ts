@@ -326,7 +326,7 @@ describe('DTLS', () => {
         mtu: 1400, retransmitMs: 1000, resumption: true, keyLog: false, virtualTime: false }
       let count = 0
       for (let round = 0; round < 40; round++) {
-        const ends = [false, true].map((server) => tls.createSession(tls.createContext({ ...base, server })))
+        const ends = [false, true].map((server) => tls.createSession(tls.createContext({ ...base, server }), undefined, undefined, undefined))
         const queues = [[], []]
         const collect = (end, n) => { for (let i = 0; i < n; i++) if (rows[4 * i] === 1) queues[1 - end].push(arena.slice(rows[4 * i + 1], rows[4 * i + 1] + rows[4 * i + 2])) }
         collect(0, tls.start(ends[0], 0))

@@ -31,7 +31,7 @@ export {
   subjectName,
 } from './contents.ts'
 export { checkTbs, type LintContext, lintTbs } from './lint.ts'
-export { signCertificate, signVendorCertificate } from './sign.ts'
+export { makeCertificate, type SigningContext, signCertificate, signVendorCertificate } from './sign.ts'
 export {
   cordonVendorTemplate,
   rockwellVendorTemplate,

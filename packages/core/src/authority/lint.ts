@@ -21,21 +21,35 @@ export interface LintContext {
  * for everything the authority means to sign: an entry is a fault in Cordon, and the certificate is not made.
  */
 export function lintTbs(crypto: Crypto, tbs: Uint8Array, context: LintContext): string[] {
-  let certificate: Certificate
-  try {
-    certificate = decodeCertificate(asUnsigned(tbs))
-  } catch (error) {
-    if (error instanceof MalformedMessage) return [error.message]
-    throw error
-  }
-  return [...lintCommon(crypto, certificate, context), ...lintProfile(certificate, context.profile)]
+  return examine(crypto, tbs, context).findings
 }
 
-/** @throws NotAllowed `refused` with every finding of {@link lintTbs}, when there is one */
-export function checkTbs(crypto: Crypto, tbs: Uint8Array, context: LintContext): void {
-  const findings = lintTbs(crypto, tbs, context)
-  if (findings.length > 0) {
+/**
+ * The certificate as it will be, its signature still empty.
+ * @throws NotAllowed `refused` with every finding of {@link lintTbs}, when there is one
+ */
+export function checkTbs(crypto: Crypto, tbs: Uint8Array, context: LintContext): Certificate {
+  const { certificate, findings } = examine(crypto, tbs, context)
+  if (certificate === undefined || findings.length > 0) {
     throw new NotAllowed('refused', `a ${context.profile} certificate was not signed: ${findings.join('; ')}`)
+  }
+  return certificate
+}
+
+function examine(
+  crypto: Crypto,
+  tbs: Uint8Array,
+  context: LintContext,
+): { certificate?: Certificate; findings: string[] } {
+  try {
+    const certificate = decodeCertificate(asUnsigned(tbs))
+    return {
+      certificate,
+      findings: [...lintCommon(crypto, certificate, context), ...lintProfile(certificate, context.profile)],
+    }
+  } catch (error) {
+    if (error instanceof MalformedMessage) return { findings: [error.message] }
+    throw error
   }
 }
 

@@ -39,8 +39,13 @@ export interface DeviceContext {
   readonly links: ReadonlySet<Link>
   /** Asks the host for something. */
   act(action: DeviceAction): void
-  /** Something that must survive a power cycle has changed. */
+  /** Something that must survive a power cycle has changed: it is stored before the reply leaves. */
   changed(): void
+  /**
+   * Certificates or files have changed. Within a configuration session they are stored with Apply_Config, End_Config or
+   * the end of the session, as power loss takes back what is not applied; otherwise at once.
+   */
+  staged(): void
   /** Writes to the device's log. */
   report(name: string, severity: DeviceEvent['severity'], message: string, link?: Link): void
   /** The (D)TLS settings in force are others now. */

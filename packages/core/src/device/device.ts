@@ -10,7 +10,7 @@ import type { ObjectBehaviour } from './attributes.ts'
 import type { BackplaneDevice } from './backplane.ts'
 import { type ConnectionRow, Connections } from './connections.ts'
 import { type DeviceContext, describePeer, isConfigured } from './context.ts'
-import { type DeviceData, factoryAssemblies, factoryData } from './data.ts'
+import { type CipSecurityState, type DeviceData, factoryAssemblies, factoryData } from './data.ts'
 import type {
   ActiveSecurity,
   Admission,
@@ -91,6 +91,8 @@ export interface Device extends HostedDevice, BackplaneDevice {
   dscp(): Dscp
   /** Is it under a policy? */
   isConfigured(): boolean
+  /** State of 0x5D; a device without CIP Security is always in factory default. */
+  securityState(): CipSecurityState
   /** A power cycle: links, connections, transfers and begun configurations are gone, the rest stays. */
   restart(now: number): void
   /** What is to be stored, secrets apart. */
@@ -229,6 +231,11 @@ class TargetDevice implements Device, DeviceContext, Routed, ApplicationHost {
   changed(): void {
     this.#unsaved = true
     this.#data.identity.consistency = (this.#data.identity.consistency + 1) & 0xffff
+  }
+
+  staged(): void {
+    const { cipSecurity, ethernetIpSecurity } = this.#data
+    if (cipSecurity.session === undefined && ethernetIpSecurity.session === undefined) this.changed()
   }
 
   report(name: string, severity: DeviceEvent['severity'], message: string, link?: Link): void {
@@ -508,6 +515,10 @@ class TargetDevice implements Device, DeviceContext, Routed, ApplicationHost {
 
   isConfigured(): boolean {
     return isConfigured(this)
+  }
+
+  securityState(): CipSecurityState {
+    return this.#data.cipSecurity.state
   }
 
   restart(now: number): void {

@@ -18,6 +18,7 @@ export {
   storeVendorPki,
   type VendorPki,
 } from './default-credentials.ts'
+export type { CipSecurityState } from './data.ts'
 export { createDevice, type Device, type Dscp, defaultHeartbeats, type OutputListener } from './device.ts'
 export { DtlsMessages, type DtlsMessagesOptions, replayCacheMs, replayCacheSize } from './dtls-messages.ts'
 export {

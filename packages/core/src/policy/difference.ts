@@ -1,6 +1,6 @@
 import { suiteHex } from '../security/cipher-suites.ts'
 import type { Rule } from './rules.ts'
-import { formatRule } from './rules.ts'
+import { formatRule, isSameRule } from './rules.ts'
 import type { DeviceSettings, ObservedSettings, PortSetting } from './settings.ts'
 
 /** What of a device's settings differs. */
@@ -201,39 +201,22 @@ function isSameRules(a: readonly Rule[], b: readonly Rule[]): boolean {
   return true
 }
 
-/** True when two rules say the same; the same rules have the same text. */
-export function isSameRule(a: Rule, b: Rule): boolean {
-  return (
-    a === b ||
-    (a.action === b.action &&
-      a.protocol === b.protocol &&
-      a.ip?.address === b.ip?.address &&
-      a.ip?.prefix === b.ip?.prefix &&
-      a.ports?.low === b.ports?.low &&
-      a.ports?.high === b.ports?.high &&
-      isSameCiphers(a.ciphers, b.ciphers))
-  )
-}
-
-function isSameCiphers(a: readonly number[] | undefined, b: readonly number[] | undefined): boolean {
-  if (a === b) return true
-  if (a === undefined || b === undefined || a.length !== b.length) return false
-  for (let place = 0; place < a.length; place++) if (a[place] !== b[place]) return false
-  return true
-}
-
 /**
  * The rules that come and go. Both lists are normally by address, so one walk over both finds what differs; what stands
  * in both after all, in another place, is taken out again by its text.
  */
-function countChanges(from: readonly Rule[], to: readonly Rule[]): readonly [added: readonly Rule[], taken: readonly Rule[]] {
+function countChanges(
+  from: readonly Rule[],
+  to: readonly Rule[],
+): readonly [added: readonly Rule[], taken: readonly Rule[]] {
   const added: Rule[] = []
   const taken: Rule[] = []
   for (let old = 0, fresh = 0; ; ) {
     const a = from[old]
     const b = to[fresh]
     if (a === undefined && b === undefined) break
-    const order = a === undefined ? 1 : b === undefined ? -1 : isSameRule(a, b) ? 0 : (a.ip?.address ?? 0) - (b.ip?.address ?? 0)
+    const order =
+      a === undefined ? 1 : b === undefined ? -1 : isSameRule(a, b) ? 0 : (a.ip?.address ?? 0) - (b.ip?.address ?? 0)
     const same = order === 0 && a !== undefined && b !== undefined && isSameRule(a, b)
     if (order <= 0) {
       if (!same && a !== undefined) taken.push(a)

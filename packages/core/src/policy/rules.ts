@@ -37,6 +37,27 @@ export function makeRule(
   return { action, ip, ports, protocol, ciphers }
 }
 
+/** True when two rules say the same; the same rules have the same text. */
+export function isSameRule(a: Rule, b: Rule): boolean {
+  return (
+    a === b ||
+    (a.action === b.action &&
+      a.protocol === b.protocol &&
+      a.ip?.address === b.ip?.address &&
+      a.ip?.prefix === b.ip?.prefix &&
+      a.ports?.low === b.ports?.low &&
+      a.ports?.high === b.ports?.high &&
+      isSameCiphers(a.ciphers, b.ciphers))
+  )
+}
+
+function isSameCiphers(a: readonly number[] | undefined, b: readonly number[] | undefined): boolean {
+  if (a === b) return true
+  if (a === undefined || b === undefined || a.length !== b.length) return false
+  for (let place = 0; place < a.length; place++) if (a[place] !== b[place]) return false
+  return true
+}
+
 /** Traffic that rules judge. */
 export interface Traffic {
   /** Dotted IPv4 address of the peer. */

@@ -1,6 +1,5 @@
 import type { Crypto, PrivateKey } from '../crypto/provider.ts'
 import { MalformedMessage, UsageError } from '../errors.ts'
-import { latin1Bytes } from '../wire/text.ts'
 import {
   type Certificate,
   isSignedBy,
@@ -9,7 +8,7 @@ import {
   signatureIdentifier,
   signStructure,
 } from './certificate.ts'
-import { derEncode, derUnsigned, sameBytes, schemaEncode } from './der.ts'
+import { derEncode, derUnsigned, sameBytes } from './der.ts'
 import {
   authorityKeyIdentifier,
   crlNumber,
@@ -31,6 +30,7 @@ import {
   derTime,
   revocationListLimits,
 } from './strict.ts'
+import { encodeTime } from './time.ts'
 
 /** Reasons for a revocation by their CRLReason number (RFC 5280 5.3.1); 7 is not used there. */
 export const revocationReasons = {
@@ -179,7 +179,7 @@ export async function buildRevocationList(contents: RevocationContents, signer: 
   const tbs = derEncode(
     derTags.sequence,
     derUnsigned(Uint8Array.of(1)),
-    schemaEncode(signatureIdentifier(signer.kind)),
+    signatureIdentifier(signer.kind),
     contents.issuer.der,
     encodeTime(contents.thisUpdate),
     encodeTime(contents.nextUpdate),
@@ -207,32 +207,6 @@ function encodeEntry({ serial, revokedAt, reason }: RevokedEntry): Uint8Array {
     parts.push(derEncode(derTags.sequence, derEncode(derTags.sequence, reasonOid, value)))
   }
   return derEncode(derTags.sequence, ...parts)
-}
-
-/** A time as RFC 5280 4.1.2.5 writes it: UTCTime to 2049, GeneralizedTime from 2050. */
-export function encodeTime(at: number): Uint8Array {
-  const seconds = Math.floor(at / 1000)
-  const days = Math.floor(seconds / 86_400)
-  const rest = seconds - days * 86_400
-  // Years counted from March of year 0, in eras of 400 years (146097 days).
-  const shifted = days + 719_468
-  const era = Math.floor(shifted / 146_097)
-  const dayOfEra = shifted - era * 146_097
-  const yearOfEra = Math.floor(
-    (dayOfEra - Math.floor(dayOfEra / 1460) + Math.floor(dayOfEra / 36_524) - Math.floor(dayOfEra / 146_096)) / 365,
-  )
-  const dayOfYear = dayOfEra - (365 * yearOfEra + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100))
-  const month = Math.floor((5 * dayOfYear + 2) / 153)
-  const day = dayOfYear - Math.floor((153 * month + 2) / 5) + 1
-  const civilMonth = month < 10 ? month + 3 : month - 9
-  const year = yearOfEra + era * 400 + (civilMonth <= 2 ? 1 : 0)
-  const two = (n: number) => String(n).padStart(2, '0')
-  const tail = `${two(civilMonth)}${two(day)}${two(Math.floor(rest / 3600))}${two(Math.floor(rest / 60) % 60)}${two(rest % 60)}Z`
-  if (year < 1950 || year > 9999)
-    throw new UsageError('bad-value', `expected a time from 1950 to 9999, got year ${year}`)
-  return year < 2050
-    ? derEncode(derTags.utcTime, latin1Bytes(two(year % 100) + tail))
-    : derEncode(derTags.generalizedTime, latin1Bytes(String(year) + tail))
 }
 
 /** Whether a list is the issuer's own: its name, signed by its key, and the issuer may sign lists. */

@@ -1,5 +1,5 @@
 import { AsnConvert } from '@peculiar/asn1-schema'
-import { MalformedMessage } from '../errors.ts'
+import { MalformedMessage, UsageError } from '../errors.ts'
 
 /** Writes one DER element: identifier octet, minimal length, contents one after another. */
 export function derEncode(tag: number, ...contents: readonly Uint8Array[]): Uint8Array {
@@ -33,6 +33,22 @@ export function derUnsigned(magnitude: Uint8Array): Uint8Array {
 /** Writes a BIT STRING of whole bytes. */
 export function derBitString(bytes: Uint8Array): Uint8Array {
   return derEncode(0x03, Uint8Array.of(0), bytes)
+}
+
+/** Writes an object identifier from its dotted form. @throws UsageError `bad-value` for what is none */
+export function derOid(dotted: string): Uint8Array {
+  const [root, second, ...arcs] = dotted.split('.').map(Number)
+  const first = (root ?? Number.NaN) * 40 + (second ?? Number.NaN)
+  const bytes: number[] = []
+  for (const arc of [first, ...arcs]) {
+    if (!/^[0-2](?:\.\d{1,15})+$/.test(dotted) || !Number.isSafeInteger(arc)) {
+      throw new UsageError('bad-value', `expected an object identifier such as 2.5.4.3, got "${dotted.slice(0, 64)}"`)
+    }
+    const digits = [arc % 128]
+    for (let rest = Math.floor(arc / 128); rest > 0; rest = Math.floor(rest / 128)) digits.unshift(0x80 | (rest % 128))
+    bytes.push(...digits)
+  }
+  return derEncode(0x06, Uint8Array.from(bytes))
 }
 
 /** Writes a value by its schema. */

@@ -1,9 +1,7 @@
-import { OctetString } from '@peculiar/asn1-schema'
 import {
   anyExtendedKeyUsage,
   AuthorityKeyIdentifier,
   BasicConstraints,
-  Extension as ExtensionSchema,
   ExtendedKeyUsage,
   id_ce_authorityKeyIdentifier,
   id_ce_basicConstraints,
@@ -14,7 +12,6 @@ import {
   id_ce_subjectKeyIdentifier,
   id_kp_clientAuth,
   id_kp_serverAuth,
-  KeyIdentifier,
   KeyUsage as KeyUsageSchema,
   KeyUsageFlags,
   SubjectKeyIdentifier,
@@ -22,7 +19,7 @@ import {
 import { MalformedMessage, UsageError } from '../errors.ts'
 import { latin1, latin1Bytes } from '../wire/text.ts'
 import { addressBytes, addressText } from './address.ts'
-import { derEncode, derUnsigned, hex, schemaDecode, schemaEncode } from './der.ts'
+import { derEncode, derOid, derUnsigned, hex, schemaDecode } from './der.ts'
 import { formatName, nameAt } from './name.ts'
 import {
   checkDer,
@@ -274,14 +271,20 @@ export function subjectAlternativeName(addresses: readonly string[], dnsNames: r
 
 /** Basic constraints, critical: whether the subject is a CA, and how many CAs may follow below it. */
 export function basicConstraints(ca: boolean, pathLength?: number): Extension {
-  const schema = new BasicConstraints(pathLength === undefined ? { cA: ca } : { cA: ca, pathLenConstraint: pathLength })
-  return { type: extensionTypes.basicConstraints, critical: true, value: schemaEncode(schema) }
+  const fields = ca ? [derEncode(derTags.boolean, Uint8Array.of(0xff))] : []
+  if (pathLength !== undefined) fields.push(derUnsigned(Uint8Array.of(pathLength)))
+  return { type: extensionTypes.basicConstraints, critical: true, value: derEncode(derTags.sequence, ...fields) }
 }
 
 /** Key usage, critical. */
 export function keyUsage(usages: readonly KeyUsage[]): Extension {
-  const flags = usages.reduce((sum, usage) => sum | KeyUsageFlags[usage], 0)
-  return { type: extensionTypes.keyUsage, critical: true, value: schemaEncode(new KeyUsageSchema(flags)) }
+  // Bit 0 is the highest of the first byte; DER drops zero bits at the end (X.690 11.2.2).
+  const bits = usages.map((usage) => keyUsages.indexOf(usage)).sort((a, b) => a - b)
+  const last = bits.at(-1) ?? -1
+  const bytes = new Uint8Array(Math.ceil((last + 1) / 8))
+  for (const bit of bits) bytes[bit >> 3] = (bytes[bit >> 3] ?? 0) | (0x80 >> (bit & 7))
+  const value = derEncode(derTags.bitString, Uint8Array.of(bytes.length * 8 - 1 - last), bytes)
+  return { type: extensionTypes.keyUsage, critical: true, value }
 }
 
 /** Extended key usage by object identifiers, not critical. */
@@ -289,7 +292,7 @@ export function extendedKeyUsage(purposes: readonly string[]): Extension {
   return {
     type: extensionTypes.extendedKeyUsage,
     critical: false,
-    value: schemaEncode(new ExtendedKeyUsage([...purposes])),
+    value: derEncode(derTags.sequence, ...purposes.map(derOid)),
   }
 }
 
@@ -298,14 +301,14 @@ export function subjectKeyIdentifier(identifier: Uint8Array): Extension {
   return {
     type: extensionTypes.subjectKeyIdentifier,
     critical: false,
-    value: schemaEncode(new SubjectKeyIdentifier(identifier.slice())),
+    value: derEncode(derTags.octetString, identifier),
   }
 }
 
 /** Authority key identifier with the issuer's key identifier. */
 export function authorityKeyIdentifier(identifier: Uint8Array): Extension {
-  const schema = new AuthorityKeyIdentifier({ keyIdentifier: new KeyIdentifier(identifier.slice()) })
-  return { type: extensionTypes.authorityKeyIdentifier, critical: false, value: schemaEncode(schema) }
+  const value = derEncode(derTags.sequence, derEncode(0x80, identifier))
+  return { type: extensionTypes.authorityKeyIdentifier, critical: false, value }
 }
 
 /** CRL number. Written by hand: the schema's integer loses its sign byte from 2^23 on. */
@@ -320,10 +323,16 @@ export function crlNumber(number: number): Extension {
 
 /** Extensions as the DER sequence that certificates, requests and lists hold. */
 export function encodeExtensions(extensions: readonly Extension[]): Uint8Array {
-  return derEncode(derTags.sequence, ...extensions.map((extension) => schemaEncode(schemaExtension(extension))))
-}
-
-/** One extension in the schema's form. */
-export function schemaExtension({ type, critical, value }: Extension): ExtensionSchema {
-  return new ExtensionSchema({ extnID: type, critical, extnValue: new OctetString(value.slice()) })
+  return derEncode(
+    derTags.sequence,
+    ...extensions.map(({ type, critical, value }) =>
+      derEncode(
+        derTags.sequence,
+        derOid(type),
+        // The default, FALSE, is left out.
+        ...(critical ? [derEncode(derTags.boolean, Uint8Array.of(0xff))] : []),
+        derEncode(derTags.octetString, value),
+      ),
+    ),
+  )
 }

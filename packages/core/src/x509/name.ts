@@ -1,11 +1,7 @@
-import {
-  AttributeTypeAndValue,
-  AttributeValue,
-  Name as NameSchema,
-  RelativeDistinguishedName,
-} from '@peculiar/asn1-x509'
+import { type AttributeValue, Name as NameSchema } from '@peculiar/asn1-x509'
 import { MalformedMessage, UsageError } from '../errors.ts'
-import { hex, schemaDecode, schemaEncode } from './der.ts'
+import { latin1Bytes, utf8Bytes } from '../wire/text.ts'
+import { derEncode, derOid, hex, schemaDecode } from './der.ts'
 import { checkDer, derBytes, derChildren, derTags } from './strict.ts'
 
 /** How an attribute's text is encoded. `other`: no text; the value is `#` and the DER in hex. */
@@ -137,30 +133,63 @@ function attribute(type: string, value: string): NameAttribute {
 
 /** A name from its parts, most general first; a part is one attribute or several of equal rank. */
 export function encodeName(parts: readonly (NameAttribute | RelativeName)[]): Name {
-  const relative = parts.map((part) => sorted('type' in part ? [part] : part))
-  const schema = new NameSchema(relative.map((part) => new RelativeDistinguishedName(part.map(schemaAttribute))))
-  return { parts: relative, der: schemaEncode(schema) }
+  const encoded = parts.map((part) => encodePart('type' in part ? [part] : part))
+  return { parts: encoded.map(({ part }) => part), der: derEncode(derTags.sequence, ...encoded.map(({ der }) => der)) }
 }
 
 /** DER orders the members of a set by their encoding (X.690 11.6). */
-function sorted(part: RelativeName): RelativeName {
+function encodePart(part: RelativeName): { part: RelativeName; der: Uint8Array } {
   if (part.length === 0) throw new UsageError('bad-value', 'a part of a name needs at least one attribute')
-  const keyed = part.map((item) => ({ item, key: hex(schemaEncode(schemaAttribute(item))) }))
-  return keyed.sort((a, b) => (a.key < b.key ? -1 : 1)).map(({ item }) => item)
+  const members = part.map((item) => ({ item, der: encodeAttribute(item) }))
+  if (members.length > 1) members.sort((a, b) => (hex(a.der) < hex(b.der) ? -1 : 1))
+  return { part: members.map(({ item }) => item), der: derEncode(derTags.set, ...members.map(({ der }) => der)) }
 }
 
-function schemaAttribute({ type, value, encoding }: NameAttribute): AttributeTypeAndValue {
-  const schemaValue =
-    encoding === 'other'
-      ? new AttributeValue({ anyValue: fromHex(value.slice(1)).buffer })
-      : new AttributeValue({ [schemaFields[encoding]]: value })
-  return new AttributeTypeAndValue({ type, value: schemaValue })
+function encodeAttribute({ type, value, encoding }: NameAttribute): Uint8Array {
+  return derEncode(derTags.sequence, derOid(type), encodeText(value, encoding))
 }
 
-function fromHex(text: string): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(text.length / 2)
-  for (let i = 0; i < bytes.length; i++) bytes[i] = Number.parseInt(text.slice(2 * i, 2 * i + 2), 16)
+function encodeText(value: string, encoding: NameEncoding): Uint8Array {
+  switch (encoding) {
+    case 'utf8':
+      return derEncode(derTags.utf8String, utf8Bytes(value))
+    case 'printable':
+      return derEncode(derTags.printableString, latin1Bytes(value))
+    case 'ia5':
+      return derEncode(derTags.ia5String, latin1Bytes(value))
+    case 'teletex':
+      return derEncode(derTags.teletexString, latin1Bytes(value))
+    case 'bmp':
+      return derEncode(
+        derTags.bmpString,
+        wideBytes(
+          value.split('').map((c) => c.charCodeAt(0)),
+          2,
+        ),
+      )
+    case 'universal':
+      return derEncode(
+        derTags.universalString,
+        wideBytes(
+          Array.from(value, (c) => c.codePointAt(0) ?? 0),
+          4,
+        ),
+      )
+    case 'other':
+      return fromHex(value.slice(1))
+  }
+}
+
+function wideBytes(codes: readonly number[], width: number): Uint8Array {
+  const bytes = new Uint8Array(codes.length * width)
+  codes.forEach((code, i) => {
+    for (let k = 0; k < width; k++) bytes[i * width + k] = (code >>> (8 * (width - 1 - k))) & 0xff
+  })
   return bytes
+}
+
+function fromHex(text: string): Uint8Array {
+  return Uint8Array.from(text.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16))
 }
 
 /** The first value of an attribute type in a name, from its most specific part. */

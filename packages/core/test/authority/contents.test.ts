@@ -10,6 +10,7 @@ import {
   lintTbs,
   newSerial,
   rootContents,
+  makeCertificate,
   signCertificate,
   subjectName,
 } from '@cordon/core/authority'
@@ -50,7 +51,10 @@ async function made(
   profile: CertificateProfile,
   issuer?: Certificate,
 ) {
-  return decodeCertificate(await signCertificate(nodeCrypto, contents, signer, { profile, issuer, now }))
+  const certificate = await makeCertificate(nodeCrypto, contents, signer, { profile, issuer, now })
+  // What comes back is what a stranger reads.
+  expect(decodeCertificate(certificate.der)).toEqual(certificate)
+  return certificate
 }
 
 beforeAll(async () => {

@@ -79,7 +79,7 @@ for (const situation of situations) {
     for (const [name, fault] of faults) {
       test(`and when it ${name}, the device ends in its old or new settings and the next attempt completes`, { timeout: 300_000 }, async () => {
         const requests = await requestsOf(situation)
-        for (let count = 1; count <= requests; count++) {
+        for (let count = 1; count <= requests; count++) {console.log(count, performance.now())
           const at = `request ${count} of ${requests} ${name}`
           const stage = await scene(situation)
           const port = new MemoryPort(stage.device, stage.around.time)
@@ -102,7 +102,7 @@ for (const situation of situations) {
     for (const when of ['before', 'after'] as const) {
       test(`${when} any request is done: the device opens, and resume completes it`, { timeout: 300_000 }, async () => {
         const requests = await requestsOf(situation)
-        for (let count = 1; count <= requests; count++) {
+        for (let count = 1; count <= requests; count++) {console.log(count, performance.now())
           const at = `died ${when} request ${count} of ${requests}`
           const stage = await scene(situation)
           const first = new MemoryPort(stage.device, stage.around.time)

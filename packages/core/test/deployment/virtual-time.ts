@@ -63,7 +63,8 @@ export class VirtualTime implements Clock {
       },
     )
     const end = this.#now + limitMs
-    for (;;) {
+    for (let turn = 0; ; turn++) {
+      if (turn > 100_000) throw new Error(`time stands still at ${this.#now} ms: a deadline is never met`)
       await this.#settleDown()
       if (failure !== undefined) throw failure.error
       if (settled !== undefined) return settled

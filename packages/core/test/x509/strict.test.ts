@@ -4,7 +4,7 @@ import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { derElement, derObjectIdentifier, derTime } from '../../src/x509/strict.ts'
 import { derEncode } from '../../src/x509/der.ts'
-import { encodeTime } from '../../src/x509/crl.ts'
+import { encodeTime } from '../../src/x509/time.ts'
 import { hasOpenssl, OpensslDirectory } from './openssl.ts'
 
 function der(hex: string): Uint8Array {

@@ -5,7 +5,7 @@ import type { KeyLog } from './key-log.ts'
 import { secureClient, SecureTransport } from './secure.ts'
 import { isOurs } from './system-error.ts'
 import { clientSession, type ConnectSecureOptions } from './tls.ts'
-import type { Endpoint, Transport, TransportHandlers, TransportListener } from './transport.ts'
+import { defaultConnectTimeoutMs, type Endpoint, type Transport, type TransportHandlers, type TransportListener } from './transport.ts'
 import { bindUdp, connectUdp } from './udp.ts'
 
 /**
@@ -14,8 +14,13 @@ import { bindUdp, connectUdp } from './udp.ts'
  * @throws TransportError, NotTrusted, PeerError `alert`, `handshake`
  */
 export async function connectDtls(options: ConnectSecureOptions): Promise<SecureTransport> {
-  const lower = await connectUdp({ ...options, refusalIsFinal: false })
-  return secureClient(lower, clientSession(options), { ...options, timeoutMs: options.timeoutMs ?? 10_000 })
+  let isOpen = false
+  // A refusal ends the handshake early; an open association does not believe one, as anybody can forge it.
+  const lower = await connectUdp({ ...options, refusalIsFinal: () => !isOpen })
+  const timeoutMs = options.timeoutMs ?? defaultConnectTimeoutMs
+  const transport = await secureClient(lower, clientSession(options), { ...options, timeoutMs })
+  isOpen = true
+  return transport
 }
 
 /** How incoming DTLS is accepted. */

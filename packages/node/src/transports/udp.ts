@@ -137,7 +137,7 @@ class UdpTransport implements Transport {
   readonly #done: (error: Error | null) => void
   #state: 'open' | 'closed' = 'open'
 
-  constructor(socket: Socket, limits: Partial<TransportLimits>, refusalIsFinal: boolean) {
+  constructor(socket: Socket, limits: Partial<TransportLimits>, refusalIsFinal: () => boolean) {
     this.#socket = socket
     this.#limits = { ...defaultTransportLimits, ...limits }
     this.#queue = new ReceiveQueue(this.#limits.maxQueued)
@@ -148,7 +148,7 @@ class UdpTransport implements Transport {
     socket.on('message', (bytes) => this.#queue.push(bytes))
     const failed = (error: Error) => {
       // ICMP refusals are not authenticated: an open association does not end on one.
-      if (errorCode(error) === 'ECONNREFUSED' && !refusalIsFinal) return
+      if (errorCode(error) === 'ECONNREFUSED' && !refusalIsFinal()) return
       if (this.#state === 'closed') return
       this.destroy(systemError(error, `UDP with ${formatEndpoint(this.remote)}`))
     }
@@ -195,8 +195,8 @@ class UdpTransport implements Transport {
 
 /** Options of {@link connectUdp}. */
 export interface ConnectUdpOptions extends ConnectOptions {
-  /** End on an ICMP port unreachable, which anybody can forge. Default true; false for long associations. */
-  readonly refusalIsFinal?: boolean
+  /** End on an ICMP port unreachable, which can be forged? Asked each time; default always. */
+  readonly refusalIsFinal?: () => boolean
 }
 
 /**
@@ -229,7 +229,7 @@ export async function connectUdp(options: ConnectUdpOptions): Promise<Transport>
     socket.close()
     throw aborted(signal, doing)
   }
-  return new UdpTransport(socket, options.limits ?? {}, options.refusalIsFinal ?? true)
+  return new UdpTransport(socket, options.limits ?? {}, options.refusalIsFinal ?? (() => true))
 }
 
 

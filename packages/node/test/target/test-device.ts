@@ -3,7 +3,6 @@ import {
   type Admission,
   createDefaultCredentials,
   createDevice,
-  createTag,
   type Device,
   type DeviceAction,
   type DeviceOptions,
@@ -60,9 +59,6 @@ export async function secureDevice(
   const credentials = await createDefaultCredentials(nodeCrypto, { identity, now: Date.now() })
   return plainDevice(address, { identity, security: { credentials, suites: testSuites, ...security }, ...more })
 }
-
-/** A tag of one DINT. */
-export const dintTag = (name: string, value: number) => createTag(name, 'DINT', [value])
 
 /** A device whose host-facing decisions a test makes itself; everything else is the device's own. */
 export interface Steered extends HostedDevice {

@@ -85,7 +85,7 @@ describe('connectUdp', () => {
   })
 
   it('does not believe a refusal on a long association', async () => {
-    const client = await connectUdp({ address: testAddress(18), port: 9, refusalIsFinal: false })
+    const client = await connectUdp({ address: testAddress(18), port: 9, refusalIsFinal: () => false })
     const atClient = collect(client)
     client.send(Uint8Array.of(1))
     client.send(Uint8Array.of(1))

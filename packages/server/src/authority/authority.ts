@@ -17,7 +17,7 @@ import {
   revocationListValidityMs,
   rootContents,
   type SubjectTemplate,
-  signCertificate,
+  makeCertificate,
   backdateMs,
 } from '@cordon/core/authority'
 import type { Crypto, PrivateKey } from '@cordon/core/crypto'
@@ -161,8 +161,15 @@ class StoredAuthority implements Authority {
       publicKey: key.publicKey,
       now,
     })
-    const der = await signCertificate(this.#crypto, contents, key, { profile: 'root', issuer: undefined, now })
-    return await this.#keepAuthority(tx, { id: 'root-1', zone: null, key, der, issuerId: 'root-1', name: plan.name })
+    const certificate = await makeCertificate(this.#crypto, contents, key, { profile: 'root', issuer: undefined, now })
+    return await this.#keepAuthority(tx, {
+      id: 'root-1',
+      zone: null,
+      key,
+      certificate,
+      issuerId: 'root-1',
+      name: plan.name,
+    })
   }
 
   async #makeIssuing(tx: Transaction<Schema>, plan: AuthorityPlan, zone: string, root: Signer): Promise<Signer> {
@@ -176,19 +183,33 @@ class StoredAuthority implements Authority {
       publicKey: key.publicKey,
       now,
     })
-    const der = await signCertificate(this.#crypto, contents, root.key, {
+    const certificate = await makeCertificate(this.#crypto, contents, root.key, {
       profile: 'issuing',
       issuer: root.certificate,
       now,
     })
-    return await this.#keepAuthority(tx, { id: `zone-${zone}-1`, zone, key, der, issuerId: root.id, name: zone })
+    return await this.#keepAuthority(tx, {
+      id: `zone-${zone}-1`,
+      zone,
+      key,
+      certificate,
+      issuerId: root.id,
+      name: zone,
+    })
   }
 
   async #keepAuthority(
     tx: Transaction<Schema>,
-    made: { id: string; zone: string | null; key: PrivateKey; der: Uint8Array; issuerId: string; name: string },
+    made: {
+      id: string
+      zone: string | null
+      key: PrivateKey
+      certificate: Certificate
+      issuerId: string
+      name: string
+    },
   ): Promise<Signer> {
-    const { id, zone, key, der } = made
+    const { id, zone, key, certificate } = made
     const pkcs8 = key.export()
     if (pkcs8 === undefined)
       throw new UsageError('not-supported', 'an authority key in hardware cannot be sealed in the store')
@@ -198,12 +219,11 @@ class StoredAuthority implements Authority {
         id,
         zone,
         generation: 1,
-        certificate: der,
+        certificate: certificate.der,
         key_kind: key.kind,
         sealed: this.#store.secrets.seal({ table: 'authorities', id }, pkcs8),
       })
       .execute()
-    const certificate = decodeCertificate(der)
     await tx
       .insertInto('certificates')
       .values(
@@ -400,12 +420,11 @@ class StoredAuthority implements Authority {
     }
     const contents = build(this.#crypto, { ...wanted, subject: plan.subject, issuer: signer.certificate, now })
     const context = { profile, issuer: signer.certificate, now }
-    const der = await signCertificate(this.#crypto, contents, signer.key, context)
-    const certificate = decodeCertificate(der)
+    const certificate = await makeCertificate(this.#crypto, contents, signer.key, context)
     await this.#records.add(
       this.#row(certificate, { issuerId: signer.id, profile, zone: wanted.zone, name: wanted.name, names }),
     )
-    return { certificate: der, chain, serial: certificate.serial, notAfter: certificate.notAfter }
+    return { certificate: certificate.der, chain, serial: certificate.serial, notAfter: certificate.notAfter }
   }
 
   #root: Promise<Uint8Array> | undefined
@@ -536,7 +555,7 @@ class StoredAuthority implements Authority {
       .where('r.issuer_id', '=', signer.id)
       // An entry stays for one list's life after its certificate has expired (RFC 5280 3.3).
       .where('c.not_after', '>', new Date(now - revocationListValidityMs))
-      .orderBy('r.revoked_at')
+      .orderBy('r.crl_number')
       .orderBy('r.serial')
       .execute()
     // Dated back like certificates: a device whose clock is behind must not refuse the list as not yet valid.

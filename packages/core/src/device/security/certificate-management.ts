@@ -13,6 +13,7 @@ import {
   verificationFailedStatus,
   verifyTargets,
 } from '../../objects/certificate-management.ts'
+import { parseAddress } from '../../policy/address.ts'
 import { latin1Bytes } from '../../wire/text.ts'
 import { type Certificate, decodeCertificate } from '../../x509/certificate.ts'
 import { type Extension, subjectAlternativeName } from '../../x509/extensions.ts'
@@ -116,7 +117,7 @@ function create(call: Call, name: string): Outcome<number> {
   }
   step(data, 'create')
   certificates.set(instance, data)
-  device.changed()
+  device.staged()
   return { value: instance }
 }
 
@@ -144,7 +145,7 @@ function remove(call: Call): Outcome<undefined> {
   eraseCertificate(data)
   step(data, 'delete')
   call.device.data.certificates.delete(call.instance)
-  call.device.changed()
+  call.device.staged()
   return done
 }
 
@@ -159,7 +160,7 @@ function setPlace(call: Call, which: 'device' | 'ca', value: CertificateReferenc
   }
   data[which] = { status: 'notVerified', path: value.path }
   step(data, 'setCertificate')
-  call.device.changed()
+  call.device.staged()
   return undefined
 }
 
@@ -216,7 +217,7 @@ function finishCsr(call: Call, data: CertificateData, key: PrivateKey, der: Uint
   data.csrFile = file
   data.device = { status: 'notVerified', path: data.device.path }
   step(data, 'createCsr')
-  device.changed()
+  device.staged()
   return { value: path({ class: 0x37, instance: file }) }
 }
 
@@ -298,7 +299,9 @@ function alternativeNames(device: DeviceContext, text: string): AlternativeNames
   const { hostName } = device.data.tcpIp
   const domain = device.options.domain ?? ''
   const name = hostName === '' ? [] : [domain === '' ? hostName : `${hostName}.${domain}`]
-  return { addresses: [device.options.address], dnsNames: name }
+  // A device behind a backplane has no address of its own.
+  const { address } = device.options
+  return { addresses: parseAddress(address) === undefined ? [] : [address], dnsNames: name }
 }
 
 function verify(call: Call, target: number): Outcome<undefined> {
@@ -318,7 +321,7 @@ function verify(call: Call, target: number): Outcome<undefined> {
   if (reason !== undefined) step(data, 'verificationFailed')
   else if (data.device.status === 'verified' && data.ca.status === 'verified') step(data, 'bothVerified')
   else if (data.device.status !== 'invalid' && data.ca.status !== 'invalid') step(data, 'oneVerified')
-  device.changed()
+  device.staged()
   if (reason === undefined) return done
   device.report('certificate-refused', 'warning', `${data.name}: ${reason}`, call.link)
   return refuse(verificationFailedStatus)

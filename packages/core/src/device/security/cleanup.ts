@@ -61,6 +61,6 @@ export function cleanUp(device: DeviceContext): number {
     files.delete(instance)
     removed++
   }
-  if (removed > 0) device.changed()
+  if (removed > 0) device.staged()
   return removed
 }

@@ -137,9 +137,11 @@ function step(device: DeviceContext, event: EthernetIpSecurityEvent): Refusal | 
   const next = nextState(ethernetIpSecurityMachine, data.state, event, data.previous)
   if (next === undefined) return refuse(ethernetIpSecurityMachine.refusal)
   if (next !== data.state) {
-    if (next === 'configurationInProgress') data.previous = data.state
+    const begins = next === 'configurationInProgress'
+    if (begins) data.previous = data.state
     data.state = next
-    device.changed()
+    // A power cycle leads back to the state before, so a begun configuration is nothing to store.
+    if (!begins) device.changed()
   }
   return undefined
 }
@@ -516,11 +518,12 @@ function activeCredentials(
   originatorSuites: readonly number[],
 ): { readonly chain: readonly Uint8Array[]; readonly key: Uint8Array } {
   const none = { chain: [], key: noBytes }
-  const uses = [...settings.allowedSuites, ...originatorSuites].some(
-    (suite) => findSuite(suite)?.authentication !== 'psk',
-  )
   const instance = activeInstance(settings)
-  if (!uses || instance === undefined) return none
+  if (instance === undefined) return none
+  // The maker's certificate opens no doors to others: it is shown only where this device is the target.
+  const suites = instance === defaultCertificateInstance ? [] : originatorSuites
+  const used = [...settings.allowedSuites, ...suites].some((suite) => findSuite(suite)?.authentication !== 'psk')
+  if (!used) return none
   const data = device.data.certificates.get(instance)
   const key = data?.key?.export()
   if (data === undefined || key === undefined) return none

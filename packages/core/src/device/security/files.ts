@@ -189,7 +189,7 @@ function create(
   step(data, 'create')
   const instance = allocateFile(device, 0, data)
   if (instance === undefined) return refuse(generalStatus.resourceUnavailable)
-  device.changed()
+  device.staged()
   return { value: { instance, invocationMethod: 'notApplicable' } }
 }
 
@@ -201,7 +201,7 @@ function remove(call: Call): Outcome<undefined> {
   if (data.isStatic) return refuse(generalStatus.instanceNotDeletable)
   if (isInForce(call) || !step(data, 'delete')) return wrongState(data)
   call.device.data.files.delete(call.instance)
-  call.device.changed()
+  call.device.staged()
   return done
 }
 
@@ -211,7 +211,7 @@ function clear(call: Call): Outcome<undefined> {
   if (data.readOnly) return refuse(generalStatus.objectStateConflict, fileReadOnly)
   if (isInForce(call) || !step(data, 'clear')) return wrongState(data)
   data.content = noBytes
-  call.device.changed()
+  call.device.staged()
   return done
 }
 
@@ -296,7 +296,7 @@ function initiateDownload(
     minor: request.minorRevision,
     deadline: call.now + data.timeoutS * 1000,
   }
-  call.device.changed()
+  call.device.staged()
   call.device.deadlineMoved()
   return { value: { incrementalBurn: 0, burnTime: 0, transferSize: largestTransferSize } }
 }
@@ -324,7 +324,7 @@ function downloadTransfer(call: Call, packet: TransferPacket): Outcome<number> {
 function drop(call: Call, data: FileData): void {
   step(data, 'downloadDropped')
   data.transfer = undefined
-  call.device.changed()
+  call.device.staged()
 }
 
 function takePacket(call: Call, data: FileData, packet: TransferPacket): Outcome<number> {
@@ -359,7 +359,7 @@ function takePacket(call: Call, data: FileData, packet: TransferPacket): Outcome
   data.major = transfer.major
   data.minor = transfer.minor
   data.transfer = undefined
-  call.device.changed()
+  call.device.staged()
   return { value: packet.number }
 }
 
@@ -368,7 +368,7 @@ function endTransfer(device: DeviceContext, data: FileData): void {
   if (data.transfer === undefined) return
   step(data, 'transferEnded')
   data.transfer = undefined
-  device.changed()
+  device.staged()
 }
 
 /** Ends transfers whose time is up. */
@@ -447,7 +447,7 @@ export const fileBehaviour = behaviour(file, {
       if (data === undefined) return refuse(generalStatus.objectDoesNotExist)
       if (seconds === 0) return refuse(generalStatus.invalidAttributeValue)
       data.timeoutS = seconds
-      device.changed()
+      device.staged()
       return undefined
     },
   },

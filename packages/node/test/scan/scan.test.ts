@@ -1,0 +1,106 @@
+import { spawn } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { scan } from '../../src/scan/scan.ts'
+import { TargetHost } from '../../src/target/target-host.ts'
+import { testAddress } from '../addresses.ts'
+import { secureDevice, steer } from '../target/test-device.ts'
+import { credentialsOf, type Identity, makeAuthority, type TestAuthority } from '../test-pki.ts'
+
+let authority: TestAuthority
+let own: Identity
+
+beforeAll(async () => {
+  authority = await makeAuthority('plant')
+  own = await authority.issue('device')
+})
+
+const open: { close(): Promise<unknown> }[] = []
+afterEach(async () => {
+  for (const each of open.splice(0).reverse()) await each.close()
+})
+
+const offered = (rows: readonly { verdict: string; suite: number }[]) =>
+  rows.filter((row) => row.verdict === 'offered').map((row) => row.suite)
+
+describe('scan', () => {
+  it.each(['tls', 'dtls'] as const)('lists exactly what a target offers over %s', async (transport) => {
+    const device = await secureDevice(testAddress(transport === 'tls' ? 150 : 151))
+    const psk = [{ identity: new TextEncoder().encode('cell'), key: new Uint8Array(16).fill(1) }]
+    const host = new TargetHost({ device: steer(device, credentialsOf(own, authority, { psk, suites: [0xc02c, 0xc006, 0xc037] })) })
+    await host.start()
+    open.push(host)
+    const result = await scan(device.address, { transport, timeoutMs: 1000 })
+    expect(result.answered).toBe(true)
+    expect(offered(result.suites).sort()).toEqual([0xc006, 0xc02c, 0xc037].sort())
+    expect(result.suites.find((row) => row.suite === 0xd001)).toMatchObject({ verdict: 'refused' })
+    expect(result.suites).toHaveLength(13)
+    expect(Object.fromEntries(result.versions.map((row) => [row.version, row.verdict]))).toEqual(
+      transport === 'tls'
+        ? { TLSv1: 'refused', 'TLSv1.1': 'refused', 'TLSv1.2': 'offered', 'TLSv1.3': 'refused' }
+        : { DTLSv1: 'refused', 'DTLSv1.2': 'offered' },
+    )
+  })
+
+  it('does not call a closed port a refusal', async () => {
+    const result = await scan(testAddress(152), { transport: 'tls', timeoutMs: 500 })
+    expect(result.answered).toBe(false)
+    expect(new Set(result.suites.map((row) => row.verdict))).toEqual(new Set(['not-tested']))
+    expect(result.suites[0]?.reason).toMatch(/nothing listens there/)
+  })
+
+  it('does not call silence over UDP a refusal', async () => {
+    const result = await scan(testAddress(153), { transport: 'dtls', timeoutMs: 200, concurrency: 15 })
+    expect(result.answered).toBe(false)
+    expect(new Set(result.versions.map((row) => row.verdict))).toEqual(new Set(['not-tested']))
+  })
+
+  it('calls a server that hangs up on every hello one that refuses', async () => {
+    const server = createServer((socket) => socket.once('data', () => socket.end()))
+    await new Promise<void>((resolve) => server.listen(2221, testAddress(154), resolve))
+    open.push({ close: () => new Promise((resolve) => server.close(resolve)) })
+    const result = await scan(testAddress(154), { transport: 'tls', timeoutMs: 1000 })
+    expect(new Set(result.suites.map((row) => row.verdict))).toEqual(new Set(['refused']))
+  })
+
+  it('is cancelled by its signal', async () => {
+    const controller = new AbortController()
+    const scanning = scan(testAddress(155), { transport: 'dtls', signal: controller.signal })
+    setTimeout(() => controller.abort(), 50)
+    await expect(scanning).rejects.toMatchObject({ code: 'aborted' })
+  })
+
+  it('finds old versions on an OpenSSL server that still speaks them', async ({ skip }) => {
+    const directory = mkdtempSync(join(tmpdir(), 'cordon-scan-'))
+    const pem = (label: string, der: Uint8Array) =>
+      `-----BEGIN ${label}-----\n${Buffer.from(der).toString('base64').replace(/.{64}/g, '$&\n')}\n-----END ${label}-----\n`
+    writeFileSync(join(directory, 'server.pem'), pem('CERTIFICATE', own.certificate) + pem('PRIVATE KEY', own.key), { mode: 0o600 })
+    const address = testAddress(156)
+    const server = spawn(
+      'openssl',
+      ['s_server', '-accept', `${address}:2221`, '-cert', join(directory, 'server.pem'), '-cipher', 'ALL:eNULL:@SECLEVEL=0', '-quiet'],
+      { stdio: 'ignore' },
+    )
+    try {
+      const missing = await new Promise<boolean>((resolve) => {
+        server.once('error', () => resolve(true))
+        server.once('spawn', () => resolve(false))
+      })
+      if (missing) skip('the openssl command is not installed')
+      let result = await scan(address, { transport: 'tls' })
+      for (let i = 0; i < 20 && !result.answered; i++) {
+        await new Promise((resolve) => setTimeout(resolve, 100))
+        result = await scan(address, { transport: 'tls' })
+      }
+      const versions = Object.fromEntries(result.versions.map((row) => [row.version, row.verdict]))
+      expect(versions).toMatchObject({ TLSv1: 'offered', 'TLSv1.1': 'offered', 'TLSv1.2': 'offered', 'TLSv1.3': 'offered' })
+      expect(offered(result.suites)).toContain(0xc006)
+    } finally {
+      server.kill('SIGKILL')
+      rmSync(directory, { recursive: true, force: true })
+    }
+  })
+})
