@@ -58,7 +58,10 @@ async function security(context: CommandContext, options: ReachOptions): Promise
       throw new UsageError('bad-option', '--pin expects a SHA-256 fingerprint of 64 hex digits')
     return { transport: 'tls', commissioning: { inspect: (peer) => checkPin(peer, pin) } }
   }
-  return { transport: 'tls', credentials: await managerAccess(context) }
+  const { credentials, localAddress } = await managerAccess(context, options.plant)
+  // The plant's rules let the manager in from its own address.
+  const own = options.from === undefined && localAddress !== undefined ? { localAddress } : {}
+  return { transport: 'tls', credentials, ...own }
 }
 
 function checkPin(peer: PeerInfo, pin: string): void {

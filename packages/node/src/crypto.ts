@@ -15,7 +15,7 @@ import {
 import type { ChainRequest, ChainVerdict, Crypto, DigestAlgorithm, KeyKind, PrivateKey } from '@cordon/core/crypto'
 import { MalformedMessage, NotTrusted, type NotTrustedCode, UsageError } from '@cordon/core/errors'
 import { checkPublicKey, signatureAlgorithms } from '@cordon/core/x509'
-import { verifyChain } from '@cordon/tls'
+import { TlsError, verifyChain } from '@cordon/tls'
 
 export { FileKeyStore } from './keys/file.ts'
 export { MemoryKeyStore } from './keys/memory.ts'
@@ -143,32 +143,34 @@ const trustCodes: Readonly<Record<string, NotTrustedCode>> = {
   'certificate-expired': 'expired',
   'certificate-not-yet-valid': 'not-yet-valid',
   'certificate-revoked': 'revoked',
-  'unknown-authority': 'unknown-authority',
   'crl-missing': 'no-revocation-list',
+  'crl-expired': 'no-revocation-list',
+  'crl-invalid': 'no-revocation-list',
   'name-mismatch': 'wrong-identity',
   'wrong-purpose': 'wrong-purpose',
   'bad-signature': 'bad-signature',
-  'self-signed': 'self-signed',
+  'weak-key': 'bad-signature',
 }
 
 function judgeChain(request: ChainRequest): ChainVerdict {
-  const result = verifyChain({
-    leaf: request.leaf,
-    intermediates: request.intermediates ?? [],
-    anchors: request.anchors,
-    trusted: request.trusted ?? [],
-    crls: request.revocationLists ?? [],
-    crl: request.revocation ?? 'ifPresent',
-    time: request.at !== undefined,
-    purpose: request.purpose ?? 'any',
-    ...(request.at === undefined ? {} : { at: request.at }),
-  })
-  if (result.ok) return { ok: true, chain: result.chain }
-  return {
-    ok: false,
-    code: trustCodes[result.code] ?? 'unknown-authority',
-    reason: result.message,
-    depth: result.depth,
+  try {
+    const result = verifyChain({
+      leaf: request.leaf,
+      intermediates: request.intermediates ?? [],
+      anchors: request.anchors,
+      trusted: request.trusted ?? [],
+      crls: request.revocationLists ?? [],
+      crl: request.revocation ?? 'ifPresent',
+      time: request.at !== undefined,
+      purpose: request.purpose ?? 'any',
+      ...(request.at === undefined ? {} : { at: request.at }),
+    })
+    if (result.ok) return { ok: true, chain: result.chain }
+    const code = trustCodes[result.code] ?? 'unknown-authority'
+    return { ok: false, code, reason: result.message, depth: result.depth }
+  } catch (cause) {
+    if (!(cause instanceof TlsError) || (cause.code !== 'bad-certificate' && cause.code !== 'bad-crl')) throw cause
+    throw new MalformedMessage('bad-encoding', `judging a certificate: ${cause.message}`, { cause })
   }
 }
 

@@ -1,10 +1,19 @@
-import { type KeyKind, keyKinds } from '@cordon/core/crypto'
+import { type KeyKind, keyKinds, type PrivateKey } from '@cordon/core/crypto'
 import { MalformedMessage, NotTrusted, UsageError } from '@cordon/core/errors'
-import { checkPublicKey } from '@cordon/core/x509'
+import {
+  clientContents,
+  deviceContents,
+  issuingContents,
+  makeCertificate,
+  rootContents,
+  signVendorCertificate,
+  vendorContents,
+} from '@cordon/core/authority'
+import { buildRevocationList, type Certificate, checkPublicKey, keyIdentifier, parseName } from '@cordon/core/x509'
 import { nodeCrypto } from '@cordon/node/crypto'
 import { createPublicKey, generateKeyPairSync, verify } from 'node:crypto'
 import * as fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 
 const data = new TextEncoder().encode('what is signed')
 const oids: Readonly<Record<KeyKind, readonly [string, string]>> = {
@@ -151,4 +160,177 @@ test.each([
   ],
 ] as const)('%s of "abc" is what FIPS 180-4 says', (algorithm, digest) => {
   expect(Buffer.from(nodeCrypto.digest(algorithm, new TextEncoder().encode('abc'))).toString('hex')).toBe(digest)
+})
+
+describe('a chain', () => {
+  const now = Date.UTC(2026, 5, 1)
+  const day = 86_400_000
+  const subject = { organization: 'Example Works' }
+  let root: { key: PrivateKey; certificate: Certificate }
+  let issuing: { key: PrivateKey; certificate: Certificate }
+  let stranger: { key: PrivateKey; certificate: Certificate }
+  let device: Certificate
+  let client: Certificate
+
+  async function makeRoot(plant: string) {
+    const key = await nodeCrypto.generateKey('ecdsa-p256')
+    const contents = rootContents(nodeCrypto, { plant, subject, publicKey: key.publicKey, now })
+    return {
+      key,
+      certificate: await makeCertificate(nodeCrypto, contents, key, { profile: 'root', issuer: undefined, now }),
+    }
+  }
+
+  beforeAll(async () => {
+    root = await makeRoot('cpwe')
+    stranger = await makeRoot('cpwe')
+    const key = await nodeCrypto.generateKey('ecdsa-p256')
+    const contents = issuingContents(nodeCrypto, {
+      plant: 'cpwe',
+      zone: 'green',
+      subject,
+      issuer: root.certificate,
+      publicKey: key.publicKey,
+      now,
+    })
+    issuing = {
+      key,
+      certificate: await makeCertificate(nodeCrypto, contents, root.key, {
+        profile: 'issuing',
+        issuer: root.certificate,
+        now,
+      }),
+    }
+    const wish = {
+      subject,
+      issuer: issuing.certificate,
+      zone: 'green',
+      name: 'x',
+      addresses: ['127.0.0.1'],
+      now,
+      validityMs: 10 * day,
+    }
+    const { publicKey } = await nodeCrypto.generateKey('ecdsa-p256')
+    const by = { issuer: issuing.certificate, now }
+    device = await makeCertificate(nodeCrypto, deviceContents(nodeCrypto, { ...wish, publicKey }), issuing.key, {
+      profile: 'device',
+      ...by,
+    })
+    client = await makeCertificate(nodeCrypto, clientContents(nodeCrypto, { ...wish, publicKey }), issuing.key, {
+      profile: 'client',
+      ...by,
+    })
+  })
+
+  async function listOf(serials: readonly string[], signer = issuing) {
+    const contents = {
+      issuer: issuing.certificate.subject,
+      issuerKey: keyIdentifier(nodeCrypto, issuing.certificate.publicKey),
+      number: 1,
+      thisUpdate: now - day,
+      nextUpdate: now + day,
+      entries: serials.map((serial) => ({ serial, revokedAt: now })),
+    }
+    return await buildRevocationList(contents, signer.key)
+  }
+
+  test('ends at the root, or at the issuing CA alone', () => {
+    expect(
+      nodeCrypto.verifyChain({
+        leaf: device.der,
+        intermediates: [issuing.certificate.der],
+        anchors: [root.certificate.der],
+      }),
+    ).toEqual({
+      ok: true,
+      chain: [device.der, issuing.certificate.der, root.certificate.der],
+    })
+    expect(nodeCrypto.verifyChain({ leaf: device.der, anchors: [issuing.certificate.der] })).toMatchObject({ ok: true })
+  })
+
+  test('to a root of the same name and another key is none', () => {
+    const request = { leaf: device.der, intermediates: [issuing.certificate.der], anchors: [stranger.certificate.der] }
+    expect(nodeCrypto.verifyChain(request)).toMatchObject({ ok: false })
+    expect(nodeCrypto.verifyChain({ leaf: device.der, anchors: [] })).toMatchObject({
+      ok: false,
+      code: 'unknown-authority',
+    })
+  })
+
+  test('is judged by date only when a date is given', () => {
+    const request = { leaf: device.der, anchors: [issuing.certificate.der] }
+    expect(nodeCrypto.verifyChain({ ...request, at: now })).toMatchObject({ ok: true })
+    expect(nodeCrypto.verifyChain({ ...request, at: now + 11 * day })).toMatchObject({
+      ok: false,
+      code: 'expired',
+      depth: 0,
+    })
+    expect(nodeCrypto.verifyChain({ ...request, at: now - 3 * day })).toMatchObject({
+      ok: false,
+      code: 'not-yet-valid',
+    })
+  })
+
+  test('of a revoked certificate is refused, and of a missing list when lists are required', async () => {
+    const request = { leaf: device.der, anchors: [issuing.certificate.der] }
+    expect(nodeCrypto.verifyChain({ ...request, revocationLists: [await listOf([device.serial])] })).toMatchObject({
+      ok: false,
+      code: 'revoked',
+    })
+    expect(nodeCrypto.verifyChain({ ...request, revocationLists: [await listOf([client.serial])] })).toMatchObject({
+      ok: true,
+    })
+    expect(nodeCrypto.verifyChain({ ...request, revocation: 'required' })).toMatchObject({
+      ok: false,
+      code: 'no-revocation-list',
+    })
+    expect(
+      nodeCrypto.verifyChain({ ...request, revocationLists: [await listOf([])], revocation: 'required' }),
+    ).toMatchObject({ ok: true })
+    expect(
+      nodeCrypto.verifyChain({ ...request, revocationLists: [await listOf([device.serial])], revocation: 'off' }),
+    ).toMatchObject({ ok: true })
+  })
+
+  test('of a list that someone else signed is not believed', async () => {
+    const request = {
+      leaf: device.der,
+      anchors: [issuing.certificate.der],
+      revocationLists: [await listOf([], stranger)],
+    }
+    expect(nodeCrypto.verifyChain({ ...request, revocation: 'required' })).toMatchObject({ ok: false })
+  })
+
+  test('serves the purpose its certificate is for', () => {
+    const anchors = [issuing.certificate.der]
+    expect(nodeCrypto.verifyChain({ leaf: client.der, anchors, purpose: 'client' })).toMatchObject({ ok: true })
+    expect(nodeCrypto.verifyChain({ leaf: client.der, anchors, purpose: 'server' })).toMatchObject({
+      ok: false,
+      code: 'wrong-purpose',
+    })
+    expect(nodeCrypto.verifyChain({ leaf: device.der, anchors, purpose: 'server' })).toMatchObject({ ok: true })
+  })
+
+  test('of a self-signed certificate is believed only when it is trusted itself', async () => {
+    const key = await nodeCrypto.generateKey('ecdsa-p256')
+    const leaf = await signVendorCertificate(
+      vendorContents(nodeCrypto, { subject: parseName('CN=self'), publicKey: key.publicKey, now }),
+      key,
+    )
+    expect(nodeCrypto.verifyChain({ leaf, anchors: [root.certificate.der] })).toMatchObject({ ok: false })
+    expect(nodeCrypto.verifyChain({ leaf, anchors: [], trusted: [leaf] })).toMatchObject({ ok: true })
+  })
+
+  test('of garbage is malformed', () => {
+    expect(() => nodeCrypto.verifyChain({ leaf: Uint8Array.of(1), anchors: [root.certificate.der] })).toThrow(
+      MalformedMessage,
+    )
+    expect(() =>
+      nodeCrypto.verifyChain({
+        leaf: device.der,
+        anchors: [root.certificate.der],
+        revocationLists: [Uint8Array.of(1)],
+      }),
+    ).toThrow(MalformedMessage)
+  })
 })

@@ -219,6 +219,20 @@ typedef struct {
 bool verify_certificate(X509_STORE_CTX *store, const verify_request *request, verdict *out);
 const char *verify_code(int error);
 
+/* ---- guard.c ---- */
+
+typedef struct {
+  bool is_set;
+  size_t least;     /* shortest content of a protected record; with `mac`, the size of a MAC; 0 checks nothing */
+  EVP_MAC_CTX *mac; /* where Encrypt-then-MAC is in use */
+} guard;
+
+/* Once the association is established. `has_etm`: both hellos had the extension of RFC 7366. */
+void guard_set(guard *g, SSL *ssl, bool has_etm);
+void guard_free(guard *g);
+/* How much of a datagram may be handed to OpenSSL. */
+size_t guard_check(guard *g, const uint8_t *datagram, size_t length);
+
 /* ---- session.c ---- */
 
 struct session {
@@ -241,6 +255,7 @@ struct session {
   uint8_t address[16];
   size_t address_length;
   char *name;
+  guard guard;
   verdict verdict;
   const char *code;
   char reason[REASON_MAX];

@@ -296,6 +296,7 @@ void session_free(session *s) {
   if (s->was_established && s->state != STATE_FAILED) {
     SSL_set_shutdown(s->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
   }
+  guard_free(&s->guard);
   SSL_free(s->ssl);
   context_release(s->ctx);
   OPENSSL_free(s->name);
@@ -439,6 +440,10 @@ void session_receive(session *s, const uint8_t *bytes, size_t length, double now
   s->now = now;
   if (s->state != STATE_HANDSHAKING && s->state != STATE_ESTABLISHED) return;
   if (s->is_dtls && length > DATAGRAM_MAX) return;
+  if (s->is_dtls && s->state == STATE_ESTABLISHED) {
+    if (!s->guard.is_set) guard_set(&s->guard, s->ssl, s->saw_etm);
+    length = guard_check(&s->guard, bytes, length);
+  }
   s->input = bytes;
   s->input_length = length;
   run(s);

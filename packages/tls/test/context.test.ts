@@ -129,15 +129,17 @@ describe('a context', () => {
   it('holds equal certificates, keys, lists and tables once', async () => {
     const [contextsBefore, , before] = load().alive()
     const crl = await revoke(root, [])
-    const many = Array.from({ length: 200 }, (_, index) =>
-      new Context({
-        ...base,
-        // Copies: equality is by content.
-        identity: { chain: [leaf.der.slice(), root.der.slice()], key: leaf.key.slice() },
-        anchors: [root.der.slice()],
-        crls: [crl.slice()],
-        mtu: 1000 + index,
-      }),
+    const many = Array.from(
+      { length: 200 },
+      (_, index) =>
+        new Context({
+          ...base,
+          // Copies: equality is by content.
+          identity: { chain: [leaf.der.slice(), root.der.slice()], key: leaf.key.slice() },
+          anchors: [root.der.slice()],
+          crls: [crl.slice()],
+          mtu: 1000 + index,
+        }),
     )
     const [contexts, , pooled] = load().alive()
     // leaf, root, key, list; the table of suites may be shared with a context of another test that still lives

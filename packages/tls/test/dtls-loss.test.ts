@@ -36,20 +36,23 @@ function meet(kind: keyof typeof contexts, seed: number, weather: Weather) {
 const seeds = Array.from({ length: 12 }, (_, index) => index + 1)
 
 describe('a DTLS handshake on a bad network', () => {
-  it.each(seeds)('comes to its end with every fifth datagram lost, some twice and all out of order (seed %i)', (seed) => {
-    const { client, server, link, isDone } = meet('certificate', seed, { loss: 0.2, duplication: 0.2, jitter: 50 })
-    expect([isDone, client.state, server.state]).toEqual([true, 'established', 'established'])
-    link.weather = { loss: 0, duplication: 0.5, jitter: 20 }
-    client.write(text('through'))
-    let got: string[] = []
-    link.run(() => {
+  it.each(seeds)(
+    'comes to its end with every fifth datagram lost, some twice and all out of order (seed %i)',
+    (seed) => {
+      const { client, server, link, isDone } = meet('certificate', seed, { loss: 0.2, duplication: 0.2, jitter: 50 })
+      expect([isDone, client.state, server.state]).toEqual([true, 'established', 'established'])
+      link.weather = { loss: 0, duplication: 0.5, jitter: 20 }
+      client.write(text('through'))
+      let got: string[] = []
+      link.run(() => {
+        got = [...got, ...server.takeEvents().flatMap((event) => (event.kind === 'data' ? [String(event.bytes)] : []))]
+        return got.length > 0
+      }, link.now + 1000)
+      link.run(() => false, link.now + 1000)
       got = [...got, ...server.takeEvents().flatMap((event) => (event.kind === 'data' ? [String(event.bytes)] : []))]
-      return got.length > 0
-    }, link.now + 1000)
-    link.run(() => false, link.now + 1000)
-    got = [...got, ...server.takeEvents().flatMap((event) => (event.kind === 'data' ? [String(event.bytes)] : []))]
-    expect(got).toEqual([String(text('through'))])
-  })
+      expect(got).toEqual([String(text('through'))])
+    },
+  )
 
   it.each(seeds.slice(0, 6))('does so with a pre-shared key and a third lost (seed %i)', (seed) => {
     const { isDone, link } = meet('psk', seed, { loss: 0.33, duplication: 0, jitter: 5 })

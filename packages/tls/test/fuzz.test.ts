@@ -1,7 +1,18 @@
 import { describe, expect, it } from 'vitest'
 import { Listener, Session } from '../lib/index.ts'
 import { load } from '../lib/load.ts'
-import { clientContext, established, identity, makePair, type Pair, protocols, psk, pskCbc, serverContext, text } from './pair.ts'
+import {
+  clientContext,
+  established,
+  identity,
+  makePair,
+  type Pair,
+  protocols,
+  psk,
+  pskCbc,
+  serverContext,
+  text,
+} from './pair.ts'
 import { issue } from './pki.ts'
 import { generator } from './virtual-link.ts'
 
@@ -68,7 +79,8 @@ describe.each(protocols)('%s sessions fed with damaged bytes', (protocol) => {
         expect(ends.length).toBe(session.state === 'failed' || session.state === 'closed' ? 1 : 0)
         if (ends.length > 0) expect(events.at(-1)).toBe(ends[0])
         // Nothing that was damaged is ever taken for data.
-        for (const event of events) if (event.kind === 'data') expect(String.fromCharCode(...event.bytes)).toMatch(/^(data \d+)+$/)
+        for (const event of events)
+          if (event.kind === 'data') expect(String.fromCharCode(...event.bytes)).toMatch(/^(data \d+)+$/)
         session.destroy()
       }
     }
@@ -100,7 +112,9 @@ describe.each(protocols)('%s sessions fed with damaged bytes', (protocol) => {
       }
     }
     expect(pair.server.state).toBe('established')
-    const got = pair.server.takeEvents().flatMap((event) => (event.kind === 'data' ? [String.fromCharCode(...event.bytes)] : []))
+    const got = pair.server
+      .takeEvents()
+      .flatMap((event) => (event.kind === 'data' ? [String.fromCharCode(...event.bytes)] : []))
     expect(got.join('')).toBe('clean'.repeat(300))
   })
 })

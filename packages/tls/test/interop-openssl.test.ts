@@ -94,7 +94,12 @@ describe.skipIf(opensslVersion === undefined)(`against ${opensslVersion ?? 'open
         serverContext(protocol, { ...options, verify: { peer: 'require' } }),
         cleanup,
       )
-      const peer = startClient(protocol, own, [...files.identity(credential), '-CAfile', anchor, '-verify_return_error'])
+      const peer = startClient(protocol, own, [
+        ...files.identity(credential),
+        '-CAfile',
+        anchor,
+        '-verify_return_error',
+      ])
       cleanup.add(() => peer.stop())
       const served = await accepted
       await served.until('established')
@@ -122,7 +127,12 @@ describe.skipIf(opensslVersion === undefined)(`against ${opensslVersion ?? 'open
       const cases: [Partial<ContextOptions>, string[], RegExp, string][] = [
         [{}, files.identity(stranger), /alert unknown ca/, 'unknown-authority'],
         [{}, [], /alert handshake failure/, 'certificate-required'],
-        [{ crls: [await revoke(root, [ecdsa])] }, files.identity(ecdsa), /alert certificate revoked/, 'certificate-revoked'],
+        [
+          { crls: [await revoke(root, [ecdsa])] },
+          files.identity(ecdsa),
+          /alert certificate revoked/,
+          'certificate-revoked',
+        ],
         [
           { verify: { peer: 'require', time: true } },
           files.identity(await issue({ notBefore: '2001-01-01', notAfter: '2002-01-01' }, root)),
@@ -171,7 +181,11 @@ describe.skipIf(opensslVersion === undefined)(`against ${opensslVersion ?? 'open
         ...['-Verify', '2', '-CAfile', anchor, '-verify_return_error'],
       ])
       cleanup.add(() => strict.stop())
-      const refused = await connect(clientContext(protocol, { identity: identity(stranger), anchors }), strictPort, cleanup)
+      const refused = await connect(
+        clientContext(protocol, { identity: identity(stranger), anchors }),
+        strictPort,
+        cleanup,
+      )
       const event = await refused.until('failed')
       expect(event.code).toBe('peer-alert')
       expect(alerts(refused.events, 'in')).toHaveLength(1)

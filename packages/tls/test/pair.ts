@@ -1,4 +1,11 @@
-import { Context, type ContextOptions, type Protocol, Session, type SessionEvent, type SessionOptions } from '../lib/index.ts'
+import {
+  Context,
+  type ContextOptions,
+  type Protocol,
+  Session,
+  type SessionEvent,
+  type SessionOptions,
+} from '../lib/index.ts'
 import type { Issued } from './pki.ts'
 
 export const protocols: readonly Protocol[] = ['tls', 'dtls']
@@ -98,8 +105,11 @@ export function alerts(events: readonly SessionEvent[], direction: 'in' | 'out')
   return events.flatMap((event) => (event.kind === 'alert' && event.direction === direction ? [event.name] : []))
 }
 
-/** Suites and extensions that a ClientHello offers. */
-export function readHello(protocol: Protocol, bytes: Uint8Array): { suites: number[]; extensions: Map<number, Uint8Array> } {
+/** Suites and extensions that a ClientHello offers; the two marks of RFC 5746, of which a version has the one or the other, left out. */
+export function readHello(
+  protocol: Protocol,
+  bytes: Uint8Array,
+): { suites: number[]; extensions: Map<number, Uint8Array> } {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   let at = (protocol === 'dtls' ? 13 + 12 : 5 + 4) + 2 + 32
   at += 1 + view.getUint8(at)
@@ -114,5 +124,6 @@ export function readHello(protocol: Protocol, bytes: Uint8Array): { suites: numb
     extensions.set(view.getUint16(at + 2), bytes.slice(at + 6, at + 6 + length))
     at += 4 + length
   }
-  return { suites, extensions }
+  extensions.delete(0xff01)
+  return { suites: suites.filter((id) => id !== 0x00ff), extensions }
 }

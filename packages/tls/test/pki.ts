@@ -84,7 +84,9 @@ export async function issue(contents: Contents, issuer?: Issued): Promise<Issued
     notAfter: new Date(contents.notAfter ?? '2049-01-01'),
     extensions,
   })
-  const key = new Uint8Array(await webcrypto.subtle.exportKey('pkcs8', keys.privateKey as unknown as webcrypto.CryptoKey))
+  const key = new Uint8Array(
+    await webcrypto.subtle.exportKey('pkcs8', keys.privateKey as unknown as webcrypto.CryptoKey),
+  )
   return {
     certificate,
     der: new Uint8Array(certificate.rawData),

@@ -100,8 +100,7 @@ describe.each(protocols)('a %s session', (protocol) => {
     const session = new Session(client(protocol, { suites: [nullSha, gcm], groups: ['P-384', 'P-256'] }))
     session.start(0)
     const { suites, extensions } = readHello(protocol, session.takeOutput()[0] ?? new Uint8Array())
-    // 0x00FF: TLS_EMPTY_RENEGOTIATION_INFO_SCSV
-    expect(suites).toEqual([nullSha, gcm, 0x00ff])
+    expect(suites).toEqual([nullSha, gcm])
     expect(extensions.get(10)).toEqual(Uint8Array.from([0, 4, 0, 24, 0, 23]))
     expect(extensions.has(0)).toBe(false) // no server name
     expect(extensions.has(16)).toBe(false) // no application protocol
@@ -357,9 +356,7 @@ describe('a TLS session', () => {
     pair.client.write(payload)
     const wire = Buffer.concat(pair.client.takeOutput())
     pair.server.receive(wire, 0)
-    const got = Buffer.concat(
-      pair.server.takeEvents().flatMap((event) => (event.kind === 'data' ? [event.bytes] : [])),
-    )
+    const got = Buffer.concat(pair.server.takeEvents().flatMap((event) => (event.kind === 'data' ? [event.bytes] : [])))
     expect(got.equals(payload)).toBe(true)
   })
 
@@ -387,7 +384,11 @@ describe('a TLS session', () => {
   })
 
   it('refuses a stream that is no TLS', () => {
-    for (const bytes of [text('GET / HTTP/1.1\r\n\r\n'), new Uint8Array(64), new Uint8Array(randomBytes(256)).fill(0x80, 0, 1)]) {
+    for (const bytes of [
+      text('GET / HTTP/1.1\r\n\r\n'),
+      new Uint8Array(64),
+      new Uint8Array(randomBytes(256)).fill(0x80, 0, 1),
+    ]) {
       const session = new Session(server('tls'))
       session.receive(bytes, 0)
       expect(session.state).toBe('failed')

@@ -2,7 +2,14 @@ import { createSocket, type Socket as UdpSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { createServer, connect as connectTcp, type Socket } from 'node:net'
 import { performance } from 'node:perf_hooks'
-import { type Context, Listener, type ListenerOptions, Session, type SessionEvent, type SessionOptions } from '../lib/index.ts'
+import {
+  type Context,
+  Listener,
+  type ListenerOptions,
+  Session,
+  type SessionEvent,
+  type SessionOptions,
+} from '../lib/index.ts'
 
 const now = () => performance.now()
 
@@ -88,9 +95,7 @@ export class Link {
   async untilText(wanted: string): Promise<string> {
     const deadline = Date.now() + 10_000
     for (;;) {
-      const got = Buffer.concat(
-        this.events.flatMap((event) => (event.kind === 'data' ? [event.bytes] : [])),
-      ).toString()
+      const got = Buffer.concat(this.events.flatMap((event) => (event.kind === 'data' ? [event.bytes] : []))).toString()
       if (got.includes(wanted)) return got
       if (Date.now() >= deadline) throw new Error(`No text ${wanted}, but ${JSON.stringify(this.events)}`)
       await new Promise<void>((resolve) => {

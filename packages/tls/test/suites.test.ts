@@ -4,9 +4,7 @@ import { Context, suites } from '../lib/index.ts'
 import { text } from './pair.ts'
 
 /** cip-security-wire 5.2, copied by hand from the reference. */
-const ids = [
-  0x003b, 0x003c, 0x003d, 0xc006, 0xc023, 0xc024, 0xc02b, 0xc02c, 0xc037, 0xc03a, 0xcca9, 0xccac, 0xd001,
-]
+const ids = [0x003b, 0x003c, 0x003d, 0xc006, 0xc023, 0xc024, 0xc02b, 0xc02c, 0xc037, 0xc03a, 0xcca9, 0xccac, 0xd001]
 
 describe('the suites of CIP Security', () => {
   it('are the thirteen that the reference lists', () => {
@@ -48,7 +46,12 @@ describe('the suites of CIP Security', () => {
 
   it.each([0xd001, 0x1301, 0x002f, 0xfefe, 0])('cannot be used when missing, foreign or unknown: %i', (id) => {
     const make = () =>
-      new Context({ role: 'client', protocol: 'tls', suites: [0xc02b, id], psk: [{ identity: text('a'), key: text('b') }] })
+      new Context({
+        role: 'client',
+        protocol: 'tls',
+        suites: [0xc02b, id],
+        psk: [{ identity: text('a'), key: text('b') }],
+      })
     expect(make).toThrow(expect.objectContaining({ name: 'TlsError', code: 'suite-unavailable' }))
   })
 

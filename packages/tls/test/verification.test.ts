@@ -217,9 +217,17 @@ describe.each(protocols)('a %s server that judges its client', (protocol) => {
     const verify = { peer: 'require', name: true } as const
     expectAccepted(meet(protocol, plant, { verify }, {}, [{ peer: '127.17.83.31' }, {}]))
     expectAccepted(meet(protocol, plant, { verify }, {}, [{ peer: '::ffff:127.17.83.31' }, {}]))
-    expectRefused(meet(protocol, plant, { verify }, {}, [{ peer: '127.17.83.32' }, {}]), 'name-mismatch', 'bad_certificate')
+    expectRefused(
+      meet(protocol, plant, { verify }, {}, [{ peer: '127.17.83.32' }, {}]),
+      'name-mismatch',
+      'bad_certificate',
+    )
     expectRefused(meet(protocol, plant, { verify }), 'name-mismatch', 'bad_certificate')
-    expectRefused(meet(protocol, expired, { verify }, {}, [{ peer: '127.0.0.1' }, {}]), 'name-mismatch', 'bad_certificate')
+    expectRefused(
+      meet(protocol, expired, { verify }, {}, [{ peer: '127.0.0.1' }, {}]),
+      'name-mismatch',
+      'bad_certificate',
+    )
   })
 
   it('names the gravest of several faults', () => {

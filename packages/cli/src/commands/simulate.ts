@@ -34,13 +34,17 @@ export async function run(context: CommandContext, options: SimulateOptions, fil
   const directory = options.directory ?? defaultDirectory(context.state, files.plant.name)
   if (options.keyLog !== undefined)
     output.note(`warning: ${options.keyLog} gets the keys of every association; whoever reads it reads the traffic`)
+  const end = new AbortController()
+  context.signal.addEventListener('abort', () => end.abort(), { once: true })
+  // Started by another process of ours: end with it, however it ends.
+  process.once('disconnect', () => end.abort())
   await runSimulator({
     plant: files.plant,
     simulation: files.simulation,
     directory,
     state: context.state,
     note: `cordon simulate ${file}`,
-    signal: context.signal,
+    signal: end.signal,
     ...(options.all === undefined ? {} : { all: options.all }),
     ...(options.keyLog === undefined ? {} : { keyLog: options.keyLog }),
     log: (entry) => {
@@ -62,5 +66,6 @@ export async function run(context: CommandContext, options: SimulateOptions, fil
       )
     },
   })
+  if (process.connected) process.disconnect()
   return exitCodes.ok
 }

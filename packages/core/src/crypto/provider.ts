@@ -94,7 +94,10 @@ export interface Crypto {
    * algorithm outside the allow-list, or one that does not fit the key, is simply false.
    */
   verify(publicKey: Uint8Array, signatureAlgorithm: string, data: Uint8Array, signature: Uint8Array): boolean
-  /** Judges a certificate against anchors, by RFC 5280 section 6 with partial chains. */
+  /**
+   * Judges a certificate against anchors, by RFC 5280 section 6 with partial chains.
+   * @throws MalformedMessage when one of the certificates or lists is not DER of its kind
+   */
   verifyChain(request: ChainRequest): ChainVerdict
   /**
    * Encrypts and authenticates with AES-256-GCM under a fresh nonce. Shape: version byte 1, nonce (12), ciphertext, tag

@@ -87,14 +87,16 @@ export {
   type Configuration,
   type ConnectionProtection,
   type ConnectionResult,
+  type ConnectionTransport,
   type DeviceResult,
   type Outcome,
   outcomeOf,
   type StepRecord,
   worst,
 } from './results.ts'
+export { surveyDevice } from './survey.ts'
 export { type Claim, type DeploymentReport, defaultConcurrency, eachOf, type RunRequest, runDeployment } from './run.ts'
-export { type CertificateWish, type DeviceTarget, needsCertificate, opensByPsk } from './target.ts'
+export { type CertificateWish, type DeviceTarget, needsCertificate, opensByPsk, targetsOf } from './target.ts'
 export {
   type DeploymentEvent,
   DeviceTransaction,

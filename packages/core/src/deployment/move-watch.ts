@@ -1,5 +1,5 @@
 import type { Clock } from './device-port.ts'
-import type { ConnectionProtection } from './results.ts'
+import type { ConnectionTransport } from './results.ts'
 
 /** A connection of the plant that runs another way now. */
 export interface ConnectionMove {
@@ -9,8 +9,10 @@ export interface ConnectionMove {
   readonly movedAt: number
   /** How long its data was interrupted: from the last data of the old to the first of the new, milliseconds. */
   readonly gapMs: number
-  readonly from: ConnectionProtection
-  readonly to: ConnectionProtection
+  readonly from: ConnectionTransport
+  readonly to: ConnectionTransport
+  /** IANA number of the new suite; undefined in plain. */
+  readonly suite?: number | undefined
 }
 
 /** Collects what is reported about moves, so that each may be waited for by name. */
@@ -47,7 +49,7 @@ export class MoveWatch {
       while (!this.#ended) {
         const { done, value } = await this.#iterator.next()
         if (done === true) return
-        if (value.to.transport !== 'tls' && value.to.transport !== 'dtls') continue
+        if (value.to !== 'tls' && value.to !== 'dtls') continue
         this.#moves.set(value.connection, value)
         this.#waiting.get(value.connection)?.(value)
       }

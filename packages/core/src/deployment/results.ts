@@ -43,10 +43,13 @@ export interface ConnectionResult {
   readonly messages: readonly Message[]
 }
 
+/** The transports by which a connection of a plant runs. */
+export type ConnectionTransport = 'tcp' | 'tls' | 'udp' | 'dtls'
+
 /** By what a connection runs. */
 export interface ConnectionProtection {
-  readonly transport: 'tcp' | 'tls' | 'udp' | 'dtls'
-  /** IANA number, for `tls` and `dtls`. */
+  readonly transport: ConnectionTransport
+  /** IANA number, for `tls` and `dtls` where it is known. */
   readonly suite?: number
 }
 

@@ -271,8 +271,10 @@ class DeploymentRun {
     emit({ kind: 'connection', connection: name, gapMs: move?.gapMs, at: clock.now() })
     if (move === undefined) return notMoved(`no report within ${moveTimeoutMs} ms`)
     const messages = [message('connection-moved', name, `${spell(move)}, data interrupted for ${move.gapMs} ms`)]
-    const { movedAt, gapMs } = move
-    return { ...base, outcome: outcomeOf(messages), movedAt, gapMs, before: move.from, after: move.to, messages }
+    const { movedAt, gapMs, suite } = move
+    const before = { transport: move.from }
+    const after = { transport: move.to, ...(suite === undefined ? {} : { suite }) }
+    return { ...base, outcome: outcomeOf(messages), movedAt, gapMs, before, after, messages }
   }
 
   /** Ends all transactions and gives the results in the order of the plan. */
@@ -290,7 +292,7 @@ class DeploymentRun {
 }
 
 function spell({ from, to }: ConnectionMove): string {
-  return `from ${from.transport} to ${to.transport}`
+  return `from ${from} to ${to}`
 }
 
 /** Runs a piece of work for each item, at most so many at a time. The first error stops what has not begun. */

@@ -1,6 +1,6 @@
 import type { SubjectTemplate } from '../authority/authority.ts'
 import type { KeyKind } from '../crypto/provider.ts'
-import type { ExpectedIdentity } from '../policy/model.ts'
+import type { ExpectedIdentity, Plant } from '../policy/model.ts'
 import type { DeviceSettings } from '../policy/settings.ts'
 import { findSuite } from '../security/cipher-suites.ts'
 
@@ -21,6 +21,30 @@ export interface CertificateWish {
   /** Share of the lifetime after which it is renewed, between 0 and 1. */
   readonly renewAt: number
   readonly subject: SubjectTemplate
+}
+
+/** What every device of a plant is to become, by name. */
+export function targetsOf(plant: Plant, settings: ReadonlyMap<string, DeviceSettings>): ReadonlyMap<string, DeviceTarget> {
+  const { device: issued, subject } = plant.authority
+  const { organization, organizationalUnit, locality, state, country } = subject
+  const certificate: CertificateWish = {
+    ...issued,
+    subject: {
+      ...(organization === undefined ? {} : { organization }),
+      ...(organizationalUnit === undefined ? {} : { organizationalUnit }),
+      ...(locality === undefined ? {} : { locality }),
+      ...(state === undefined ? {} : { state }),
+      ...(country === undefined ? {} : { country }),
+    },
+  }
+  const targets = new Map<string, DeviceTarget>()
+  for (const device of plant.devices) {
+    const own = settings.get(device.name)
+    if (own === undefined) continue
+    const { expect, fingerprint, dnsName } = device
+    targets.set(device.name, { settings: own, certificate, expect, fingerprint, dnsName })
+  }
+  return targets
 }
 
 /** Whether the settings need a certificate of the device's own: any suite with ECDSA or RSA, as target or originator. */

@@ -53,6 +53,7 @@ import {
   type Work,
   writeSecurity,
 } from './step.ts'
+import { openingKeys } from './survey.ts'
 import { type DeviceTarget, opensByPsk } from './target.ts'
 
 /** Progress of a deployment, as it happens. `at` is milliseconds of the deployment's clock. */
@@ -141,6 +142,11 @@ export class DeviceTransaction {
   /** False once something failed or was refused. */
   get isGoing(): boolean {
     return !this.#stopped
+  }
+
+  /** True once the device was read and judged fit to be changed. */
+  get isAccepted(): boolean {
+    return this.#assessment !== undefined
   }
 
   /** The device as it was read last. */
@@ -302,16 +308,8 @@ export class DeviceTransaction {
     this.#reading = reading
   }
 
-  /** The keys by which the device may be opened now: those of its new settings, and those it was given before. */
-  async #ownKeys(): Promise<readonly PskCredential[]> {
-    const { settings } = this.#target
-    const keys: PskCredential[] = []
-    const wanted = settings.psk.filter(({ usage }) => usage !== 'client')
-    for (const { name, identity } of [...wanted, ...(this.#options.earlierKeys ?? [])]) {
-      const key = await this.#means.secrets.psk(name)
-      if (key !== undefined) keys.push({ name, identity: utf8Bytes(identity), key })
-    }
-    return keys
+  #ownKeys(): Promise<readonly PskCredential[]> {
+    return openingKeys(this.#target, this.#options.earlierKeys, this.#means.secrets)
   }
 
   #isBusy(): boolean {

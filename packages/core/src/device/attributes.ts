@@ -325,31 +325,45 @@ function setAttribute(
 }
 
 function setList(behaviour: ObjectBehaviour, call: Call, request: MessageRouterRequest): MessageRouterReply {
-  const reader = new Reader(request.data)
-  if (reader.remaining < 2) return failure(request.service, generalStatus.notEnoughData)
-  const count = reader.u16()
+  const entries = readList(behaviour, request.data)
+  // Malformed further on: nothing is set.
+  if (!Array.isArray(entries)) return failure(request.service, entries.status)
   const writer = new Writer()
-  writer.u16(count)
+  writer.u16(entries.length)
   let failed = false
+  for (const { found, value } of entries) {
+    const refusal = setAttribute(behaviour, call, found, value)
+    if (refusal !== undefined) failed = true
+    writer.u16(found.id)
+    writer.u16(refusal?.status ?? generalStatus.success)
+  }
+  const data = writer.finish()
+  return failed ? failure(request.service, generalStatus.attributeListError, [], data) : success(request.service, data)
+}
+
+interface ListEntry {
+  readonly found: Found
+  readonly value: Uint8Array
+}
+
+function readList(behaviour: ObjectBehaviour, data: Uint8Array): ListEntry[] | Refusal {
+  const reader = new Reader(data)
+  if (reader.remaining < 2) return refuse(generalStatus.notEnoughData)
+  const count = reader.u16()
+  const entries: ListEntry[] = []
   for (let i = 0; i < count; i++) {
-    if (reader.remaining < 2) return failure(request.service, generalStatus.notEnoughData)
-    const id = reader.u16()
-    const found = findAttribute(behaviour, id, false)
+    if (reader.remaining < 2) return refuse(generalStatus.notEnoughData)
+    const found = findAttribute(behaviour, reader.u16(), false)
     // Without its format the end of the value is unknown, and with it everything behind.
-    if (found === undefined) return failure(request.service, generalStatus.attributeListError)
+    if (found === undefined) return refuse(generalStatus.attributeListError)
     const start = reader.offset
     try {
       found.codec.read(reader)
     } catch (error) {
       if (!(error instanceof MalformedMessage)) throw error
-      return failure(request.service, generalStatus.invalidAttributeValueList)
+      return refuse(generalStatus.invalidAttributeValueList)
     }
-    const refusal = setAttribute(behaviour, call, found, request.data.subarray(start, reader.offset))
-    if (refusal !== undefined) failed = true
-    writer.u16(id)
-    writer.u16(refusal?.status ?? generalStatus.success)
+    entries.push({ found, value: data.subarray(start, reader.offset) })
   }
-  if (reader.remaining > 0) return failure(request.service, generalStatus.tooMuchData)
-  const data = writer.finish()
-  return failed ? failure(request.service, generalStatus.attributeListError, [], data) : success(request.service, data)
+  return reader.remaining > 0 ? refuse(generalStatus.tooMuchData) : entries
 }

@@ -273,7 +273,8 @@ function decideTransport(
   from: EndpointGroup,
   to: EndpointGroup,
 ): Decision {
-  const { authentication, psk, rule, source } = policy
+  const { authentication, rule, source } = policy
+  const psk = authentication === 'psk' ? policy.psk : undefined
   if (protection === 'deny') return denied('deny', `${source} allows no such traffic`, rule)
   const plain = authentication === 'none' || authentication === 'trusted-ip'
   if (protection === 'none') {
@@ -293,6 +294,8 @@ function decideTransport(
     }
   }
   if (plain) return denied('contradiction', `${source} asks for ${protection} without a way to prove identity`, rule)
+  if (authentication === 'psk' && psk === undefined)
+    return denied('contradiction', `${source} names no pre-shared key`, rule)
   const suites = commonSuites(index, policy, protection, from, to)
   if (suites.length === 0) return denyForSuite(index, policy, protection, from, to)
   return {
@@ -344,8 +347,10 @@ function denyForSuite(
     )
   const offers = wanted.some((id) => from.capabilities.originatorSuites.includes(id))
   const accepts = wanted.some((id) => to.capabilities.suites.includes(id))
-  if (offers === accepts)
-    return deny('no-common-suite', `no common suite for ${protection} between ${nameOf(from)} and ${nameOf(to)}`)
+  if (offers === accepts) {
+    const between = [nameOf(from), nameOf(to)].sort().join(' and ')
+    return deny('no-common-suite', `no common suite for ${protection} between ${between}`)
+  }
   const reason = `only ${nameOf(offers ? from : to)} has a suite for ${protection}, ${nameOf(offers ? to : from)} has none`
   return deny(protection === 'integrity' ? 'null-suite-one-end' : 'no-common-suite', reason)
 }

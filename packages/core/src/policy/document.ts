@@ -1,6 +1,6 @@
 import type { TSchema } from 'typebox'
-import type { Pair, ParsedNode, YAMLMap, YAMLSeq } from 'yaml'
-import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument } from 'yaml'
+import type { CST, Document, Pair, ParsedNode, YAMLMap, YAMLSeq } from 'yaml'
+import { Composer, isAlias, isMap, isScalar, isSeq, Lexer, LineCounter, Parser } from 'yaml'
 
 /** A place in a file, both counted from 1. */
 export interface SourcePosition {
@@ -59,8 +59,8 @@ export const maximumFileLength = 16 * 1024 * 1024
 /** Deepest nesting; the deepest place in a valid file is six levels down. */
 const maximumDepth = 32
 
-/** Indentation in columns that no valid file needs; with `maximumDepth` it bounds the recursion of the YAML composer. */
-const maximumIndentation = 200
+/** Open levels of the parser: a level of nesting takes one or two of them. */
+const maximumStack = 2 * maximumDepth + 8
 
 /** Most problems that are listed; the last one says that there are more. */
 const maximumProblems = 200
@@ -75,22 +75,32 @@ export function readDocument(text: string, file: string, declared: TSchema): Doc
   const lines = new LineCounter()
   const positions = new Positions(file, lines)
   const reader = new Reader(positions)
-  const limit = findLimit(text)
-  if (limit !== undefined) {
-    reader.problem(limit.position, '', limit.message, limit.expected, limit.remedy)
+  const refuse = (offset: number, message: string, expected: string, remedy: string): DocumentResult => {
+    reader.problem(positions.place(offset), '', message, expected, remedy)
     return { value: undefined, problems: reader.problems, positions }
   }
-  const document = parse(text, lines)
-  if (document === undefined) {
-    reader.problem(
-      { line: 1, column: 1 },
-      '',
-      'the file is nested too deeply',
+  if (text.length > maximumFileLength) {
+    const expected = `at most ${maximumFileLength} characters`
+    return refuse(0, `the file has ${text.length} characters`, expected, 'split the plant into several files')
+  }
+  const parsed = parse(text, lines)
+  if (parsed instanceof TooDeep) {
+    return refuse(
+      parsed.offset,
+      'nested too deeply',
       `at most ${maximumDepth} levels`,
-      'write it flatter',
+      'write it flatter; nothing in a valid file is so deep',
     )
-    return { value: undefined, problems: reader.problems, positions }
   }
+  const { document, second } = parsed
+  if (second !== undefined)
+    reader.problem(
+      positions.place(second),
+      '',
+      'a second document begins',
+      'one document',
+      'remove the `---` line and what follows it',
+    )
   for (const fault of [...document.errors, ...document.warnings].slice(0, maximumProblems)) {
     const [expected, remedy] = yamlAdvice[fault.code] ?? ['well-formed YAML', 'correct the text at this place']
     reader.problem(positions.place(fault.pos[0]), '', firstLine(fault.message), expected, remedy)
@@ -103,27 +113,63 @@ export function readDocument(text: string, file: string, declared: TSchema): Doc
   return { value: reader.problems.length === 0 ? value : undefined, problems: reader.problems, positions }
 }
 
-function parse(text: string, lines: LineCounter): ReturnType<typeof parseDocument<ParsedNode>> | undefined {
+const yamlOptions = {
+  // Unique keys are checked below: the library compares each key with each other one.
+  uniqueKeys: false,
+  prettyErrors: false,
+  schema: 'core',
+  resolveKnownTags: false,
+  stringKeys: true,
+  merge: false,
+} as const
+
+/** Parses the first document, and says where a second one begins. Deep nesting ends it before anything recurses. */
+function parse(text: string, lines: LineCounter): Parsed | TooDeep {
+  lines.addNewLine(0)
+  const parser = new Parser(lines.addNewLine)
+  const tokens = parseBounded(text, parser)
+  let first: Document.Parsed | undefined
   try {
-    // Unique keys are checked below: the library compares each key with each other one.
-    return parseDocument(text, {
-      lineCounter: lines,
-      uniqueKeys: false,
-      prettyErrors: false,
-      schema: 'core',
-      stringKeys: true,
-      merge: false,
-    })
+    for (const document of new Composer(yamlOptions).compose(tokens, true, text.length)) {
+      if (first !== undefined) return { document: first, second: document.range[0] }
+      first = document
+    }
   } catch (error) {
-    if (error instanceof RangeError) return undefined // the composer recurses; findLimit leaves hardly a way here
+    if (error instanceof TooDeep) return error
     throw error
   }
+  return first === undefined ? new TooDeep(0) : { document: first, second: undefined }
+}
+
+interface Parsed {
+  readonly document: Document.Parsed
+  readonly second: number | undefined
+}
+
+/** Signals within this file that the text is nested too deeply. */
+class TooDeep {
+  readonly offset: number
+
+  constructor(offset: number) {
+    this.offset = offset
+  }
+}
+
+/** The parser keeps its open levels on a stack of its own; the composer behind it recurses over finished ones. */
+function* parseBounded(text: string, parser: Parser): Generator<CST.Token, void> {
+  for (const lexeme of new Lexer().lex(text)) {
+    yield* parser.next(lexeme)
+    if (parser.stack.length > maximumStack) throw new TooDeep(parser.offset)
+  }
+  yield* parser.end()
 }
 
 const yamlAdvice: Readonly<Record<string, readonly [expected: string, remedy: string]>> = {
   TAB_AS_INDENT: ['spaces', 'indent with spaces, YAML does not allow tabs'],
-  BAD_INDENT: ['the indentation of the lines around it', 'align this line with its neighbours'],
-  MULTIPLE_DOCS: ['one document', 'remove the `---` line and what follows it'],
+  BAD_INDENT: [
+    'the indentation of the lines around it, and a closing bracket for each open one',
+    'align this line with its neighbours, or close the bracket before it',
+  ],
   MISSING_CHAR: ['a closing quote, bracket or comma', 'close what was opened'],
   UNEXPECTED_TOKEN: ['a key, a value or a list item', 'remove or quote this text'],
   IMPOSSIBLE: ['a key, a value or a list item', 'remove or quote this text'],
@@ -132,59 +178,6 @@ const yamlAdvice: Readonly<Record<string, readonly [expected: string, remedy: st
   NON_STRING_KEY: ['a plain key', 'write the key as one word'],
   TAG_RESOLVE_FAILED: ['a value without a tag', 'remove the `!` tag'],
   BAD_ALIAS: ['the value itself', 'write the value out instead of an alias'],
-}
-
-interface Limit {
-  readonly position: SourcePosition
-  readonly message: string
-  readonly expected: string
-  readonly remedy: string
-}
-
-/** One linear pass before the YAML library sees the text: size, and the nesting on which its composer would recurse. */
-function findLimit(text: string): Limit | undefined {
-  if (text.length > maximumFileLength) {
-    return {
-      position: { line: 1, column: 1 },
-      message: `the file has ${text.length} characters`,
-      expected: `at most ${maximumFileLength} characters`,
-      remedy: 'split the plant into several files',
-    }
-  }
-  const deep = {
-    expected: `at most ${maximumDepth} levels`,
-    remedy: 'write it flatter; no part of the schema is nested so deeply',
-  }
-  let line = 1
-  let start = 0
-  let brackets = 0
-  let indicators = 0
-  let indenting = true
-  for (let at = 0; at < text.length; at++) {
-    const code = text.charCodeAt(at)
-    if (code === 0x0a) {
-      line++
-      start = at + 1
-      indicators = 0
-      indenting = true
-    } else if (code === 0x23 && (at === start || text.charCodeAt(at - 1) === 0x20)) {
-      const end = text.indexOf('\n', at)
-      at = (end === -1 ? text.length : end) - 1
-    } else if (code === 0x5b || code === 0x7b) brackets++
-    else if (code === 0x5d || code === 0x7d) brackets = Math.max(0, brackets - 1)
-    // `- - - x` and `? ? x` open one level each on a single line.
-    else if (indenting && (code === 0x2d || code === 0x3f)) indicators++
-    else if (code !== 0x20) {
-      // A word at the very left is a key of the top level: no bracket is open there, whatever quoted text made us count.
-      if (at === start && code >= 0x41) brackets = 0
-      indenting = false
-    }
-    const indentation = indenting ? at - start : 0
-    if (brackets > maximumDepth || indicators > maximumDepth || indentation > maximumIndentation) {
-      return { position: { line, column: at - start + 1 }, message: 'nested too deeply', ...deep }
-    }
-  }
-  return undefined
 }
 
 class Positions implements SourceMap {
@@ -352,6 +345,10 @@ class Reader {
   }
 
   #unknownKey(offset: number, path: string, key: string, schema: DocumentSchema): void {
+    if (this.problems.length >= maximumProblems) {
+      this.#more++ // no search for a likeness that nobody reads
+      return
+    }
     const known = Object.keys(schema.properties ?? {})
     const [pattern] = Object.values(schema.patternProperties ?? {})
     if (known.length === 0 && pattern !== undefined) {

@@ -1,14 +1,7 @@
 import type { Crypto, KeyKind, PrivateKey } from '../crypto/provider.ts'
 import { MalformedMessage, UsageError } from '../errors.ts'
 import { derBitString, derEncode, derOid, derUnsigned, hex, sameBytes } from './der.ts'
-import {
-  decodeExtensions,
-  encodeExtensions,
-  type Extension,
-  type Extensions,
-  extensionTypes,
-  noExtensions,
-} from './extensions.ts'
+import { decodeExtensions, encodeExtensions, type Extension, type Extensions, noExtensions } from './extensions.ts'
 import { type Name, nameAt } from './name.ts'
 import { encodeTime } from './time.ts'
 import {
@@ -258,9 +251,4 @@ export function keyIdentifier(crypto: Crypto, publicKey: Uint8Array): Uint8Array
 /** SHA-256 over a DER certificate as 64 lower-case hex digits: what a person compares and what is pinned. */
 export function fingerprint(crypto: Crypto, certificate: Uint8Array): string {
   return hex(crypto.digest('SHA-256', certificate))
-}
-
-/** Whether an extension stands in a list of them. */
-export function hasExtension(extensions: Extensions, type: keyof typeof extensionTypes): boolean {
-  return extensions.all.some((extension) => extension.type === extensionTypes[type])
 }

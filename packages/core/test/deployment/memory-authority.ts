@@ -32,6 +32,17 @@ interface Issuer {
   readonly revoked: string[]
 }
 
+const keys = new Map<string, Promise<PrivateKey>>()
+
+/** One key for each name, made once: what tests are about are the keys of devices. */
+function fixedKey(name: string): Promise<PrivateKey> {
+  const known = keys.get(name)
+  if (known !== undefined) return known
+  const made = nodeCrypto.generateKey('ecdsa-p256')
+  keys.set(name, made)
+  return made
+}
+
 /** An authority in memory: what a deployment asks of one, without a store. */
 export class MemoryAuthority implements Pick<Authority, 'anchors' | 'crl' | 'list' | 'issueDevice'> {
   readonly #date: () => number
@@ -48,7 +59,7 @@ export class MemoryAuthority implements Pick<Authority, 'anchors' | 'crl' | 'lis
 
   static async create(zones: readonly string[], date: () => number): Promise<MemoryAuthority> {
     const authority = new MemoryAuthority(date)
-    const key = await nodeCrypto.generateKey('ecdsa-p256')
+    const key = await fixedKey('root')
     const now = date()
     const contents = rootContents(nodeCrypto, { plant: 'test', subject: {}, publicKey: key.publicKey, now })
     const der = await signCertificate(nodeCrypto, contents, key, { profile: 'root', issuer: undefined, now })
@@ -60,7 +71,7 @@ export class MemoryAuthority implements Pick<Authority, 'anchors' | 'crl' | 'lis
   async #addZone(zone: string): Promise<void> {
     const root = this.#root
     if (root === undefined) throw new Error('no root')
-    const key = await nodeCrypto.generateKey('ecdsa-p256')
+    const key = await fixedKey(zone)
     const now = this.#date()
     const contents = issuingContents(nodeCrypto, {
       plant: 'test',
@@ -120,7 +131,7 @@ export class MemoryAuthority implements Pick<Authority, 'anchors' | 'crl' | 'lis
 
   async manager(zone: string, name = 'manager'): Promise<ManagerCredential> {
     const issuer = this.#issuer(zone)
-    const key = await nodeCrypto.generateKey('ecdsa-p256')
+    const key = await fixedKey(name)
     const now = this.#date()
     const contents = clientContents(nodeCrypto, {
       subject: {},

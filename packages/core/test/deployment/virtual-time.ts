@@ -17,6 +17,8 @@ export class VirtualTime implements Clock {
   #busy = 0
   readonly #timers = new Set<{ at: number; fire: () => void }>()
   readonly #timed = new Set<Timed>()
+  /** Deadlines that a tick did not move: asked for again they would hold time up for ever. */
+  readonly #met = new Map<Timed, number>()
 
   now(): number {
     return this.#now
@@ -91,7 +93,7 @@ export class VirtualTime implements Clock {
     const times = [...this.#timers].map(({ at }) => at)
     for (const timed of this.#timed) {
       const deadline = timed.deadline()
-      if (deadline !== undefined) times.push(Math.max(deadline, this.#now))
+      if (deadline !== undefined && this.#met.get(timed) !== deadline) times.push(Math.max(deadline, this.#now))
     }
     return times.length === 0 ? undefined : Math.min(...times)
   }
@@ -100,7 +102,9 @@ export class VirtualTime implements Clock {
     this.#now = Math.max(this.#now, to)
     for (const timed of this.#timed) {
       const deadline = timed.deadline()
-      if (deadline !== undefined && deadline <= this.#now) timed.tick(this.#now)
+      if (deadline === undefined || deadline > this.#now || this.#met.get(timed) === deadline) continue
+      timed.tick(this.#now)
+      this.#met.set(timed, deadline)
     }
     for (const timer of [...this.#timers]) {
       if (timer.at > this.#now) continue

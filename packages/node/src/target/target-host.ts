@@ -407,7 +407,7 @@ export class TargetHost implements AsyncDisposable {
     const { address } = this.device
     if (protocol === 'tcp') {
       const secure = port === 2221
-      return listenTcp({ address, port, backlog: 128, admit: (remote) => this.#admit(remote, port, secure) }, (transport) => {
+      return listenTcp({ address, port, admit: (remote) => this.#admit(remote, port, secure) }, (transport) => {
         if (secure) this.#handshake(transport)
         else this.#begin(transport, { transport: 'tcp', localPort: port, peer: transport.remote })
       })

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { scan } from '../../src/scan/scan.ts'
 import { TargetHost } from '../../src/target/target-host.ts'
+import { bindUdp } from '../../src/transports/udp.ts'
 import { testAddress } from '../addresses.ts'
 import { secureDevice, steer } from '../target/test-device.ts'
 import { credentialsOf, type Identity, makeAuthority, type TestAuthority } from '../test-pki.ts'
@@ -53,6 +54,8 @@ describe('scan', () => {
   })
 
   it('does not call silence over UDP a refusal', async () => {
+    const silent = await bindUdp({ address: testAddress(153), port: 2221 }, () => {})
+    open.push({ close: async () => silent.close() })
     const result = await scan(testAddress(153), { transport: 'dtls', timeoutMs: 200, concurrency: 15 })
     expect(result.answered).toBe(false)
     expect(new Set(result.versions.map((row) => row.verdict))).toEqual(new Set(['not-tested']))
@@ -67,6 +70,8 @@ describe('scan', () => {
   })
 
   it('is cancelled by its signal', async () => {
+    const silent = await bindUdp({ address: testAddress(155), port: 2221 }, () => {})
+    open.push({ close: async () => silent.close() })
     const controller = new AbortController()
     const scanning = scan(testAddress(155), { transport: 'dtls', signal: controller.signal })
     setTimeout(() => controller.abort(), 50)

@@ -10,11 +10,13 @@ import {
   readdir,
   readFile,
   readlink,
+  realpath,
   rename,
   rm,
   rmdir,
   stat,
   unlink,
+  writeFile,
 } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -90,9 +92,10 @@ export async function openManagedServer(options: ManagedServerOptions): Promise<
       'a managed database needs Unix sockets; set DATABASE_URL to a PostgreSQL of your own',
     )
   }
-  const state = resolve(options.state)
+  await privateDirectory(join(options.state, 'pg'))
+  // One state has one name, whatever links lead to it.
+  const state = await realpath(options.state)
   const home = join(state, 'pg')
-  await privateDirectory(home)
   await using _held = await lock(join(home, 'lock'), {
     note: 'starting the database',
     timeoutMs: options.timeoutMs ?? 60_000,
@@ -130,7 +133,7 @@ function once(work: () => Promise<void>): () => Promise<void> {
 export async function destroyManagedServer(
   options: Pick<ManagedServerOptions, 'state' | 'clusters'> & Partial<Pick<ManagedServerOptions, 'env'>>,
 ): Promise<void> {
-  const state = resolve(options.state)
+  const state = await realpath(options.state).catch(() => resolve(options.state))
   const home = join(state, 'pg')
   const place = await findCluster(state, options.clusters ?? '/var/lib/cordon/pg')
   if (place === undefined) return
@@ -162,9 +165,10 @@ async function isFile(path: string): Promise<boolean> {
 }
 
 async function findCluster(state: string, clusters: string): Promise<Place | undefined> {
+  const root = await realpath(clusters).catch(() => clusters)
   for (const [cluster, parent] of [
     [join(state, 'pg', 'data'), join(state, 'pg')],
-    [join(clusters, pathHash(state)), clusters],
+    [join(root, pathHash(state)), root],
   ] as const) {
     const status = await stat(join(cluster, 'PG_VERSION')).catch(() => undefined)
     if (status === undefined) continue
@@ -172,9 +176,9 @@ async function findCluster(state: string, clusters: string): Promise<Place | und
     return {
       cluster,
       parent,
-      isOutside: parent === clusters,
+      isOutside: parent === root,
       account: isOurs ? undefined : { uid: status.uid, gid: status.gid },
-      notes: parent === clusters ? [outsideNote(state, cluster)] : [],
+      notes: parent === root ? [outsideNote(state, cluster)] : [],
     }
   }
   return undefined
@@ -197,8 +201,9 @@ async function chooseCluster(state: string, clusters: string): Promise<Place> {
     return { cluster: join(parent, 'data'), parent, isOutside: false, account, notes: [] }
   }
   await openPath(clusters, account)
-  const cluster = join(clusters, pathHash(state))
-  return { cluster, parent: clusters, isOutside: true, account, notes: [outsideNote(state, cluster)] }
+  const parent = await realpath(clusters)
+  const cluster = join(parent, pathHash(state))
+  return { cluster, parent, isOutside: true, account, notes: [outsideNote(state, cluster)] }
 }
 
 /**
@@ -307,7 +312,11 @@ async function makeCluster(bin: string, place: Place, durable: boolean): Promise
   } catch (cause) {
     await rm(fresh, { recursive: true, force: true })
     const output = cause instanceof Error && 'stderr' in cause ? String(cause.stderr).trim().slice(-600) : ''
-    throw new TransportError('io', `making the database with ${join(bin, 'initdb')} failed: ${output}`, { cause })
+    throw new TransportError(
+      'io',
+      `making the database with ${join(bin, 'initdb')} failed: ${output}; repair that, or set DATABASE_URL`,
+      { cause },
+    )
   }
   if (place.account !== undefined && maker?.uid !== place.account.uid) giveTree(fresh, place.account)
   await rename(fresh, place.cluster)
@@ -371,11 +380,36 @@ async function readPostmaster({ cluster }: Place): Promise<Postmaster | undefine
   return { pid: number, socketDirectory: socketDirectory ?? '', isReady: status?.trim() === 'ready' }
 }
 
-/** Whether a process works in the cluster: its number may have gone to a stranger since. */
+/** Whether a process works in the cluster: its number may have gone to a stranger since. In doubt it does. */
 async function isOurServer(pid: number, cluster: string): Promise<boolean> {
-  const directory = await readlink(`/proc/${pid}/cwd`).catch(() => undefined)
-  if (directory === undefined) return process.platform !== 'linux'
-  return directory === cluster
+  if (process.platform === 'linux') {
+    try {
+      return (await readlink(`/proc/${pid}/cwd`)) === cluster
+    } catch (error) {
+      return !(error instanceof Error && 'code' in error && error.code === 'ENOENT')
+    }
+  }
+  const { stdout } = await promisify(execFile)('ps', ['-o', 'command=', '-p', String(pid)]).catch(() => ({
+    stdout: cluster,
+  }))
+  return stdout.includes(cluster)
+}
+
+/** A number no process has: it is above every limit. */
+const nobody = 2 ** 31 - 1
+
+/**
+ * Clears the way for a new server where the pid file of a dead one names a number that still exists: a zombie that nobody
+ * reaps, or a stranger. The file itself stays, and with it the shared memory that it names: by it PostgreSQL sees that
+ * children of the dead server are still at work, and does not start beside them.
+ */
+async function disownPidFile({ cluster }: Place): Promise<void> {
+  const path = join(cluster, 'postmaster.pid')
+  const bytes = await readIfExists(path, 4096)
+  if (bytes === undefined) return
+  const [, ...rest] = new TextDecoder().decode(bytes).split('\n')
+  // Written in place, so that its owner stays.
+  await writeFile(path, [nobody, ...rest].join('\n'))
 }
 
 async function ensureRunning(
@@ -396,8 +430,7 @@ async function ensureRunning(
   }
   const log = join(home, 'server.log')
   for (let pause = 50; ; pause = Math.min(pause * 2, 2000)) {
-    // Dead, a zombie that nobody reaps, or a stranger's number: the file only stands in the way.
-    await unlink(join(place.cluster, 'postmaster.pid')).catch(() => undefined)
+    await disownPidFile(place)
     const socketDirectory = await makeSocketDirectory(place, options.env)
     const exited = await launch(bin, place, socketDirectory, log, options.durable ?? true)
     while (performance.now() < until && !exited.done) {
@@ -530,8 +563,6 @@ async function stop(place: Place): Promise<void> {
     }
     await sleep(5)
   }
-  // A zombie keeps its pid file; whoever starts next would wait for it.
-  await unlink(join(place.cluster, 'postmaster.pid')).catch(() => undefined)
   await rmdir(server.socketDirectory).catch(() => undefined)
 }
 

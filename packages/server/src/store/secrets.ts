@@ -9,6 +9,7 @@ export type SecretPlace =
 
 /** Seals and opens secrets under the key of the state. */
 export interface Secrets {
+  /** Encrypts and authenticates a secret for one place. */
   seal(place: SecretPlace, plaintext: Uint8Array): Uint8Array
   /** @throws NotTrusted `bad-signature` when it was sealed for another place, under another key, or altered */
   open(place: SecretPlace, sealed: Uint8Array): Uint8Array

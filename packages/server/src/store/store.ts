@@ -47,6 +47,7 @@ export interface Store extends AsyncDisposable {
   readonly state: string
   /** The key of the state: for a backup, which must open elsewhere. Never to be shown. */
   readonly key: StateKey
+  /** Asks the database about itself. */
   status(): Promise<StoreStatus>
 }
 

@@ -3,7 +3,16 @@ import { nodeCrypto } from '@cordon/node/crypto'
 import { isAlive } from '@cordon/node/files'
 import { jsonText, openStore } from '@cordon/server/store'
 import { sql } from 'kysely'
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, unlinkSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { environment, isBuilt, Program, TemporaryState } from './support.ts'
@@ -156,6 +165,30 @@ describe('a server that was killed or left behind', () => {
     writeFileSync(join(location, 'postmaster.pid'), `${process.pid}\n${location}\n1\n5432\n/tmp\n\n0 0\nready\n`)
     await using again = await place.open()
     expect(await pidOf(again)).not.toBe(process.pid)
+  })
+
+  test('and became a zombie does not stand in the way', async () => {
+    const store = await place.open()
+    const { location } = await store.status()
+    const pidFile = join(location, 'postmaster.pid')
+    const content = readFileSync(pidFile, 'latin1').split('\n')
+    await store[Symbol.asyncDispose]()
+    // A shell that becomes another program never reaps its child.
+    using parent = new Program('', {}, ['sh', '-c', '(exit 0) & echo $!; exec sleep 60'])
+    const zombie = await parent.line()
+    await expect.poll(() => isAlive(Number(zombie))).toBe(false)
+    writeFileSync(pidFile, [zombie, ...content.slice(1)].join('\n'))
+    await using again = await place.open()
+    expect(await again.db.selectFrom('events').selectAll().execute()).toEqual([])
+  })
+
+  test('is the same whichever link leads to its state', async () => {
+    const store = await place.open()
+    const link = place.path('link')
+    symlinkSync(place.state, link)
+    await using again = await place.open({ state: link })
+    expect(await pidOf(again)).toBe(await pidOf(store))
+    await store[Symbol.asyncDispose]()
   })
 
   test('by kill -9 comes up again with everything that was committed', async () => {

@@ -58,9 +58,13 @@ export class Program implements Disposable {
   #ended = false
   errors = ''
 
-  constructor(source: string, options: { uid?: number; gid?: number; env?: Record<string, string | undefined> } = {}) {
+  constructor(
+    source: string,
+    options: { uid?: number; gid?: number; env?: Record<string, string | undefined> } = {},
+    [command, ...args]: readonly [string, ...string[]] = [process.execPath, '--input-type=module', '-e', source],
+  ) {
     const { env = environment(), ...account } = options
-    this.child = spawn(process.execPath, ['--input-type=module', '-e', source], {
+    this.child = spawn(command, args, {
       cwd: here,
       env,
       ...account,

@@ -1,0 +1,278 @@
+import type {
+  DeviceResult,
+  Journal,
+  JournalDetail,
+  JournalEntry,
+  JournalPhase,
+  StepName,
+} from '@cordon/core/deployment'
+import { NotAllowed, UsageError } from '@cordon/core/errors'
+import { sql } from 'kysely'
+import { randomUUID } from 'node:crypto'
+import { type GroupCommit, groupCommit } from '../store/group-commit.ts'
+import { jsonText } from '../store/schema.ts'
+import type { Store } from '../store/store.ts'
+
+/** How long a claim on a device holds without being renewed, milliseconds. */
+export const leaseMs = 60_000
+const renewMs = 15_000
+/** A worker that may have lost its claim stops this long before another may take it, milliseconds. */
+const safetyMs = 5000
+
+interface Held {
+  readonly token: number
+  /** By this process's monotonic clock. */
+  until: number
+}
+
+interface WaitingClaim {
+  readonly device: string
+  granted: number | undefined
+}
+
+interface WaitingRecord {
+  readonly device: string
+  readonly token: number
+  readonly entries: readonly JournalEntry[]
+}
+
+interface WaitingRelease {
+  readonly device: string
+  readonly token: number
+  readonly result: DeviceResult
+}
+
+/**
+ * The claims of one process on the devices of one deployment, and the journal that is written under them. Claims,
+ * records and results of many devices share commits; each caller waits for its own. A record is refused when the claim
+ * went to another process meanwhile: whoever holds the newest fencing token writes, nobody else.
+ */
+export class Claims implements Journal, AsyncDisposable {
+  readonly #store: Store
+  readonly #deployment: string
+  readonly #plant: string
+  readonly #owner = randomUUID()
+  readonly #held = new Map<string, Held>()
+  readonly #claims: GroupCommit<WaitingClaim>
+  readonly #records: GroupCommit<WaitingRecord>
+  readonly #releases: GroupCommit<WaitingRelease>
+  #timer: NodeJS.Timeout | undefined
+  #renewal: Promise<void> | undefined
+
+  constructor(store: Store, deployment: string, plant: string) {
+    this.#store = store
+    this.#deployment = deployment
+    this.#plant = plant
+    this.#claims = groupCommit((waiting) => this.#claimAll(waiting))
+    this.#records = groupCommit((waiting) => this.#recordAll(waiting))
+    this.#releases = groupCommit((waiting) => this.#releaseAll(waiting))
+  }
+
+  /** Claims a device; false while another process has it, in this deployment or in another one of the plant. */
+  async claim(device: string): Promise<boolean> {
+    const waiting: WaitingClaim = { device, granted: undefined }
+    const until = performance.now() + leaseMs
+    await this.#claims.add(waiting)
+    if (waiting.granted === undefined) return false
+    this.#held.set(device, { token: waiting.granted, until })
+    this.#timer ??= setInterval(() => {
+      this.#renewal ??= this.#renew().finally(() => {
+        this.#renewal = undefined
+      })
+    }, renewMs)
+    return true
+  }
+
+  async record(entries: readonly JournalEntry[]): Promise<void> {
+    const [first] = entries
+    if (first === undefined) return
+    const { token } = this.#own(first.device)
+    await this.#records.add({ device: first.device, token, entries })
+    // The write may have taken long: what follows it is sent only while the claim still holds.
+    this.#own(first.device)
+  }
+
+  async read(device: string): Promise<readonly JournalEntry[]> {
+    const rows = await this.#store.db
+      .selectFrom('journal')
+      .select(['device', 'step', 'phase', 'detail'])
+      .where('deployment', '=', this.#deployment)
+      .where('device', '=', device)
+      .orderBy('id')
+      .execute()
+    // The columns were written from these types, by this class alone.
+    return rows.map((row) => ({
+      device: row.device,
+      step: row.step as StepName,
+      phase: row.phase as JournalPhase,
+      detail: (row.detail ?? {}) as JournalDetail,
+    }))
+  }
+
+  /** Gives a device back, with how it ended. */
+  async release(result: DeviceResult): Promise<void> {
+    const held = this.#held.get(result.device)
+    if (held === undefined) return
+    this.#held.delete(result.device)
+    await this.#releases.add({ device: result.device, token: held.token, result })
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    clearInterval(this.#timer)
+    this.#timer = undefined
+    await this.#renewal
+  }
+
+  #own(device: string): Held {
+    const held = this.#held.get(device)
+    if (held === undefined || performance.now() > held.until - safetyMs) {
+      throw new NotAllowed('refused', `the claim on ${device} ran out or went to another process`)
+    }
+    return held
+  }
+
+  async #claimAll(waiting: readonly WaitingClaim[]): Promise<void> {
+    const devices = waiting.map(({ device }) => device)
+    const granted = await this.#store.db.transaction().execute(async (trx) => {
+      // Two deployments of one plant take turns here, so that neither misses the other's claims.
+      await sql`select pg_advisory_xact_lock(hashtextextended(${`cordon plant ${this.#plant}`}, 0))`.execute(trx)
+      const { rows } = await sql<{ device: string; token: number }>`
+        update deployment_targets set
+          status = 'running', lease_owner = ${this.#owner}, lease_until = now() + ${leaseMs} * interval '1 millisecond',
+          fencing_token = fencing_token + 1, attempts = attempts + 1, updated_at = now()
+        where deployment = ${this.#deployment} and device in (
+          select t.device from deployment_targets t
+          where t.deployment = ${this.#deployment} and t.device = any(${devices}::text[])
+            and (t.lease_until is null or t.lease_until < now())
+            and not exists (
+              select 1 from deployment_targets o join deployments d on d.id = o.deployment
+              where d.plant = ${this.#plant} and o.deployment <> t.deployment and o.device = t.device
+                and o.lease_until > now())
+          for update of t skip locked)
+        returning device, fencing_token as token`.execute(trx)
+      return rows
+    })
+    const tokens = new Map(granted.map(({ device, token }) => [device, token]))
+    for (const one of waiting) one.granted = tokens.get(one.device)
+  }
+
+  async #recordAll(waiting: readonly WaitingRecord[]): Promise<void> {
+    const rows = waiting.flatMap(({ device, token, entries }, batch) =>
+      entries.map(({ step, phase, detail }, place) => ({ batch, place, device, token, step, phase, detail })),
+    )
+    await this.#store.db.transaction().execute(async (trx) => {
+      const { numAffectedRows } = await sql`
+        insert into journal (deployment, device, step, phase, detail)
+        select t.deployment, v.device, v.step, v.phase, v.detail
+        from jsonb_to_recordset(${jsonText(rows)}::jsonb)
+          as v(batch int, place int, device text, token bigint, step text, phase text, detail jsonb)
+        join deployment_targets t on t.deployment = ${this.#deployment} and t.device = v.device
+          and t.fencing_token = v.token
+        order by v.batch, v.place`.execute(trx)
+      if (Number(numAffectedRows) === rows.length) return
+      const [first] = waiting
+      throw new NotAllowed('refused', `the claim on ${first?.device} went to another process`)
+    })
+  }
+
+  async #releaseAll(waiting: readonly WaitingRelease[]): Promise<void> {
+    const rows = waiting.map(({ device, token, result }) => ({ device, token, status: result.outcome, result }))
+    await sql`
+      update deployment_targets t set
+        status = v.status, result = v.result, lease_owner = null, lease_until = null, updated_at = now()
+      from jsonb_to_recordset(${jsonText(rows)}::jsonb) as v(device text, token bigint, status text, result jsonb)
+      where t.deployment = ${this.#deployment} and t.device = v.device and t.fencing_token = v.token`.execute(
+      this.#store.db,
+    )
+  }
+
+  async #renew(): Promise<void> {
+    const devices = [...this.#held.keys()]
+    if (devices.length === 0) return
+    const until = performance.now() + leaseMs
+    try {
+      const { rows } = await sql<{ device: string; token: number }>`
+        update deployment_targets set lease_until = now() + ${leaseMs} * interval '1 millisecond', updated_at = now()
+        where deployment = ${this.#deployment} and lease_owner = ${this.#owner} and device = any(${devices}::text[])
+        returning device, fencing_token as token`.execute(this.#store.db)
+      const renewed = new Map(rows.map(({ device, token }) => [device, token]))
+      for (const [device, held] of this.#held) if (renewed.get(device) === held.token) held.until = until
+    } catch {
+      // Without the store nothing can be recorded either: the claims run out, and work stops by itself.
+    }
+  }
+}
+
+/** A new deployment with its targets in order. Gives its id. */
+export async function createDeployment(
+  store: Store,
+  deployment: {
+    readonly plant: string
+    readonly kind: 'apply' | 'release'
+    readonly plan: unknown
+    readonly options: unknown
+    readonly devices: readonly string[]
+  },
+): Promise<string> {
+  return await store.db.transaction().execute(async (trx) => {
+    const { id } = await trx
+      .insertInto('deployments')
+      .values({
+        plant: deployment.plant,
+        kind: deployment.kind,
+        status: 'running',
+        plan: jsonText(deployment.plan),
+        options: jsonText(deployment.options),
+      })
+      .returning('id')
+      .executeTakeFirstOrThrow()
+    await addTargets(trx, id, deployment.devices)
+    return id
+  })
+}
+
+/** Targets that a deployment has not yet, behind those it has. */
+export async function addTargets(db: Store['db'], deployment: string, devices: readonly string[]): Promise<void> {
+  if (devices.length === 0) return
+  await sql`
+    insert into deployment_targets (deployment, device, position, status)
+    select ${deployment}, v.device, v.place, 'waiting'
+    from jsonb_to_recordset(${jsonText(devices.map((device, place) => ({ device, place })))}::jsonb) as v(device text, place int)
+    on conflict (deployment, device) do nothing`.execute(db)
+}
+
+/** A deployment that can be taken up again. */
+export interface StoredDeployment {
+  readonly id: string
+  readonly plant: string
+  readonly status: string
+  /** Devices that are not done. */
+  readonly unfinished: readonly string[]
+}
+
+/**
+ * The newest deployment of a plant, or the one of that id.
+ * @throws UsageError `missing` when there is none of that id
+ */
+export async function findDeployment(store: Store, plant: string, id?: string): Promise<StoredDeployment | undefined> {
+  let query = store.db
+    .selectFrom('deployments')
+    .select(['id', 'plant', 'status'])
+    .where('plant', '=', plant)
+    .where('kind', '=', 'apply')
+  if (id !== undefined) query = query.where(sql<string>`id::text`, '=', id)
+  const row = await query.orderBy('created_at', 'desc').limit(1).executeTakeFirst()
+  if (row === undefined) {
+    if (id === undefined) return undefined
+    throw new UsageError('missing', `plant ${plant} has no deployment ${id}; see \`cordon plan\` for the newest one`)
+  }
+  const targets = await store.db
+    .selectFrom('deployment_targets')
+    .select('device')
+    .where('deployment', '=', row.id)
+    .where('status', 'in', ['waiting', 'running', 'not-complete'])
+    .where('attempts', '>', 0)
+    .orderBy('position')
+    .execute()
+  return { ...row, unfinished: targets.map(({ device }) => device) }
+}
