@@ -10,7 +10,9 @@ export async function describeDevice(address: string): Promise<string[]> {
   const lines: string[] = []
   const [found] = await discover({ targets: [address] })
   if (found === undefined) return [`${address} does not answer ListIdentity`]
-  lines.push(`${address}: ${found.identity.productName}, CIP Security ${found.security?.cipSecurityState ?? 'not offered'}`)
+  lines.push(
+    `${address}: ${found.identity.productName}, CIP Security ${found.security?.cipSecurityState ?? 'not offered'}`,
+  )
   if (found.security === undefined) return lines
   await using session = await connect({
     address,

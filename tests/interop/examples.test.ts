@@ -24,7 +24,9 @@ describe('the examples', () => {
   })
 
   it.each(['target/target.ts', 'originator/originator.ts'])('%s is short', (name) => {
-    const lines = readFileSync(new URL(`../../examples/${name}`, import.meta.url), 'utf8').trimEnd().split('\n')
+    const lines = readFileSync(new URL(`../../examples/${name}`, import.meta.url), 'utf8')
+      .trimEnd()
+      .split('\n')
     expect(lines.length).toBeLessThan(40)
   })
 })

@@ -1,7 +1,6 @@
 import { UsageError } from '@cordon/core/errors'
-import type { Plant } from '@cordon/core/policy'
+import { managerAuthority, type Plant } from '@cordon/core/policy'
 import type { Credentials } from '@cordon/node/transports'
-import { operationsZone } from '@cordon/server/authority'
 import { managerCredential } from '@cordon/server/deploy'
 import type { CommandContext } from './context.ts'
 import { isProblems, printProblems, readPlantFiles } from './plant-file.ts'
@@ -12,8 +11,8 @@ export function managerOf(plant: Plant): { readonly name: string; readonly zone:
   const device = plant.devices.find(({ name }) => name === plant.manager)
   return {
     name: plant.name,
-    zone: device?.zone ?? operationsZone,
-    manager: plant.manager ?? 'manager',
+    zone: managerAuthority(plant),
+    manager: plant.manager ?? 'cordon-manager',
     addresses: device?.address === undefined ? [] : [device.address],
   }
 }

@@ -30,7 +30,7 @@ export function authorityPlan(plant: Plant): AuthorityPlan {
     name: plant.name,
     key,
     subject: subjectTemplate(plant.authority.subject),
-    zones: plant.zones.filter((zone) => zone.authentication !== 'none').map((zone) => zone.name),
+    zones: plant.zones.filter((zone) => zone.authentication === 'certificate').map((zone) => zone.name),
   }
 }
 

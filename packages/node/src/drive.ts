@@ -31,7 +31,12 @@ export class Driver {
   #stopped = false
   #blocked = false
 
-  constructor(transport: Transport, session: Drivable, handlers: DriveHandlers, schedule: Schedule = processSchedule()) {
+  constructor(
+    transport: Transport,
+    session: Drivable,
+    handlers: DriveHandlers,
+    schedule: Schedule = processSchedule(),
+  ) {
     this.#transport = transport
     this.#session = session
     this.#handlers = handlers

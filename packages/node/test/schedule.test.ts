@@ -3,7 +3,9 @@ import { describe, expect, it, vi } from 'vitest'
 import { Schedule } from '../src/schedule.ts'
 
 /** Runs `body` with a clock that only moves when told. */
-async function withClock(body: (schedule: Schedule, advance: (ms: number) => void) => void | Promise<void>): Promise<void> {
+async function withClock(
+  body: (schedule: Schedule, advance: (ms: number) => void) => void | Promise<void>,
+): Promise<void> {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
   try {
     const schedule = new Schedule(() => performance.now())

@@ -57,7 +57,9 @@ export async function makeAuthority(name: string): Promise<TestAuthority> {
         signingAlgorithm: ecdsa,
         extensions: [
           new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
-          ...(address === undefined ? [] : [new x509.SubjectAlternativeNameExtension([{ type: 'ip', value: address }])]),
+          ...(address === undefined
+            ? []
+            : [new x509.SubjectAlternativeNameExtension([{ type: 'ip', value: address }])]),
         ],
       })
       return {
@@ -83,6 +85,10 @@ export async function makeAuthority(name: string): Promise<TestAuthority> {
 }
 
 /** What one end needs to prove itself by a certificate and believe those of an authority. */
-export function credentialsOf(identity: Identity, authority: TestAuthority, more: Partial<Credentials> = {}): Credentials {
+export function credentialsOf(
+  identity: Identity,
+  authority: TestAuthority,
+  more: Partial<Credentials> = {},
+): Credentials {
   return { chain: [identity.certificate], key: identity.key, anchors: [authority.certificate], ...more }
 }

@@ -1,102 +1,113 @@
-import { failure, generalStatus, type MessageRouterRequest } from '@cordon/core/cip'
-import type { Admission, DeviceReply, HostedDevice, Link, RequestContext } from '@cordon/core/device'
+import {
+  failure,
+  generalStatus,
+  type MessageRouterReply,
+  type MessageRouterRequest,
+  messageRouterRequest,
+  multipleServicePacket,
+} from '@cordon/core/cip'
+import { MalformedMessage } from '@cordon/core/errors'
 import type { FaultKind } from '@cordon/core/policy'
+import { decode } from '@cordon/core/wire'
 
-/** Faults in force, by kind. */
-export type FaultsInForce = ReadonlyMap<FaultKind['kind'], FaultKind>
+/** A fault of a kind. */
+export type FaultOf<K extends FaultKind['kind']> = Extract<FaultKind, { readonly kind: K }>
 
 /** Class codes and services that faults look for. */
-const certificateManagement = 0x5f
-const fileObject = 0x37
-const securityClasses: readonly number[] = [0x5d, 0x5e, certificateManagement, fileObject, 0x63]
-const services = { create: 0x08, createCsr: 0x4b, getSingle: 0x0e, getAll: 0x01 } as const
+const classes = { messageRouter: 0x02, file: 0x37, certificateManagement: 0x5f } as const
+const services = { create: 0x08, multipleServicePacket: 0x0a, createCsr: 0x4b } as const
 
-/** What a unit does wrong besides its requests: asked by its host. */
-export interface FaultSwitches {
-  readonly faults: FaultsInForce
-  /** 0 to 1, for the faults that strike by chance. */
-  readonly random: () => number
-  readonly wait: (ms: number) => Promise<void>
-}
+/** The faults of one unit that are in force, at most one of each kind. */
+export class Faults {
+  readonly #inForce = new Map<FaultKind['kind'], FaultKind>()
 
-/**
- * A device that misbehaves while a fault is in force and is itself otherwise. Only what leaves and enters is touched:
- * the device's own state stays right, as in a unit with a bad cable or a bug in its server.
- */
-export function withFaults(device: HostedDevice, switches: FaultSwitches): HostedDevice {
-  const { faults, random, wait } = switches
-  const dropped = (): boolean => {
-    const drop = faults.get('drop')
-    return drop?.kind === 'drop' && random() < drop.share
+  /** Kinds in force, in the order in which they struck. */
+  kinds(): FaultKind['kind'][] {
+    return [...this.#inForce.keys()]
   }
-  const answer = (
-    request: MessageRouterRequest,
-    link: Link,
-    now: number,
-    context: RequestContext | undefined,
-  ): DeviceReply | Promise<DeviceReply> => {
-    const wrong = faults.get('wrong-answer')
-    if (wrong?.kind === 'wrong-answer') return failure(request.service, wrong.status)
+
+  /** Is a fault of this kind in force? */
+  has(kind: FaultKind['kind']): boolean {
+    return this.#inForce.has(kind)
+  }
+
+  /** The fault of this kind, if it is in force. */
+  get<K extends FaultKind['kind']>(kind: K): FaultOf<K> | undefined {
+    // The map holds each fault under its own kind.
+    return this.#inForce.get(kind) as FaultOf<K> | undefined
+  }
+
+  /** From now on; one of the same kind gives way. */
+  set(fault: FaultKind): void {
+    this.#inForce.delete(fault.kind)
+    this.#inForce.set(fault.kind, fault)
+  }
+
+  /** No longer. */
+  clear(kind: FaultKind['kind']): void {
+    this.#inForce.delete(kind)
+  }
+
+  /** Does chance lose this datagram or connection? */
+  loses(random: () => number): boolean {
+    const drop = this.get('drop')
+    return drop !== undefined && random() < drop.share
+  }
+
+  /** How much later a request is answered, milliseconds. */
+  delayMs(request: MessageRouterRequest): number {
+    const isCsr = request.service === services.createCsr && classOf(request) === classes.certificateManagement
+    return (this.get('delay')?.delayMs ?? 0) + (isCsr ? (this.get('slow-csr')?.delayMs ?? 0) : 0)
+  }
+
+  /** What a request is answered with instead of its result. */
+  refusal(request: MessageRouterRequest): MessageRouterReply | undefined {
+    const wrong = this.get('wrong-answer')
+    if (wrong !== undefined) return failure(request.service, wrong.status)
     const classId = classOf(request)
-    if (
-      faults.has('full-certificate-store') &&
-      request.service === services.create &&
-      (classId === certificateManagement || classId === fileObject)
-    ) {
+    const creates = classId === classes.certificateManagement || classId === classes.file
+    if (this.has('full-certificate-store') && request.service === services.create && creates) {
       return failure(request.service, generalStatus.resourceUnavailable)
     }
-    if (
-      faults.has('protection-mode') &&
-      securityClasses.includes(classId ?? -1) &&
-      request.service !== services.getSingle &&
-      request.service !== services.getAll
-    ) {
-      return failure(request.service, generalStatus.deviceStateConflict)
-    }
-    return device.request(request, link, now, context)
-  }
-  return {
-    get address() {
-      return device.address
-    },
-    ports: () => device.ports(),
-    security: () => device.security(),
-    admit: (peer, port, protocol): Admission =>
-      dropped() ? { allowed: false, reason: 'fault: dropped' } : device.admit(peer, port, protocol),
-    egress: (peer, protocol) => device.egress(peer, protocol),
-    request: (request, link, now, context) => {
-      if (faults.has('hang')) return new Promise<DeviceReply>(() => {})
-      const delay = delayOf(faults, request)
-      if (delay === 0) return answer(request, link, now, context)
-      return wait(delay).then(() => answer(request, link, now + delay, context))
-    },
-    connected: (link, connectionId, sequenceCount, message, now) =>
-      faults.has('hang') || dropped() ? undefined : device.connected?.(link, connectionId, sequenceCount, message, now),
-    openSession: (link) => (device.openSession === undefined ? 1 : device.openSession(link)),
-    ...(device.encapsulation === undefined ? {} : { encapsulation: device.encapsulation.bind(device) }),
-    listIdentity: () => device.listIdentity(),
-    datagram: (link, bytes, now) => {
-      if (!faults.has('hang') && !dropped()) device.datagram(link, bytes, now)
-    },
-    linkClosed: (link, now) => device.linkClosed(link, now),
-    deadline: () => device.deadline(),
-    tick: (now) => device.tick(now),
-    takeActions: () => {
-      const actions = device.takeActions()
-      if (!faults.has('hang') && !faults.has('drop')) return actions
-      return actions.filter((action) => action.kind !== 'send' || !(faults.has('hang') || dropped()))
-    },
+    return undefined
   }
 }
 
-function delayOf(faults: FaultsInForce, request: MessageRouterRequest): number {
-  const delay = faults.get('delay')
-  const slow = faults.get('slow-csr')
-  const isCsr = request.service === services.createCsr && classOf(request) === certificateManagement
-  return (delay?.kind === 'delay' ? delay.delayMs : 0) + (isCsr && slow?.kind === 'slow-csr' ? slow.delayMs : 0)
+/** A service of a class, as fault triggers name it. */
+export interface AskedService {
+  readonly class: number
+  readonly service: number
+}
+
+/** The services that a request asks for: its own, or those inside a Multiple_Service_Packet. */
+export function servicesOf(request: MessageRouterRequest): AskedService[] {
+  const classId = classOf(request)
+  if (classId === undefined) return []
+  const own = { class: classId, service: request.service }
+  if (classId !== classes.messageRouter || request.service !== services.multipleServicePacket) return [own]
+  const embedded = readable(() => decode(multipleServicePacket, request.data)) ?? []
+  return [own, ...embedded.flatMap((bytes) => {
+    const inner = requestOf(bytes)
+    const innerClass = inner === undefined ? undefined : classOf(inner)
+    return inner === undefined || innerClass === undefined ? [] : [{ class: innerClass, service: inner.service }]
+  })]
+}
+
+/** A request by its bytes, or undefined where they are none: the unit itself says what is wrong with them. */
+export function requestOf(bytes: Uint8Array): MessageRouterRequest | undefined {
+  return readable(() => decode(messageRouterRequest, bytes))
 }
 
 function classOf(request: MessageRouterRequest): number | undefined {
   const [first] = request.path
   return first?.kind === 'class' ? first.value : undefined
+}
+
+function readable<T>(read: () => T): T | undefined {
+  try {
+    return read()
+  } catch (error) {
+    if (error instanceof MalformedMessage) return undefined
+    throw error
+  }
 }

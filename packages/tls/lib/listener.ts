@@ -81,6 +81,7 @@ export class Listener {
     return this.#entries.size
   }
 
+  /** Every session held, oldest first. */
   sessions(): Iterable<Session> {
     return this.#keys.keys()
   }

@@ -5,21 +5,14 @@ import { fileURLToPath } from 'node:url'
 import { TlsError } from './errors.ts'
 import { arenaSize, type Binding, rowCount } from './native.ts'
 
-/** Where the results of the last session call lie; overwritten by the next. */
-export interface Arena {
-  readonly bytes: Uint8Array
-  readonly rows: Int32Array
-  readonly status: Float64Array
+/** Where the results of the last session call lie; overwritten by the next. Empty until `load`. */
+export const arena = {
+  bytes: new Uint8Array(0),
+  rows: new Int32Array(0),
+  status: new Float64Array(0),
 }
 
 let binding: Binding | undefined
-
-/** The arena that `load` has handed to the addon. */
-export const arena: Arena = {
-  bytes: new Uint8Array(arenaSize),
-  rows: new Int32Array(rowCount * 4),
-  status: new Float64Array(4),
-}
 
 /**
  * The compiled part, loaded once: what was built here (`build/Release`), else what came with the package (`prebuilds`).
@@ -38,7 +31,12 @@ export function load(): Binding {
     }
     try {
       const loaded = createRequire(import.meta.url)(path) as Binding // the shape is fixed by src/addon.c
-      loaded.bind(arena.bytes, arena.rows, arena.status)
+      const [bytes, rows, status] = loaded.bind(
+        new Uint8Array(arenaSize),
+        new Int32Array(rowCount * 4),
+        new Float64Array(4),
+      )
+      Object.assign(arena, { bytes, rows, status })
       binding = loaded
       return loaded
     } catch (error) {

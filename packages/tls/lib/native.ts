@@ -127,7 +127,8 @@ export interface NativeVerifyResult {
 
 /** The compiled part. Session calls return how many rows they wrote. */
 export interface Binding {
-  bind(arena: Uint8Array, rows: Int32Array, status: Float64Array): void
+  /** Gives what is bound: of several copies of this JavaScript in one process, the first one's memory. */
+  bind(arena: Uint8Array, rows: Int32Array, status: Float64Array): [Uint8Array, Int32Array, Float64Array]
   version(): { version: string; number: number }
   ciphers(): [number, string][]
   createContext(options: NativeContextOptions): ContextHandle

@@ -118,6 +118,7 @@ export class Session {
       callNative(() => load().createSession(context.handle(), options.peer, options.peerName, ticket?.handle))
   }
 
+  /** Where the session stands. */
   get state(): SessionState {
     return this.#state
   }

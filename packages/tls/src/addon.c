@@ -265,30 +265,39 @@ static napi_value make_box(napi_env env, instance *in, box_kind kind, void *obje
 
 /* ---- functions ---- */
 
-static bool get_memory(napi_env env, napi_value value, napi_typedarray_type wanted, void **data, size_t *length,
-                       napi_ref *keep) {
+static bool keep_memory(napi_env env, napi_value value, napi_typedarray_type wanted, void **data, size_t *length,
+                        napi_ref *keep) {
   napi_typedarray_type type;
   return napi_get_typedarray_info(env, value, &type, length, data, NULL, NULL) == napi_ok && type == wanted &&
          napi_create_reference(env, value, 1, keep) == napi_ok;
 }
 
+/* Takes arena, rows and status, and gives those in force: of several copies of the JavaScript, the first one's. */
 static napi_value js_bind(napi_env env, napi_callback_info info) {
-  napi_value args[3];
+  napi_value args[3], result = NULL;
   instance *in;
   if (!get_args(env, info, 3, args, &in)) return NULL;
-  size_t rows, status;
-  if (in->arena != NULL) return throw_type(env, "Bound already");
-  void *arena_data, *rows_data, *status_data;
-  if (!get_memory(env, args[0], napi_uint8_array, &arena_data, &in->arena_size, &in->keep[0]) ||
-      !get_memory(env, args[1], napi_int32_array, &rows_data, &rows, &in->keep[1]) ||
-      !get_memory(env, args[2], napi_float64_array, &status_data, &status, &in->keep[2]) || status < 3) {
-    return throw_type(env, "Expected arena, rows and status");
+  if (in->arena == NULL) {
+    size_t size, rows, status;
+    void *arena_data, *rows_data, *status_data;
+    if (!keep_memory(env, args[0], napi_uint8_array, &arena_data, &size, &in->keep[0]) ||
+        !keep_memory(env, args[1], napi_int32_array, &rows_data, &rows, &in->keep[1]) ||
+        !keep_memory(env, args[2], napi_float64_array, &status_data, &status, &in->keep[2]) || status < 3) {
+      return throw_type(env, "Expected arena, rows and status");
+    }
+    in->arena = arena_data;
+    in->arena_size = size;
+    in->rows = rows_data;
+    in->rows_max = rows / 4;
+    in->status = status_data;
   }
-  in->arena = arena_data;
-  in->rows = rows_data;
-  in->rows_max = rows / 4;
-  in->status = status_data;
-  return NULL;
+  napi_create_array_with_length(env, 3, &result);
+  for (uint32_t i = 0; i < 3; i++) {
+    napi_value bound = NULL;
+    napi_get_reference_value(env, in->keep[i], &bound);
+    napi_set_element(env, result, i, bound);
+  }
+  return result;
 }
 
 static napi_value js_version(napi_env env, napi_callback_info info) {
@@ -456,13 +465,19 @@ static napi_value report(napi_env env, const session *s) {
   return make_int(env, (int32_t)in->rows_used);
 }
 
+static bool is_bound(napi_env env, const instance *in) {
+  if (in->arena != NULL) return true;
+  throw_type(env, "Call bind first");
+  return false;
+}
+
 /* Session, then what `wanted` asks for: n a time, b bytes. */
 static session *begin(napi_env env, napi_callback_info info, const char *wanted, view *bytes, double *now) {
   napi_value args[3];
   instance *in;
   if (!get_args(env, info, 1 + strlen(wanted), args, &in)) return NULL;
   session *s = get_session(env, args[0]);
-  if (s == NULL) return NULL;
+  if (s == NULL || !is_bound(env, in)) return NULL;
   for (size_t i = 0; wanted[i] != 0; i++) {
     if (wanted[i] == 'b' && !get_view(env, args[1 + i], bytes)) return NULL;
     if (wanted[i] == 'n' && napi_get_value_double(env, args[1 + i], now) != napi_ok) {
@@ -673,7 +688,8 @@ static napi_value js_listen(napi_env env, napi_callback_info info) {
   uint32_t port = 0;
   view datagram;
   double now = 0;
-  if (ctx == NULL || !get_text(env, args[1], address, sizeof address, &address_length)) return NULL;
+  if (ctx == NULL || !is_bound(env, in)) return NULL;
+  if (!get_text(env, args[1], address, sizeof address, &address_length)) return NULL;
   napi_get_value_uint32(env, args[2], &port);
   if (!get_view(env, args[3], &datagram)) return NULL;
   napi_get_value_double(env, args[4], &now);

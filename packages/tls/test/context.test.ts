@@ -1,7 +1,12 @@
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { Context, type ContextOptions, Session, TlsError } from '../lib/index.ts'
 import { load } from '../lib/load.ts'
-import { gcm, identity, psk, pskCbc, text } from './pair.ts'
+import { gcm, identity, psk, pskCbc, readHello, text } from './pair.ts'
 import { issue, revoke } from './pki.ts'
 
 const root = await issue({ ca: true, subject: 'CN=root' })
@@ -157,5 +162,45 @@ describe('a context', () => {
       refusal({ ...base, identity: { chain: [leaf.der, root.der], key: other.key } })
     }
     expect(load().alive()).toEqual(before)
+  })
+
+  it('is not bound by the defaults of the host, only by what OpenSSL has', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'cordon-policy-'))
+    const config = join(folder, 'openssl.cnf')
+    writeFileSync(
+      config,
+      [
+        'nodejs_conf = init',
+        '[init]',
+        'ssl_conf = modules',
+        '[modules]',
+        'system_default = defaults',
+        '[defaults]',
+        'CipherString = ECDHE+AESGCM:@SECLEVEL=3',
+        'MinProtocol = TLSv1.3',
+        'Options = -EncryptThenMac',
+        '',
+      ].join('\n'),
+    )
+    const script = `
+      const tls = require(process.argv[1])
+      const [arena, rows] = tls.bind(new Uint8Array(524288), new Int32Array(32768), new Float64Array(4))
+      const context = tls.createContext({ server: false, dtls: false, suites: [0xc006, 0xc023], groups: 'P-256',
+        minVersion: 0x0303, maxVersion: 0x0303, probing: false, chain: [], key: undefined, sendChain: true,
+        pskIdentities: [], pskKeys: [], anchors: [], trusted: [], crls: [], verifyPeer: 2, verifyTime: false,
+        verifyCrl: 1, verifyName: false, mtu: 1400, retransmitMs: 1000, resumption: true, keyLog: false, virtualTime: false })
+      const session = tls.createSession(context, undefined, undefined, undefined)
+      tls.start(session, 0)
+      console.log(Buffer.from(arena.slice(rows[1], rows[1] + rows[2])).toString('hex'))
+    `
+    const binary = fileURLToPath(new URL('../build/Release/cordon_tls.node', import.meta.url))
+    const { stdout, stderr } = spawnSync(process.execPath, [`--openssl-config=${config}`, '-e', script, binary], {
+      encoding: 'utf8',
+    })
+    rmSync(folder, { recursive: true, force: true })
+    expect(stderr).toBe('')
+    const { suites, extensions } = readHello('tls', Buffer.from(stdout.trim(), 'hex'))
+    expect(suites).toEqual([0xc006, 0xc023])
+    expect(extensions.has(22)).toBe(true) // encrypt_then_mac
   })
 })

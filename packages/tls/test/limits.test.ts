@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { describe, expect, it } from 'vitest'
 import { Context, Session } from '../lib/index.ts'
 import { load } from '../lib/load.ts'
@@ -92,6 +94,30 @@ describe('a TLS peer that sends warnings without end', () => {
     session.receive(Uint8Array.from(Array.from({ length: 5000 }, () => warning).flat()), 0)
     expect(session.state).toBe('failed')
     expect(session.takeEvents().length).toBeLessThan(20)
+  })
+})
+
+describe('what nobody holds any more', () => {
+  it('is freed by the garbage collector, without close or destroy', async () => {
+    setFlagsFromString('--expose-gc')
+    const collect = runInNewContext('gc') as () => void // there once the flag is set
+    const before = load().alive()
+    const forget = () => {
+      for (let index = 0; index < 50; index++) {
+        const options = { suites: [pskCbc], psk: psk() }
+        const { client } = established(serverContext('dtls', options), clientContext('dtls', options))
+        expect(client.ticket()).toBeDefined()
+      }
+    }
+    forget()
+    expect(load().alive()[1]).toBe(before[1] + 100)
+    for (let round = 0; round < 20 && load().alive()[0] > before[0]; round++) {
+      collect()
+      await new Promise((resolve) => setTimeout(resolve, 10))
+    }
+    // What is still on the stack may survive.
+    expect(load().alive()[0]).toBeLessThanOrEqual(before[0] + 2)
+    expect(load().alive()[1]).toBeLessThanOrEqual(before[1] + 2)
   })
 })
 

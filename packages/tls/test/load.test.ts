@@ -37,8 +37,11 @@ describe('the entry point', () => {
     expect(number).toMatch(/^0x3[0-9a-f]{7}$/)
   })
 
-  it('loads the addon once', () => {
-    expect(api.load()).toBe(api.load())
+  it('loads the addon once, and shares it with another copy of itself', () => {
+    const loaded = api.load()
+    expect(api.load()).toBe(loaded)
+    const mine = loaded.bind(new Uint8Array(1), new Int32Array(1), new Float64Array(3))
+    expect(mine[0].length).toBeGreaterThan(100_000)
   })
 })
 

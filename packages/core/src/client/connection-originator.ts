@@ -10,7 +10,12 @@ import {
   largeForwardOpenRequest,
   sameTriad,
 } from '../cip/forward-open.ts'
-import { type MessageRouterReply, type MessageRouterRequest, messageRouterReply, messageRouterRequest } from '../cip/message-router.ts'
+import {
+  type MessageRouterReply,
+  type MessageRouterRequest,
+  messageRouterReply,
+  messageRouterRequest,
+} from '../cip/message-router.ts'
 import { connectionManagerServices } from '../cip/services.ts'
 import { timeoutOf } from '../cip/unconnected-timeout.ts'
 import { IoFrameTemplate, type IoFormat, ioFrameView, ioOverhead, parseIoFrame } from '../enip/io-frame.ts'
@@ -85,7 +90,10 @@ export function openRequest(request: ConnectionRequest): MessageRouterRequest {
 }
 
 /** The message router request that closes it. */
-export function closeRequest(request: Pick<ConnectionRequest, 'triad' | 'path'>, timeoutMs = 5000): MessageRouterRequest {
+export function closeRequest(
+  request: Pick<ConnectionRequest, 'triad' | 'path'>,
+  timeoutMs = 5000,
+): MessageRouterRequest {
   const { connectionSerialNumber, originatorVendorId, originatorSerialNumber } = request.triad
   return {
     service: connectionManagerServices.forwardClose,
@@ -245,7 +253,8 @@ export class IoConnection {
     if (this.#lastSequence !== undefined) this.#missed += ((view.sequence - this.#lastSequence) >>> 0) - 1
     this.#lastSequence = view.sequence
     this.#received++
-    if (this.#lastReceivedAt !== undefined) this.#longestGapMs = Math.max(this.#longestGapMs, now - this.#lastReceivedAt)
+    if (this.#lastReceivedAt !== undefined)
+      this.#longestGapMs = Math.max(this.#longestGapMs, now - this.#lastReceivedAt)
     this.#lastReceivedAt = now
     this.#input = datagram.subarray(at + head, at + view.dataLength)
     return verdict === 'new-data' ? 'data' : 'repeated'
@@ -353,7 +362,10 @@ export class MessageConnection {
   send(request: MessageRouterRequest, now: number, timeoutMs: number): number {
     const message = encode(messageRouterRequest, request)
     if (message.length > this.largestRequest) {
-      throw new UsageError('bad-value', `expected at most ${this.largestRequest} bytes per connected request, got ${message.length}`)
+      throw new UsageError(
+        'bad-value',
+        `expected at most ${this.largestRequest} bytes per connected request, got ${message.length}`,
+      )
     }
     const id = this.#nextId++
     this.#queue.push({ id, message, timeoutMs })

@@ -73,7 +73,8 @@ export class DtlsClient {
       const items = decode(commonPacket, bytes)
       const reply = dtlsMessageOf(items)
       if (reply === undefined || !reply.reply || !this.#outstanding.delete(reply.transaction)) return true
-      if (reply.status !== 'success') this.#events.push({ kind: 'refused', id: reply.transaction, status: reply.status })
+      if (reply.status !== 'success')
+        this.#events.push({ kind: 'refused', id: reply.transaction, status: reply.status })
       else this.#events.push({ kind: 'reply', id: reply.transaction, message: reply.message, items })
     } catch (error) {
       // One bad datagram is lost, like any other that does not arrive.

@@ -3,7 +3,13 @@ import type { EncapsulationCommandName } from '../enip/commands.ts'
 import { FrameSplitter } from '../enip/frame-splitter.ts'
 import { encapsulate, type EncapsulationMessage, encapsulationMessage } from '../enip/header.ts'
 import { encapsulationProtocolVersion, registerSession } from '../enip/register-session.ts'
-import { connectedMessage, connectedMessageOf, sendData, unconnectedMessage, unconnectedMessageOf } from '../enip/send-data.ts'
+import {
+  connectedMessage,
+  connectedMessageOf,
+  sendData,
+  unconnectedMessage,
+  unconnectedMessageOf,
+} from '../enip/send-data.ts'
 import type { EncapsulationStatus } from '../enip/status.ts'
 import { MalformedMessage } from '../errors.ts'
 import { decode, encode } from '../wire/codec.ts'
@@ -21,12 +27,20 @@ export type EncapsulationEvent =
   /** No reply within the time given. */
   | { readonly kind: 'timeout'; readonly id: number }
   /** A message over a class 2 or 3 connection. */
-  | { readonly kind: 'connected'; readonly connectionId: number; readonly sequenceCount: number; readonly message: Uint8Array }
+  | {
+      readonly kind: 'connected'
+      readonly connectionId: number
+      readonly sequenceCount: number
+      readonly message: Uint8Array
+    }
   /** What came cannot be followed: the session is over. */
   | { readonly kind: 'failed'; readonly error: MalformedMessage }
 
 /** Commands that ask without a session. */
-export type ListCommand = Extract<EncapsulationCommandName, 'listServices' | 'listIdentity' | 'listInterfaces' | 'startDtls'>
+export type ListCommand = Extract<
+  EncapsulationCommandName,
+  'listServices' | 'listIdentity' | 'listInterfaces' | 'startDtls'
+>
 
 interface Outstanding {
   readonly command: EncapsulationCommandName
@@ -107,7 +121,8 @@ export class EncapsulationClient {
 
   /** Ends the session on the target. */
   unregister(): void {
-    if (this.#state === 'registered') this.#output.push(encapsulate({ command: 'unregisterSession', session: this.#handle }))
+    if (this.#state === 'registered')
+      this.#output.push(encapsulate({ command: 'unregisterSession', session: this.#handle }))
     this.#state = 'new'
     this.#handle = 0
   }
@@ -201,11 +216,16 @@ export class EncapsulationClient {
     } else if (message.command === 'sendRRData') {
       const data = decode(sendData, message.data)
       const reply = unconnectedMessageOf(data)
-      if (reply === undefined) throw new MalformedMessage('unknown-value', 'SendRRData reply: expected items 0x0000 and 0x00B2')
+      if (reply === undefined)
+        throw new MalformedMessage('unknown-value', 'SendRRData reply: expected items 0x0000 and 0x00B2')
       this.#events.push({ kind: 'reply', id, message: reply, items: data.packet })
     } else {
       // StartDTLS answers without any items.
-      this.#events.push({ kind: 'list', id, items: message.data.length === 0 ? [] : decode(commonPacket, message.data) })
+      this.#events.push({
+        kind: 'list',
+        id,
+        items: message.data.length === 0 ? [] : decode(commonPacket, message.data),
+      })
     }
   }
 

@@ -46,7 +46,8 @@ export async function upload(client: ObjectClient, instance: number, options: Up
   if (size > maxSize) {
     throw new PeerError('unexpected-reply', `${what}: expected at most ${maxSize} bytes, the device announces ${size}`)
   }
-  if (transferSize === 0 && size > 0) throw new PeerError('unexpected-reply', `${what}: the device offers packets of 0 bytes`)
+  if (transferSize === 0 && size > 0)
+    throw new PeerError('unexpected-reply', `${what}: the device offers packets of 0 bytes`)
   const data = new Uint8Array(size)
   let done = 0
   // One packet more than needed: some devices send the checksum in an empty last packet.
@@ -61,7 +62,10 @@ export async function upload(client: ObjectClient, instance: number, options: Up
     if (packet.type === 'abort') throw new PeerError('unexpected-reply', `${what}: the device ended the transfer`)
     const last = packet.type === 'last' || packet.type === 'firstAndLast'
     if (last && packet.data.length < 2) {
-      throw new PeerError('unexpected-reply', `${what}: expected a checksum in the last packet, got ${packet.data.length} bytes`)
+      throw new PeerError(
+        'unexpected-reply',
+        `${what}: expected a checksum in the last packet, got ${packet.data.length} bytes`,
+      )
     }
     const block = last ? packet.data.subarray(0, packet.data.length - 2) : packet.data
     if (done + block.length > size) {
@@ -87,7 +91,10 @@ function verify(what: string, data: Uint8Array, done: number, tail: Uint8Array):
   const sent = low | (high << 8)
   const computed = fileChecksum(data)
   if (sent !== computed) {
-    throw new PeerError('unexpected-reply', `${what}: checksum 0x${hex(sent)} does not fit the data (0x${hex(computed)})`)
+    throw new PeerError(
+      'unexpected-reply',
+      `${what}: checksum 0x${hex(sent)} does not fit the data (0x${hex(computed)})`,
+    )
   }
 }
 
@@ -136,7 +143,13 @@ export async function download(
     const block = data.subarray(number * transferSize, (number + 1) * transferSize)
     const last = number === packets - 1
     const type = last ? (number === 0 ? 'firstAndLast' : 'last') : number === 0 ? 'first' : 'middle'
-    await sendPacket(client, instance, { number: sequence, type, data: last ? withChecksum(block, data) : block }, each, what)
+    await sendPacket(
+      client,
+      instance,
+      { number: sequence, type, data: last ? withChecksum(block, data) : block },
+      each,
+      what,
+    )
     options.progress?.(Math.min((number + 1) * transferSize, data.length), data.length)
   }
 }
@@ -149,7 +162,13 @@ export async function storeFile(
   data: Uint8Array,
   options: DownloadOptions = {},
 ): Promise<number> {
-  const { instance } = await client.call(file, 0, 'create', { name: internationalText(name), encoding }, requestOptions(options))
+  const { instance } = await client.call(
+    file,
+    0,
+    'create',
+    { name: internationalText(name), encoding },
+    requestOptions(options),
+  )
   try {
     await download(client, instance, data, { fileName: name, ...options })
   } catch (error) {
@@ -163,7 +182,11 @@ export async function storeFile(
 async function sendPacket(
   client: ObjectClient,
   instance: number,
-  packet: { readonly number: number; readonly type: 'first' | 'middle' | 'last' | 'firstAndLast'; readonly data: Uint8Array },
+  packet: {
+    readonly number: number
+    readonly type: 'first' | 'middle' | 'last' | 'firstAndLast'
+    readonly data: Uint8Array
+  },
   each: RequestOptions,
   what: string,
 ): Promise<void> {
@@ -211,5 +234,6 @@ function requestOptions(options: TransferOptions): RequestOptions {
 }
 
 function throwIfCancelled(signal: Cancellation | undefined, what: string): void {
-  if (signal?.aborted === true) throw new TransportError('aborted', `${what}: cancelled by the caller`, { cause: signal.reason })
+  if (signal?.aborted === true)
+    throw new TransportError('aborted', `${what}: cancelled by the caller`, { cause: signal.reason })
 }

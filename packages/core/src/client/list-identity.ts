@@ -49,7 +49,8 @@ export function listIdentityRequest(maxDelayMs: number, tag: number): Uint8Array
 export function listIdentityReply(datagram: Uint8Array, tag: number): DiscoveredDevice | undefined {
   try {
     const message = decode(encapsulationMessage, datagram)
-    if (message.command !== 'listIdentity' || message.status !== 'success' || message.data.length === 0) return undefined
+    if (message.command !== 'listIdentity' || message.status !== 'success' || message.data.length === 0)
+      return undefined
     const context = message.senderContext
     if (new DataView(context.buffer, context.byteOffset, 8).getUint32(2, true) !== tag >>> 0) return undefined
     return discoveredDevice(decode(commonPacket, message.data))

@@ -12,7 +12,7 @@ import { commonServices } from '../cip/services.ts'
 import type { MessageRouterReply } from '../cip/message-router.ts'
 import { UsageError } from '../errors.ts'
 import { type Codec, encode } from '../wire/codec.ts'
-import { Reader } from '../wire/reader.ts'
+import type { Reader } from '../wire/reader.ts'
 import { type RequestSubject, unwrap, unwrapAs } from './reply-status.ts'
 import type { Requester, RequestOptions } from './requester.ts'
 
@@ -58,7 +58,14 @@ export class ObjectClient {
   ): Promise<AttributeValue<O, N>> {
     const attribute = pick(objectClass.attributes, name, objectClass)
     const subject = attributeSubject('Get_Attribute_Single', objectClass, `instance ${instance}`, attribute.id, name)
-    const reply = await this.#send(commonServices.getAttributeSingle, objectClass, instance, attribute.id, noData, options)
+    const reply = await this.#send(
+      commonServices.getAttributeSingle,
+      objectClass,
+      instance,
+      attribute.id,
+      noData,
+      options,
+    )
     // The codec is the one that AttributeValue names.
     return unwrapAs(reply, attribute.codec, subject) as AttributeValue<O, N>
   }
@@ -86,8 +93,15 @@ export class ObjectClient {
    *
    * @throws PeerError `general-status`, MalformedMessage, TransportError
    */
-  async getAll<O extends ObjectClass>(objectClass: O, instance: number, options?: RequestOptions): Promise<AttributesOf<O>> {
-    const subject = { what: `Get_Attributes_All of ${describeClass(objectClass)} instance ${instance}`, classId: objectClass.id }
+  async getAll<O extends ObjectClass>(
+    objectClass: O,
+    instance: number,
+    options?: RequestOptions,
+  ): Promise<AttributesOf<O>> {
+    const subject = {
+      what: `Get_Attributes_All of ${describeClass(objectClass)} instance ${instance}`,
+      classId: objectClass.id,
+    }
     const reply = await this.#send(commonServices.getAttributesAll, objectClass, instance, undefined, noData, options)
     // The names come from the class's own list.
     return unwrapList(reply, objectClass.getAll, objectClass.attributes, subject) as AttributesOf<O>
@@ -120,7 +134,10 @@ export class ObjectClient {
     const attribute = pick(objectClass.attributes, name, objectClass)
     const subject = attributeSubject('Set_Attribute_Single', objectClass, `instance ${instance}`, attribute.id, name)
     const data = encode(attribute.codec, value)
-    unwrap(await this.#send(commonServices.setAttributeSingle, objectClass, instance, attribute.id, data, options), subject)
+    unwrap(
+      await this.#send(commonServices.setAttributeSingle, objectClass, instance, attribute.id, data, options),
+      subject,
+    )
   }
 
   /**
@@ -162,13 +179,27 @@ export function describeClass(objectClass: ObjectClass): string {
   return `${objectClass.name} (0x${objectClass.id.toString(16).toUpperCase().padStart(2, '0')})`
 }
 
-function attributeSubject(service: string, objectClass: ObjectClass, where: string, id: number, name: string): RequestSubject {
-  return { what: `${service} of ${describeClass(objectClass)} ${where} attribute ${id} (${name})`, classId: objectClass.id }
+function attributeSubject(
+  service: string,
+  objectClass: ObjectClass,
+  where: string,
+  id: number,
+  name: string,
+): RequestSubject {
+  return {
+    what: `${service} of ${describeClass(objectClass)} ${where} attribute ${id} (${name})`,
+    classId: objectClass.id,
+  }
 }
 
-function pick(attributes: Readonly<Record<string, Attribute<unknown>>>, name: string, objectClass: ObjectClass): Attribute<unknown> {
+function pick(
+  attributes: Readonly<Record<string, Attribute<unknown>>>,
+  name: string,
+  objectClass: ObjectClass,
+): Attribute<unknown> {
   const attribute = attributes[name]
-  if (attribute === undefined) throw new UsageError('missing', `${describeClass(objectClass)} has no attribute "${name}"`)
+  if (attribute === undefined)
+    throw new UsageError('missing', `${describeClass(objectClass)} has no attribute "${name}"`)
   return attribute
 }
 

@@ -26,7 +26,8 @@ export function describeStatus(reply: MessageRouterReply, classId?: number): str
 }
 
 function describeExtended(status: number, extended: number, classId: number | undefined): string {
-  if (status === 0x01 && (classId === undefined || classId === connectionManagerClass)) return describeExtendedStatus(extended)
+  if (status === 0x01 && (classId === undefined || classId === connectionManagerClass))
+    return describeExtendedStatus(extended)
   if (status === 0x20 && classId === fileClass) {
     const name = Object.entries(fileFailures).find(([, code]) => code === extended)?.[0]
     if (name !== undefined) return `${name} (${hex(extended)})`
@@ -45,9 +46,13 @@ function hex(word: number): string {
  */
 export function unwrap(reply: MessageRouterReply, subject: RequestSubject): Uint8Array {
   if (reply.status === 0) return reply.data
-  throw new PeerError('general-status', `${subject.what}: the target answered ${describeStatus(reply, subject.classId)}`, {
-    details: { status: reply.status, extended: reply.extended[0], service: reply.service, classId: subject.classId },
-  })
+  throw new PeerError(
+    'general-status',
+    `${subject.what}: the target answered ${describeStatus(reply, subject.classId)}`,
+    {
+      details: { status: reply.status, extended: reply.extended[0], service: reply.service, classId: subject.classId },
+    },
+  )
 }
 
 /**
@@ -70,6 +75,7 @@ export function unwrapAs<T>(reply: MessageRouterReply, codec: Codec<T>, subject:
 
 /** Did the peer refuse with this general status, and this first additional word where one is given? */
 export function isStatus(error: unknown, status: number, extended?: number): error is PeerError {
-  if (!(error instanceof PeerError) || error.code !== 'general-status' || error.details['status'] !== status) return false
+  if (!(error instanceof PeerError) || error.code !== 'general-status' || error.details['status'] !== status)
+    return false
   return extended === undefined || error.details['extended'] === extended
 }

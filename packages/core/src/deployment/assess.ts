@@ -108,7 +108,8 @@ export function assess(
     changes.push({ ...change, part: partOf(change.what) })
   }
   changes.push(...trustChanges(settings, reading, materials, crypto))
-  const certificate = needsCertificate(settings) ? certificateReason(target, reading, materials, crypto, date) : undefined
+  const judges = needsCertificate(settings) && target.keepsCertificate !== true
+  const certificate = judges ? certificateReason(target, reading, materials, crypto, date) : undefined
   if (certificate !== undefined) {
     const to = `issued by zone ${settings.zone}`
     changes.push({ what: 'certificate', from: certificate, to, interrupts: false, part: 'configuration' })

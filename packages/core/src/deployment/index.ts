@@ -94,12 +94,10 @@ export {
   type StepRecord,
   worst,
 } from './results.ts'
-export { surveyDevice } from './survey.ts'
+export { type ReleaseRequest, releaseDevice } from './release.ts'
+export { targetAsItIs, trusts } from './revocation.ts'
+export { openingKeys, surveyDevice } from './survey.ts'
 export { type Claim, type DeploymentReport, defaultConcurrency, eachOf, type RunRequest, runDeployment } from './run.ts'
 export { type CertificateWish, type DeviceTarget, needsCertificate, opensByPsk, targetsOf } from './target.ts'
-export {
-  type DeploymentEvent,
-  DeviceTransaction,
-  type TransactionMeans,
-  type TransactionOptions,
-} from './transaction.ts'
+export type { DeploymentEvent } from './step-log.ts'
+export { DeviceTransaction, type TransactionMeans, type TransactionOptions } from './transaction.ts'

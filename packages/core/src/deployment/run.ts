@@ -5,7 +5,8 @@ import { type ConnectionMove, MoveWatch } from './move-watch.ts'
 import type { ConnectionPlan, DeploymentPlan, DevicePlan } from './plan.ts'
 import { type ConnectionResult, type DeviceResult, type Outcome, outcomeOf, worst } from './results.ts'
 import { needsCertificate, type DeviceTarget } from './target.ts'
-import { type DeploymentEvent, DeviceTransaction, type TransactionMeans, type TransactionOptions } from './transaction.ts'
+import type { DeploymentEvent } from './step-log.ts'
+import { DeviceTransaction, type TransactionMeans, type TransactionOptions } from './transaction.ts'
 
 /** The claim to work on a device, against other processes. */
 export interface Claim {

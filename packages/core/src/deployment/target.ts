@@ -12,6 +12,8 @@ export interface DeviceTarget {
   readonly fingerprint?: string | undefined
   readonly dnsName?: string | undefined
   readonly certificate: CertificateWish
+  /** The device keeps the certificate it has, whatever would speak for a new one. */
+  readonly keepsCertificate?: boolean | undefined
 }
 
 /** What the operational certificate of a device must be like. */

@@ -27,15 +27,15 @@ import {
 } from './assess.ts'
 import { type ContactMeans, openDevice } from './contact.ts'
 import { overlapRules, type PeerWay, switchedRules } from './cut-over.ts'
-import type { Access, DeviceSession, PskCredential, Secrets } from './device-port.ts'
+import type { Access, Clock, DeviceSession, PskCredential, Secrets } from './device-port.ts'
 import { Cancelled, describeFailure, isContactLost } from './failure.ts'
 import type { ContactProof } from './first-contact.ts'
-import { type Journal, type JournalDetail, type JournalEntry, type JournalPhase, lastEntry, type StepName } from './journal.ts'
+import { type JournalDetail, type JournalEntry, lastEntry, type StepName } from './journal.ts'
 import { judgeDevice, keyChange, type Knowledge, spellSerial } from './judge.ts'
 import { Keeper } from './keeper.ts'
 import { type Message, message } from './messages.ts'
 import { type DeviceReading, isConfigured, parsedRules, readDevice, readRules, readSecurity } from './observe.ts'
-import { type Configuration, type DeviceResult, outcomeOf, type StepRecord } from './results.ts'
+import { type Configuration, type DeviceResult, outcomeOf } from './results.ts'
 import {
   applyStep,
   beginStep,
@@ -53,29 +53,15 @@ import {
   type Work,
   writeSecurity,
 } from './step.ts'
+import { StepLog, type StepLogMeans } from './step-log.ts'
 import { openingKeys } from './survey.ts'
 import { type DeviceTarget, opensByPsk } from './target.ts'
 
-/** Progress of a deployment, as it happens. `at` is milliseconds of the deployment's clock. */
-export type DeploymentEvent =
-  | { readonly kind: 'phase'; readonly phase: string; readonly devices: number; readonly at: number }
-  | {
-      readonly kind: 'step'
-      readonly device: string
-      readonly step: StepName
-      readonly state: JournalPhase
-      readonly at: number
-    }
-  | { readonly kind: 'message'; readonly message: Message; readonly at: number }
-  | { readonly kind: 'device'; readonly result: DeviceResult; readonly at: number }
-  | { readonly kind: 'connection'; readonly connection: string; readonly gapMs: number | undefined; readonly at: number }
-
 /** Everything around a transaction that is not the device itself. */
-export interface TransactionMeans extends ContactMeans {
-  readonly journal: Journal
+export interface TransactionMeans extends ContactMeans, StepLogMeans {
+  readonly clock: Clock
   readonly authority: Pick<Authority, 'issueDevice'>
   readonly secrets: Secrets
-  readonly emit: (event: DeploymentEvent) => void
   readonly signal?: Cancellation | undefined
 }
 
@@ -109,10 +95,7 @@ export class DeviceTransaction {
   readonly #target: DeviceTarget
   readonly #means: TransactionMeans
   readonly #options: TransactionOptions
-  readonly #messages: Message[] = []
-  readonly #steps: StepRecord[] = []
-  /** Entries that wait for the next write: what is done needs no write of its own. */
-  #unwritten: JournalEntry[] = []
+  readonly #log: StepLog
   #history: readonly JournalEntry[] = []
   #session: DeviceSession | undefined
   #reading: DeviceReading | undefined
@@ -133,6 +116,7 @@ export class DeviceTransaction {
     this.#target = target
     this.#means = means
     this.#options = options
+    this.#log = new StepLog(target.settings.device, means)
   }
 
   get device(): string {
@@ -163,7 +147,7 @@ export class DeviceTransaction {
   async read(): Promise<boolean> {
     return this.#guarded('read', async () => {
       this.#history = await this.#means.journal.read(this.device)
-      await this.#run('read', {}, async () => {
+      await this.#log.run('read', {}, async () => {
         await this.#openAndRead()
         if (this.#isBusy()) await this.#waitUntilFree()
         return { digest: this.#known().digest, serial: this.#known().unit.serialNumber }
@@ -254,10 +238,10 @@ export class DeviceTransaction {
       if (this.#changed || this.#history.length > 0) {
         const { unit, active } = this.#known()
         const detail = { serial: unit.serialNumber, instance: active?.instance }
-        this.#unwritten.push({ device: this.device, step: 'complete', phase: 'done', detail })
+        this.#log.write('complete', 'done', detail)
       }
       if (this.#configuration === 'unchanged' && !this.#changed) this.note(message('nothing-to-do', this.device, 'every setting reads back as wanted'))
-      await this.#flush()
+      await this.#log.flush()
     })
   }
 
@@ -270,8 +254,7 @@ export class DeviceTransaction {
 
   /** Adds a message to the device's result. */
   note(added: Message): void {
-    this.#messages.push(added)
-    this.#means.emit({ kind: 'message', message: added, at: this.#means.clock.now() })
+    this.#log.note(added)
   }
 
   /** Stops this device: what is planned for it later is not done. */
@@ -286,10 +269,10 @@ export class DeviceTransaction {
     return {
       device: this.device,
       address: settings.address,
-      outcome: outcomeOf(this.#messages),
+      outcome: outcomeOf(this.#log.messages),
       configuration: this.#configuration,
-      messages: [...this.#messages],
-      steps: [...this.#steps],
+      messages: [...this.#log.messages],
+      steps: [...this.#log.steps],
     }
   }
 
@@ -524,7 +507,7 @@ export class DeviceTransaction {
     // From here on a cancellation waits: the device must end in one of its two configurations.
     let certain = true
     try {
-      await this.#run('apply', detail, async () => {
+      await this.#log.run('apply', detail, async () => {
         await applyStep.do(work)
         return {}
       })
@@ -553,7 +536,7 @@ export class DeviceTransaction {
     this.#configuration = 'unfinished'
     this.#session = fresh
     const client = new ObjectClient(fresh)
-    await this.#run('end-config', {}, async () => {
+    await this.#log.run('end-config', {}, async () => {
       const done = isEnded || (!work.apply.closeConnections && (await this.#endOnOld(work)))
       await work.keeper.end()
       await old.close().catch(() => {})
@@ -600,7 +583,7 @@ export class DeviceTransaction {
   async #comeBack(work: Work): Promise<DeviceSession> {
     const { port, clock } = this.#means
     const access = await this.#newAccess()
-    return this.#run('identity', { access: access.kind }, async () => {
+    return this.#log.take('identity', { access: access.kind }, async () => {
       for (let attempt = 1; ; attempt++) {
         try {
           const session = await port.open(access)
@@ -640,7 +623,7 @@ export class DeviceTransaction {
 
   async #readBack(work: Work, client: ObjectClient): Promise<void> {
     try {
-      await this.#run('read-back', {}, async () => {
+      await this.#log.run('read-back', {}, async () => {
         const reading = await this.#reread()
         if (reading.unit.serialNumber !== work.before.unit.serialNumber) {
           throw new StepFailure('device-replaced', `serial number ${spellSerial(reading.unit.serialNumber)}`)
@@ -665,7 +648,7 @@ export class DeviceTransaction {
 
   async #cleanUp(client: ObjectClient): Promise<void> {
     try {
-      await this.#run('clean-up', {}, async () => ({ removed: await cleanUp(client) }))
+      await this.#log.run('clean-up', {}, async () => ({ removed: await cleanUp(client) }))
     } catch (error) {
       if (!(error instanceof PeerError)) throw error
       this.note(message('cleanup-incomplete', this.device, error.message))
@@ -677,11 +660,11 @@ export class DeviceTransaction {
     this.#configuration = 'unfinished'
     this.#changed = true
     const client = new ObjectClient(this.#open())
-    await this.#run('end-config', {}, async () => {
+    await this.#log.run('end-config', {}, async () => {
       await this.#endOnNew(client)
       return {}
     })
-    await this.#run('read-back', {}, async () => {
+    await this.#log.run('read-back', {}, async () => {
       const reading = await this.#reread()
       const left = this.#assess(reading).changes.find(({ part }) => part === 'configuration')
       if (left !== undefined) throw new StepFailure('read-back-differs', `${left.what}: expected ${left.to}, found ${left.from}`)
@@ -702,9 +685,9 @@ export class DeviceTransaction {
     try {
       for (const step of [...begun].reverse()) {
         await step.undo(work)
-        this.#unwritten.push({ device: this.device, step: step.name, phase: 'undone', detail: {} })
+        this.#log.write(step.name, 'undone', {})
       }
-      await this.#flush()
+      await this.#log.flush()
       this.note(message('left-as-before', this.device, describe(cause)))
     } catch (error) {
       if (!isContactLost(error) && !isContactLost(cause)) this.note(describeFailure(this.device, 'begin-config', error))
@@ -827,8 +810,8 @@ export class DeviceTransaction {
         await client.call(cipSecurity, 1, 'endConfig')
       }
       this.#configuration = 'old'
-      this.#unwritten.push({ device: this.device, step: 'apply', phase: 'undone', detail: { cause: describe(cause) } })
-      await this.#flush()
+      this.#log.write('apply', 'undone', { cause: describe(cause) })
+      await this.#log.flush()
       this.note(message('undone', this.device, describe(cause)))
     } catch (error) {
       if (error instanceof NotAllowed) throw error
@@ -874,7 +857,7 @@ export class DeviceTransaction {
     this.#throwIfCancelled()
     this.#changed = true
     const before = { ingress: [...held.ingress], egress: [...held.egress], changeCount: held.changeCount }
-    await this.#run(step, { ...more, before }, async () => {
+    await this.#log.run(step, { ...more, before }, async () => {
       const send = (ingress: readonly string[], egress: readonly string[], changeCount: number, behaviour: number) =>
         client.call(ingressEgress, 0, 'setRules', { changeCount, behaviour, instances: [{ instance: held.instance, ingress, egress }] })
       try {
@@ -907,7 +890,7 @@ export class DeviceTransaction {
     this.#throwIfCancelled()
     this.#changed = true
     const before = wanted.map(({ port, protocol, open }) => ({ port, protocol, open: !open }))
-    await this.#run('ports', { before }, async () => {
+    await this.#log.run('ports', { before }, async () => {
       await client.call(tcpIp, 1, 'setPortAdminState', wanted)
       const now = await client.get(tcpIp, 1, 'portAdmin')
       const wrong = wanted.filter((change) => now.some(({ port, protocol, open }) => port === change.port && protocol === change.protocol && open !== change.open))
@@ -997,7 +980,7 @@ export class DeviceTransaction {
 
   async #step(step: Step, work: Work): Promise<void> {
     this.#throwIfCancelled()
-    await this.#run(step.name, {}, async () => {
+    await this.#log.run(step.name, {}, async () => {
       const detail = await step.do(work)
       const wrong = await step.check(work)
       if (wrong !== undefined) throw new StepFailure('read-back-differs', wrong)
@@ -1005,60 +988,17 @@ export class DeviceTransaction {
     })
   }
 
-  /** Journals the beginning of a step, does it, and keeps its end for the next write. */
-  async #run(step: StepName, detail: JournalDetail, work: () => Promise<JournalDetail>): Promise<void>
-  async #run<T>(step: StepName, detail: JournalDetail, work: () => Promise<{ detail: JournalDetail; value: T }>): Promise<T>
-  async #run<T>(
-    step: StepName,
-    detail: JournalDetail,
-    work: () => Promise<JournalDetail | { detail: JournalDetail; value: T }>,
-  ): Promise<T | undefined> {
-    const { clock } = this.#means
-    const { device } = this
-    const startedAt = clock.now()
-    this.#unwritten.push({ device, step, phase: 'begin', detail })
-    // What changes nothing on the device needs no write of its own: the next one carries it.
-    if (!harmless.includes(step)) await this.#flush()
-    this.#tell(step, 'begin')
-    try {
-      const done = await work()
-      const outcome = isValue<T>(done) ? done : { detail: done, value: undefined }
-      this.#unwritten.push({ device, step, phase: 'done', detail: outcome.detail })
-      this.#steps.push({ step, startedAt, tookMs: clock.now() - startedAt, result: 'done' })
-      this.#tell(step, 'done')
-      return outcome.value
-    } catch (error) {
-      this.#unwritten.push({ device, step, phase: 'failed', detail: { reason: describe(error) } })
-      this.#steps.push({ step, startedAt, tookMs: clock.now() - startedAt, result: 'failed' })
-      this.#tell(step, 'failed')
-      this.#failedStep = step
-      throw error
-    }
-  }
-
-  #failedStep: StepName | undefined
-
-  #tell(step: StepName, state: JournalPhase): void {
-    this.#means.emit({ kind: 'step', device: this.device, step, state, at: this.#means.clock.now() })
-  }
-
-  async #flush(): Promise<void> {
-    const entries = this.#unwritten
-    this.#unwritten = []
-    if (entries.length > 0) await this.#means.journal.record(entries)
-  }
-
   /** Runs a phase of this device. A failure becomes messages and stops the device; it never reaches the others. */
   async #guarded(step: StepName, work: () => Promise<void>): Promise<boolean> {
     if (this.#stopped) return false
-    this.#failedStep = undefined
+    this.#log.failed = undefined
     try {
       await work()
       return true
     } catch (error) {
-      this.stop(describeFailure(this.device, this.#failedStep ?? step, error))
+      this.stop(describeFailure(this.device, this.#log.failed ?? step, error))
       try {
-        await this.#flush()
+        await this.#log.flush()
       } catch (late) {
         // The journal refuses: another process has the device, and has its own record.
         if (!(late instanceof NotAllowed)) this.note(describeFailure(this.device, step, late))
@@ -1069,17 +1009,11 @@ export class DeviceTransaction {
 }
 
 const aliveTimeoutMs = 5000
-/** Steps that only read, or that the authority records itself. */
-const harmless: readonly StepName[] = ['read', 'certificate', 'review', 'identity', 'read-back']
 /** Bit 0 of the behaviour word of Set_Rules (Volume 8 via cip-security-wire 4.6). */
 const breakConnections = 0x0000_0001
 /** Capability bits of 0xF5 attribute 14. */
 const portConfigurable = 0x01
 const portNeedsReset = 0x02
-
-function isValue<T>(done: JournalDetail | { detail: JournalDetail; value: T }): done is { detail: JournalDetail; value: T } {
-  return 'detail' in done && 'value' in done
-}
 
 function oldValues(before: DeviceReading): SecurityValues {
   const { security } = before

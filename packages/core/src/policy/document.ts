@@ -44,6 +44,9 @@ export interface DocumentSchema {
   readonly pattern?: string
   readonly 'x-expected'?: string
   readonly 'x-remedy'?: string
+  /** The same about the keys of an open mapping. */
+  readonly 'x-keys'?: string
+  readonly 'x-keys-remedy'?: string
 }
 
 /** A file read against its schema: the value when nothing is wrong, and all problems at once when something is. */
@@ -53,8 +56,8 @@ export interface DocumentResult {
   readonly positions: SourceMap
 }
 
-/** Largest file in characters: room for a hundred thousand devices. */
-export const maximumFileLength = 16 * 1024 * 1024
+/** Largest file in characters: room for some fifty thousand devices. */
+export const maximumFileLength = 8 * 1024 * 1024
 
 /** Deepest nesting; the deepest place in a valid file is six levels down. */
 const maximumDepth = 32
@@ -105,11 +108,12 @@ export function readDocument(text: string, file: string, declared: TSchema): Doc
     const [expected, remedy] = yamlAdvice[fault.code] ?? ['well-formed YAML', 'correct the text at this place']
     reader.problem(positions.place(fault.pos[0]), '', firstLine(fault.message), expected, remedy)
   }
+  const syntax = reader.problems.length
   const value =
     document.contents === null
       ? reader.mismatch(undefined, '', schema, 'the file is empty')
       : reader.read(document.contents, schema, '', 0)
-  reader.finish()
+  reader.finish(syntax)
   return { value: reader.problems.length === 0 ? value : undefined, problems: reader.problems, positions }
 }
 
@@ -226,8 +230,10 @@ class Reader {
     else this.problems.push({ file: this.#positions.file, ...position, path, message, expected, remedy })
   }
 
-  finish(): void {
-    this.problems.sort((a, b) => a.line - b.line || a.column - b.column)
+  /** Brings the problems into the order of the file, after the faults of YAML itself, from which others may follow. */
+  finish(syntax: number): void {
+    const rest = this.problems.splice(syntax).sort((a, b) => a.line - b.line || a.column - b.column)
+    this.problems.push(...rest)
     if (this.#more > 0) {
       const { line, column } = this.problems.at(-1) ?? { line: 1, column: 1 }
       const message = `and ${this.#more} more problems`
@@ -352,13 +358,13 @@ class Reader {
     const known = Object.keys(schema.properties ?? {})
     const [pattern] = Object.values(schema.patternProperties ?? {})
     if (known.length === 0 && pattern !== undefined) {
-      const expected = schema['x-expected'] ?? 'a name'
+      const expected = schema['x-keys'] ?? 'a name'
       this.#refuse(
         offset,
         path,
         `${show(key)} is not a name that may stand here`,
         expected,
-        schema['x-remedy'] ?? 'rename it',
+        schema['x-keys-remedy'] ?? 'rename it',
       )
       return
     }

@@ -23,7 +23,13 @@ export const name = (description: string): TString => Type.String({ pattern: nam
 
 /** An open mapping from names to parts. */
 export const named = <Part extends TSchema>(part: Part, description: string) =>
-  Type.Record(Type.String({ pattern: namePattern }), part, { description, additionalProperties: false, ...nameAdvice })
+  Type.Record(Type.String({ pattern: namePattern }), part, {
+    description,
+    additionalProperties: false,
+    'x-expected': 'a mapping (`name: …`)',
+    'x-keys': nameAdvice['x-expected'],
+    'x-keys-remedy': nameAdvice['x-remedy'],
+  })
 
 /** A fixed set of words. */
 export const words = <const Values extends readonly string[]>(values: Values, description: string) =>
@@ -343,8 +349,9 @@ export const plantSchema = Type.Object(
               {
                 additionalProperties: false,
                 description: 'Devices by slot number.',
-                'x-expected': 'a slot number from 0 to 255',
-                'x-remedy': 'write the slot as a plain decimal number',
+                'x-expected': 'a mapping (`slot: device`)',
+                'x-keys': 'a slot number from 0 to 255',
+                'x-keys-remedy': 'write the slot as a plain decimal number',
               },
             ),
             redundant: Type.Optional(Type.Boolean({ description: 'A redundant pair; it cannot hold secured I/O.' })),

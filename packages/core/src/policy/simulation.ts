@@ -121,7 +121,8 @@ const tags = Type.Record(
   {
     additionalProperties: false,
     description: 'Tags by name.',
-    'x-expected': 'a tag name: a letter or _, then letters, digits and _, at most 40 in all',
+    'x-expected': 'a mapping (`tag: …`)',
+    'x-keys': 'a tag name: a letter or _, then letters, digits and _, at most 40 in all',
   },
 )
 
@@ -139,7 +140,8 @@ const assemblies = Type.Record(
   {
     additionalProperties: false,
     description: 'Assemblies by instance number.',
-    'x-expected': 'an instance number from 1 to 65535',
+    'x-expected': 'a mapping (`instance: …`)',
+    'x-keys': 'an instance number from 1 to 65535',
   },
 )
 

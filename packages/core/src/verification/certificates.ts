@@ -44,7 +44,13 @@ export function judgeCertificate(id: CheckId, chain: readonly Uint8Array[], want
     case 'certificate-not-revoked': {
       const { revocationLists } = wanted
       // The lists alone decide here: what else may be wrong with the chain is the other checks' matter.
-      const verdict = crypto.verifyChain({ leaf, intermediates, anchors: wanted.anchors, revocationLists, revocation: 'ifPresent' })
+      const verdict = crypto.verifyChain({
+        leaf,
+        intermediates,
+        anchors: wanted.anchors,
+        revocationLists,
+        revocation: 'ifPresent',
+      })
       return verdict.ok || verdict.code !== 'revoked' ? pass(shown) : fail(`${shown}: ${verdict.reason}`)
     }
     case 'certificate-name':
@@ -52,7 +58,9 @@ export function judgeCertificate(id: CheckId, chain: readonly Uint8Array[], want
     case 'certificate-dates': {
       const { notBefore, notAfter } = certificate
       const dates = `valid from ${new Date(notBefore).toISOString()} to ${new Date(notAfter).toISOString()}`
-      return wanted.now >= notBefore && wanted.now <= notAfter ? pass(dates) : fail(`${dates}, and now it is ${new Date(wanted.now).toISOString()}`)
+      return wanted.now >= notBefore && wanted.now <= notAfter
+        ? pass(dates)
+        : fail(`${dates}, and now it is ${new Date(wanted.now).toISOString()}`)
     }
     case 'certificate-not-default': {
       if (wanted.defaultCertificate !== undefined && sameBytes(leaf, wanted.defaultCertificate))
@@ -61,14 +69,20 @@ export function judgeCertificate(id: CheckId, chain: readonly Uint8Array[], want
     }
     case 'certificate-active': {
       if (wanted.active === undefined) return fail('0x5E attribute 6 leads to no certificate that can be read')
-      return sameBytes(leaf, wanted.active) ? pass(shown) : fail(`${shown}: 0x5E attribute 6 leads to another certificate`)
+      return sameBytes(leaf, wanted.active)
+        ? pass(shown)
+        : fail(`${shown}: 0x5E attribute 6 leads to another certificate`)
     }
     default:
       return fail(`there is no certificate check ${id}`)
   }
 }
 
-function judgeName({ extensions }: Certificate, shown: string, { address, dnsName }: CertificateExpectation): Judgement {
+function judgeName(
+  { extensions }: Certificate,
+  shown: string,
+  { address, dnsName }: CertificateExpectation,
+): Judgement {
   const names = extensions.subjectAlternativeNames ?? []
   const holds = (kind: string, wanted: string) => names.some((name) => name.kind === kind && name.value === wanted)
   const missing = [
@@ -90,15 +104,23 @@ export interface TrustHeld {
  * Judges whether a device would believe its own default certificate as a peer's, by the certificates that it trusts: for
  * the case that no credential of its maker is at hand.
  */
-export function judgeDefaultTrust(crypto: Crypto, defaultChain: readonly Uint8Array[], held: TrustHeld | string): Judgement {
+export function judgeDefaultTrust(
+  crypto: Crypto,
+  defaultChain: readonly Uint8Array[],
+  held: TrustHeld | string,
+): Judgement {
   if (typeof held === 'string') return fail(`the device could not be read: ${held}`)
   const [leaf, ...intermediates] = defaultChain
   if (leaf === undefined)
-    return { verdict: 'not-tested', reason: 'no credential of the maker is at hand, and the device does not show its default certificate' }
+    return {
+      verdict: 'not-tested',
+      reason: 'no credential of the maker is at hand, and the device does not show its default certificate',
+    }
   const { authorities: anchors, identities: trusted } = held
   const verdict = crypto.verifyChain({ leaf, intermediates, anchors, trusted, revocation: 'off' })
   if (verdict.ok) return fail('the device trusts its own default certificate as a peer')
-  const why = 'no credential of the maker is at hand; by what it trusts the device would refuse its own default certificate'
+  const why =
+    'no credential of the maker is at hand; by what it trusts the device would refuse its own default certificate'
   return { verdict: 'not-probed', reason: `${why}: ${verdict.reason}` }
 }
 

@@ -68,7 +68,12 @@ export const checkTable = {
   ),
   'ingress-rules': row('read-back', 'class 0x63 ingress rules, in order', 'each device with class 0x63', readBack),
   'egress-rules': row('read-back', 'class 0x63 egress rules, in order', 'each device with class 0x63', readBack),
-  'port-states': row('read-back', '0xF5 attribute 14 says the same of every plain port', 'each device with settings', readBack),
+  'port-states': row(
+    'read-back',
+    '0xF5 attribute 14 says the same of every plain port',
+    'each device with settings',
+    readBack,
+  ),
   'certificate-chain': row(
     'certificate',
     'the certificate that the device shows chains to the issuing authority of its zone, and no other',
@@ -219,7 +224,12 @@ export const checkTable = {
     'each connection that runs after the deployment; `not-tested` without a live table',
     'a connection that does not run, or runs otherwise, fails',
   ),
-  'policy-test': row('policy', "a statement of the plant file's `tests` holds", 'each statement', 'a contradiction fails'),
+  'policy-test': row(
+    'policy',
+    "a statement of the plant file's `tests` holds",
+    'each statement',
+    'a contradiction fails',
+  ),
   'openssl-agrees': row(
     'repeat',
     'the openssl command, which is not ours, sees the same',
@@ -241,5 +251,9 @@ export function printChecks(): string {
     const { expects, made, control } = checkTable[id]
     return `| \`${id}\` | ${expects} | ${made} | ${control} |`
   })
-  return ['| check | what must hold | made for | what proves that it could have failed |', '| --- | --- | --- | --- |', ...rows].join('\n')
+  return [
+    '| check | what must hold | made for | what proves that it could have failed |',
+    '| --- | --- | --- | --- |',
+    ...rows,
+  ].join('\n')
 }

@@ -139,10 +139,10 @@ class DeviceChecks {
     const { index, peersPerGroup } = this.#request
     const limit = peersPerGroup ?? (index.endpoints.size <= smallPlant ? Number.POSITIVE_INFINITY : 1)
     const own = this.#endpoint
-    const chosen = index.groups.flatMap(({ members }) =>
-      members.filter((member) => member !== own).slice(0, limit),
-    )
-    const managerFirst = chosen.filter((peer) => peer === index.manager).concat(chosen.filter((peer) => peer !== index.manager))
+    const chosen = index.groups.flatMap(({ members }) => members.filter((member) => member !== own).slice(0, limit))
+    const managerFirst = chosen
+      .filter((peer) => peer === index.manager)
+      .concat(chosen.filter((peer) => peer !== index.manager))
     return managerFirst.map((endpoint) => {
       const question = { from: endpoint.name, to: own.name }
       return {
@@ -199,7 +199,11 @@ class DeviceChecks {
     if (!verifyClient && key !== undefined) return { kind: 'psk', name: key.name }
     if (certificate !== undefined) return certificate
     const hasAuthority = this.#request.index.zones.get(zone)?.authentication === 'certificate'
-    return hasAuthority ? { kind: 'zone', zone } : key === undefined ? { kind: 'verifier' } : { kind: 'psk', name: key.name }
+    return hasAuthority
+      ? { kind: 'zone', zone }
+      : key === undefined
+        ? { kind: 'verifier' }
+        : { kind: 'psk', name: key.name }
   }
 
   #handshake(transport: SecureTransport, source: Source, suites: readonly number[]): Attempt {
@@ -252,7 +256,11 @@ class DeviceChecks {
     const where = `${this.#device.name} over ${spelled[transport]}`
     const checks: Check[] = []
     for (const id of suites) {
-      const facts = this.#facts('suite-connects', `${where}, ${suiteHex(id)}`, `${suiteHex(id)} connects from ${source.name}`)
+      const facts = this.#facts(
+        'suite-connects',
+        `${where}, ${suiteHex(id)}`,
+        `${suiteHex(id)} connects from ${source.name}`,
+      )
       checks.push({ ...facts, method: 'connect', attempt: this.#handshake(transport, source, [id]) })
     }
     for (const id of allSuites) {
@@ -286,9 +294,10 @@ class DeviceChecks {
       ['certificate-chain', `issued by the authority of zone ${zone}`],
       ['certificate-name', dnsName === undefined ? `names ${address}` : `names ${address} and ${dnsName}`],
       ['certificate-dates', 'valid now'],
-      ...(this.#request.means.lists.has(zone) ? ([['certificate-not-revoked', 'in no revocation list']] as const) : []).map(
-        ([id, what]): [CheckId, string] => [id, what],
-      ),
+      ...(this.#request.means.lists.has(zone)
+        ? ([['certificate-not-revoked', 'in no revocation list']] as const)
+        : []
+      ).map(([id, what]): [CheckId, string] => [id, what]),
       ['certificate-not-default', 'neither the default certificate nor self-signed'],
       ['certificate-active', 'the certificate that 0x5E attribute 6 leads to'],
     ]
@@ -318,12 +327,23 @@ class DeviceChecks {
         const what = `refused with a revoked certificate of zone ${zone}`
         const subject = `${where}, zone ${zone}`
         if (means.revoked.has(zone)) refuse('revoked-certificate-refused', { kind: 'revoked', zone }, what, subject)
-        else settle('revoked-certificate-refused', what, 'no revoked credential is at hand; revocation-lists says which lists it holds', subject)
+        else
+          settle(
+            'revoked-certificate-refused',
+            what,
+            'no revoked credential is at hand; revocation-lists says which lists it holds',
+            subject,
+          )
       }
       if (checkExpiration) {
         const zone = authorities.find((name) => means.expired.has(name))
         const what = 'refused with an expired certificate'
-        if (zone === undefined) settle('expired-certificate-refused', what, 'no expired credential is at hand; check-expiration says that dates are checked')
+        if (zone === undefined)
+          settle(
+            'expired-certificate-refused',
+            what,
+            'no expired credential is at hand; check-expiration says that dates are checked',
+          )
         else refuse('expired-certificate-refused', { kind: 'expired', zone }, what)
       }
       if (checkName) {
@@ -358,7 +378,12 @@ class DeviceChecks {
       const attempt: Attempt = { kind: 'port', protocol, port, target: this.#settings.address, source }
       return open
         ? { ...this.#facts('plain-port-open', subject, `${protocol}/${port} listens`), method: 'connect', attempt }
-        : { ...this.#facts('plain-port-closed', subject, `${protocol}/${port} does not listen`), method: 'refusal', attempt, control: handshake }
+        : {
+            ...this.#facts('plain-port-closed', subject, `${protocol}/${port} does not listen`),
+            method: 'refusal',
+            attempt,
+            control: handshake,
+          }
     })
   }
 
@@ -438,7 +463,12 @@ class DeviceChecks {
     const attempt: Attempt = { kind: 'plain-session', target: address, source }
     const fallback = this.#fallback(peer, plainPort, 'tcp')
     if (peer.tcp.verdict === 'plain')
-      return { ...this.#facts('pair-plain-connects', subject, `a plain session opens: ${peer.tcp.reason}`), method: 'connect', attempt, fallback }
+      return {
+        ...this.#facts('pair-plain-connects', subject, `a plain session opens: ${peer.tcp.reason}`),
+        method: 'connect',
+        attempt,
+        fallback,
+      }
     const facts = this.#facts('pair-plain-refused', subject, `no plain session: ${peer.tcp.reason}`)
     return { ...facts, method: 'refusal', attempt, control: reference.handshake, fallback }
   }
@@ -468,11 +498,19 @@ function connectionChecks({ index, means, only }: DeriveRequest): readonly Check
     const secured = connection.class === 3 ? 'tls' : 'dtls'
     const transport = decision.verdict === 'secure' ? secured : 'tcp'
     const how = decision.verdict === 'secure' ? `${spelled[secured]} with ${spellSuites(decision.suites)}` : 'plain'
-    const facts = { id, kind: checkTable[id].kind, subject: name, device: to, expectation: `${how}: ${decision.reason}` }
+    const facts = {
+      id,
+      kind: checkTable[id].kind,
+      subject: name,
+      device: to,
+      expectation: `${how}: ${decision.reason}`,
+    }
     if (decision.verdict === 'denied')
       return [{ ...facts, method: 'settled', verdict: 'fail', reason: `the policy denies it: ${decision.reason}` }]
     if (!means.live)
-      return [{ ...facts, method: 'settled', verdict: 'not-tested', reason: 'no table of live connections was handed in' }]
+      return [
+        { ...facts, method: 'settled', verdict: 'not-tested', reason: 'no table of live connections was handed in' },
+      ]
     return [{ ...facts, method: 'connection', connection: name, transport, suites: decision.suites }]
   })
 }
@@ -512,7 +550,15 @@ function repeats(checks: readonly Check[]): readonly Check[] {
     seen.add(key)
     const { subject, device, expectation } = check
     return [
-      { id, kind: checkTable[id].kind, subject: `${check.id}: ${subject}`, device, expectation, method: 'repeat', of: check },
+      {
+        id,
+        kind: checkTable[id].kind,
+        subject: `${check.id}: ${subject}`,
+        device,
+        expectation,
+        method: 'repeat',
+        of: check,
+      },
     ]
   })
 }

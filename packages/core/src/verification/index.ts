@@ -36,7 +36,14 @@ export type {
   Verdict,
   VerificationResult,
 } from './check.ts'
-export { type CheckDescription, type CheckId, type CheckKind, checkIds, checkTable, printChecks } from './check-table.ts'
+export {
+  type CheckDescription,
+  type CheckId,
+  type CheckKind,
+  checkIds,
+  checkTable,
+  printChecks,
+} from './check-table.ts'
 export { type Derivation, type DeriveRequest, deriveChecks, type Means } from './checks.ts'
 export { type DeviceEvidence, judgeReadBack, type ReadBackExpectation } from './read-back.ts'
 export {

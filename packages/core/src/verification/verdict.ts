@@ -44,7 +44,8 @@ function judgeAccepted(attempt: Attempt, { suite, version }: Extract<AttemptOutc
     const found = suite === undefined ? 'no suite' : suiteHex(suite)
     return { verdict: 'fail', reason: `negotiated ${found}, offered ${attempt.suites.map(suiteHex).join(', ')}` }
   }
-  if (version !== expected) return { verdict: 'fail', reason: `negotiated ${version ?? 'no version'}, expected ${expected}` }
+  if (version !== expected)
+    return { verdict: 'fail', reason: `negotiated ${version ?? 'no version'}, expected ${expected}` }
   return { verdict: 'pass', reason: `connected with ${suiteHex(suite)}, ${version}` }
 }
 
@@ -110,7 +111,8 @@ function judgeFallback(
   rules: RuleSet | undefined,
 ): Judgement {
   if (fallback === undefined) return { verdict: 'not-tested', reason: why }
-  if (rules === undefined) return { verdict: 'not-tested', reason: `${why}; the device has no rules that could be read instead` }
+  if (rules === undefined)
+    return { verdict: 'not-tested', reason: `${why}; the device has no rules that could be read instead` }
   const { ip, port, protocol } = fallback
   const found = matchIngress(rules.ingress, { ip, port, protocol })
   const rule = found.rule === undefined ? undefined : rules.ingress[found.rule]
@@ -138,7 +140,8 @@ export function judgeConnection(check: ConnectionCheck, live: readonly LiveConne
 
 /** An attempt as people name it. */
 export function spellAttempt(attempt: Attempt): string {
-  const from = attempt.source.address === undefined ? attempt.source.name : `${attempt.source.name} (${attempt.source.address})`
+  const from =
+    attempt.source.address === undefined ? attempt.source.name : `${attempt.source.name} (${attempt.source.address})`
   switch (attempt.kind) {
     case 'handshake':
     case 'hello':

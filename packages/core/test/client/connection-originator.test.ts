@@ -12,7 +12,14 @@ import {
   port,
   success,
 } from '@cordon/core/cip'
-import { closeRequest, type ConnectionRequest, grantedBy, IoConnection, MessageConnection, openRequest } from '@cordon/core/client'
+import {
+  closeRequest,
+  type ConnectionRequest,
+  grantedBy,
+  IoConnection,
+  MessageConnection,
+  openRequest,
+} from '@cordon/core/client'
 import { decode as decodeFrame } from '@cordon/core/wire'
 import { ioFrame, IoFrameTemplate } from '@cordon/core/enip'
 import fc from 'fast-check'
@@ -20,7 +27,15 @@ import { describe, expect, it } from 'vitest'
 import { replyBytes } from './fixture.ts'
 
 const triad = { connectionSerialNumber: 773, originatorVendorId: 1, originatorSerialNumber: 0x00e17387 }
-const key = { kind: 'electronicKey', vendorId: 1, deviceType: 12, productCode: 65, compatibility: false, majorRevision: 2, minorRevision: 1 } as const
+const key = {
+  kind: 'electronicKey',
+  vendorId: 1,
+  deviceType: 12,
+  productCode: 65,
+  compatibility: false,
+  majorRevision: 2,
+  minorRevision: 1,
+} as const
 
 const request = (more: Partial<ConnectionRequest> = {}): ConnectionRequest => ({
   triad,
@@ -79,12 +94,20 @@ describe('the Forward_Open of an originator', () => {
     expect(service).toBe(0x4e)
     const close = decode(forwardCloseRequest, data)
     expect(close).toMatchObject(triad)
-    expect(close.path.map((segment) => segment.kind)).toEqual(['port', 'class', 'instance', 'connectionPoint', 'connectionPoint'])
+    expect(close.path.map((segment) => segment.kind)).toEqual([
+      'port',
+      'class',
+      'instance',
+      'connectionPoint',
+      'connectionPoint',
+    ])
   })
 
   it('reports what was granted, and refusals by their extended status', () => {
     expect(grantedBy(success(0x54, encode(forwardOpenReply, granted({ toApi: 40_000 }))), request()).toApi).toBe(40_000)
-    expect(() => grantedBy(failure(0x54, 0x01, [0x0106]), request())).toThrow(/serial 773.*ownershipConflict \(0x0106\)/)
+    expect(() => grantedBy(failure(0x54, 0x01, [0x0106]), request())).toThrow(
+      /serial 773.*ownershipConflict \(0x0106\)/,
+    )
   })
 
   it('is not satisfied by the reply to another connection, nor by an interval of zero', () => {
@@ -139,7 +162,13 @@ describe('an open class 1 connection', () => {
     expect(connection.receive(frame(9, 2), 3)).toBe('stale')
     expect(connection.receive(frame(11, 2), 3)).toBe('stale')
     expect(connection.receive(frame(14, 2, 6), 30)).toBe('data')
-    expect(connection.statistics).toMatchObject({ received: 3, missed: 2, stale: 2, longestGapMs: 28, lastReceivedAt: 30 })
+    expect(connection.statistics).toMatchObject({
+      received: 3,
+      missed: 2,
+      stale: 2,
+      longestGapMs: 28,
+      lastReceivedAt: 30,
+    })
   })
 
   it('refuses another size, another connection and noise', () => {
@@ -174,7 +203,11 @@ describe('an open class 1 connection', () => {
   })
 })
 
-const ask: MessageRouterRequest = { service: 0x0e, path: path({ class: 1, instance: 1, attribute: 7 }), data: new Uint8Array(0) }
+const ask: MessageRouterRequest = {
+  service: 0x0e,
+  path: path({ class: 1, instance: 1, attribute: 7 }),
+  data: new Uint8Array(0),
+}
 const messages = (more: Partial<ForwardOpenReply> = {}, multiplier = 2) =>
   new MessageConnection(
     request({ transportClass: 3, otSize: 502, toSize: 502, timeoutMultiplier: multiplier }),

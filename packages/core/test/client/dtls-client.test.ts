@@ -45,26 +45,30 @@ describe('a client of unconnected messages over DTLS', () => {
 
   it('survives the loss of any request or reply, and the target carries it out once', () => {
     fc.assert(
-      fc.property(fc.array(fc.boolean(), { minLength: 2, maxLength: 2 }), fc.array(fc.boolean(), { minLength: 2, maxLength: 2 }), (up, down) => {
-        const device = tinyDevice()
-        const client = new DtlsClient()
-        const target = new DtlsMessages({ device, link })
-        client.send(message, 0, 20_000)
-        const losesUp = [...up]
-        const losesDown = [...down]
-        let now: number | undefined = 0
-        const events = []
-        while (now !== undefined && events.length === 0) {
-          client.tick(now)
-          for (const bytes of client.takeOutput()) if (losesUp.shift() !== true) target.receive(bytes, now)
-          for (const bytes of target.takeOutput()) if (losesDown.shift() !== true) client.receive(bytes)
-          events.push(...client.takeEvents())
-          now = client.deadline()
-        }
-        expect(device.requests.length).toBeLessThanOrEqual(1)
-        // Three sends: at most two of the four legs lost leave one whole round.
-        if ([...up, ...down].filter(Boolean).length <= 2) expect(events).toMatchObject([{ kind: 'reply' }])
-      }),
+      fc.property(
+        fc.array(fc.boolean(), { minLength: 2, maxLength: 2 }),
+        fc.array(fc.boolean(), { minLength: 2, maxLength: 2 }),
+        (up, down) => {
+          const device = tinyDevice()
+          const client = new DtlsClient()
+          const target = new DtlsMessages({ device, link })
+          client.send(message, 0, 20_000)
+          const losesUp = [...up]
+          const losesDown = [...down]
+          let now: number | undefined = 0
+          const events = []
+          while (now !== undefined && events.length === 0) {
+            client.tick(now)
+            for (const bytes of client.takeOutput()) if (losesUp.shift() !== true) target.receive(bytes, now)
+            for (const bytes of target.takeOutput()) if (losesDown.shift() !== true) client.receive(bytes)
+            events.push(...client.takeEvents())
+            now = client.deadline()
+          }
+          expect(device.requests.length).toBeLessThanOrEqual(1)
+          // Three sends: at most two of the four legs lost leave one whole round.
+          if ([...up, ...down].filter(Boolean).length <= 2) expect(events).toMatchObject([{ kind: 'reply' }])
+        },
+      ),
     )
   })
 

@@ -1,5 +1,12 @@
 import { decode, encode } from '@cordon/core/wire'
-import { failure, messageRouterReply, messageRouterRequest, type MessageRouterRequest, path, success } from '@cordon/core/cip'
+import {
+  failure,
+  messageRouterReply,
+  messageRouterRequest,
+  type MessageRouterRequest,
+  path,
+  success,
+} from '@cordon/core/cip'
 import { EncapsulationClient } from '@cordon/core/client'
 import { EncapsulationSession } from '@cordon/core/device'
 import { encapsulate, encapsulationMessage } from '@cordon/core/enip'
@@ -48,7 +55,11 @@ describe('an encapsulation client', () => {
     const [event] = exchange()
     expect(event).toMatchObject({ kind: 'reply', id })
     if (event?.kind !== 'reply') throw new Error('no reply')
-    expect(decode(messageRouterReply, event.message)).toMatchObject({ service: 0x0e, status: 0, data: Uint8Array.of(1, 2) })
+    expect(decode(messageRouterReply, event.message)).toMatchObject({
+      service: 0x0e,
+      status: 0,
+      data: Uint8Array.of(1, 2),
+    })
     expect(device.requests).toHaveLength(1)
     expect(client.outstanding).toBe(0)
   })
@@ -61,7 +72,9 @@ describe('an encapsulation client', () => {
     const { client, exchange } = pair(device)
     client.register(0, 1000)
     exchange()
-    const ids = [1, 2, 3].map((n) => client.send(encode(messageRouterRequest, { ...request, data: Uint8Array.of(n) }), 0, 1000))
+    const ids = [1, 2, 3].map((n) =>
+      client.send(encode(messageRouterRequest, { ...request, data: Uint8Array.of(n) }), 0, 1000),
+    )
     expect(exchange()).toEqual([])
     for (const answer of answers.reverse()) {
       answer()

@@ -33,7 +33,10 @@ function fileInstance(content: Uint8Array, behaviour: Behaviour) {
         state.deleted = true
         return success(service)
       case 0x4b:
-        return success(service, Uint8Array.of(...word(content.length & 0xffff), ...word(content.length >>> 16), behaviour.transferSize))
+        return success(
+          service,
+          Uint8Array.of(...word(content.length & 0xffff), ...word(content.length >>> 16), behaviour.transferSize),
+        )
       case 0x4f: {
         const number = data[0] ?? 0
         return uploadPacket(number)
@@ -78,7 +81,10 @@ function fileInstance(content: Uint8Array, behaviour: Behaviour) {
     const { transferSize, emptyLast, spoil } = behaviour
     const block = content.subarray(sent * transferSize, (sent + 1) * transferSize)
     const full = Math.floor(content.length / transferSize)
-    const blocks = emptyLast === true && content.length > 0 && content.length % transferSize === 0 ? full + 1 : Math.max(1, Math.ceil(content.length / transferSize))
+    const blocks =
+      emptyLast === true && content.length > 0 && content.length % transferSize === 0
+        ? full + 1
+        : Math.max(1, Math.ceil(content.length / transferSize))
     const isLast = sent === blocks - 1
     let type = isLast ? (sent === 0 ? 4 : 2) : sent === 0 ? 0 : 1
     const checksum = fileChecksum(content) ^ (spoil?.how === 'checksum' && isLast ? 1 : 0)
@@ -92,7 +98,13 @@ function fileInstance(content: Uint8Array, behaviour: Behaviour) {
     const extra = spoiled && spoil.how === 'too-much' ? content : new Uint8Array(0)
     return success(
       0x4f,
-      Uint8Array.of(spoiled && spoil.how === 'number' ? number + 1 : number, type, ...block, ...extra, ...(isLast ? word(checksum) : [])),
+      Uint8Array.of(
+        spoiled && spoil.how === 'number' ? number + 1 : number,
+        type,
+        ...block,
+        ...extra,
+        ...(isLast ? word(checksum) : []),
+      ),
     )
   }
   return { state, client: new ObjectClient(scripted(answer)) }
@@ -103,10 +115,15 @@ const bytes = (length: number) => Uint8Array.from({ length }, (_, i) => (i * 31)
 describe('upload', () => {
   it('brings any file of any packet size, however the device ends it', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.uint8Array({ maxLength: 700 }), fc.integer({ min: 1, max: 255 }), fc.boolean(), async (content, transferSize, emptyLast) => {
-        const { client } = fileInstance(content, { transferSize, emptyLast })
-        expect(await upload(client, 1)).toEqual(content)
-      }),
+      fc.asyncProperty(
+        fc.uint8Array({ maxLength: 700 }),
+        fc.integer({ min: 1, max: 255 }),
+        fc.boolean(),
+        async (content, transferSize, emptyLast) => {
+          const { client } = fileInstance(content, { transferSize, emptyLast })
+          expect(await upload(client, 1)).toEqual(content)
+        },
+      ),
     )
   })
 
@@ -165,12 +182,16 @@ describe('upload', () => {
 describe('download', () => {
   it('writes any file of any packet size', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.uint8Array({ maxLength: 700 }), fc.integer({ min: 1, max: 255 }), async (content, transferSize) => {
-        const { client, state } = fileInstance(new Uint8Array(0), { transferSize })
-        await download(client, 1, content)
-        expect(state.complete).toBe(true)
-        expect(state.received()).toEqual(content)
-      }),
+      fc.asyncProperty(
+        fc.uint8Array({ maxLength: 700 }),
+        fc.integer({ min: 1, max: 255 }),
+        async (content, transferSize) => {
+          const { client, state } = fileInstance(new Uint8Array(0), { transferSize })
+          await download(client, 1, content)
+          expect(state.complete).toBe(true)
+          expect(state.received()).toEqual(content)
+        },
+      ),
     )
   })
 

@@ -22,7 +22,12 @@ describe('ListIdentity', () => {
 
   it('reads identity and security of a device', () => {
     const device = listIdentityReply(reply(7), 7)
-    expect(device?.identity).toMatchObject({ vendorId: 1, productCode: 65001, serialNumber: 123456789, productName: 'OpENer PC' })
+    expect(device?.identity).toMatchObject({
+      vendorId: 1,
+      productCode: 65001,
+      serialNumber: 123456789,
+      productName: 'OpENer PC',
+    })
     expect(device?.security).toMatchObject({
       cipSecurityState: 'configured',
       ethernetIpSecurityState: 'configured',

@@ -57,7 +57,9 @@ describe('a typed client', () => {
   })
 
   it('calls services with and without data', async () => {
-    const requester = scripted((request) => success(request.service, request.service === 0x4b ? Uint8Array.of(7, 0) : undefined))
+    const requester = scripted((request) =>
+      success(request.service, request.service === 0x4b ? Uint8Array.of(7, 0) : undefined),
+    )
     const client = new ObjectClient(requester)
     expect(await client.call(valve, 1, 'move', { to: 9 })).toEqual({ from: 7 })
     await client.call(valve, 1, 'stop')

@@ -16,23 +16,21 @@ import {
   type TransportClassTrigger,
   unconnectedSend,
 } from '@cordon/core/cip'
-import { createDevice, createTag, type Device, type DeviceAction, type DeviceOptions, type Link } from '@cordon/core/device'
+import {
+  createDevice,
+  createTag,
+  type Device,
+  type DeviceAction,
+  type DeviceOptions,
+  type Link,
+} from '@cordon/core/device'
 import { ioFrame } from '@cordon/core/enip'
 import { cipSecurity, ingressEgress, tcpIp } from '@cordon/core/objects'
 import { decode, encode } from '@cordon/core/wire'
 import { nodeCrypto } from '@cordon/node/crypto'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import {
-  dtlsLink,
-  plainDevice,
-  secureDevice,
-  TestClient,
-  tcpLink,
-  testIdentity,
-  tlsLink,
-  udpLink,
-} from './fixture.ts'
+import { dtlsLink, plainDevice, secureDevice, TestClient, tcpLink, testIdentity, tlsLink, udpLink } from './fixture.ts'
 
 const manager = path({ class: 6, instance: 1 })
 const p2p = (size: number): NetworkParameters => ({
@@ -66,7 +64,15 @@ const open = (more: Partial<ForwardOpenRequest> = {}): ForwardOpenRequest => ({
   ...more,
 })
 const explicit = (more: Partial<ForwardOpenRequest> = {}): ForwardOpenRequest =>
-  open({ otParameters: p2p(502), toParameters: p2p(502), transport: class3, path: messages, otRpi: 750_000, toRpi: 750_000, ...more })
+  open({
+    otParameters: p2p(502),
+    toParameters: p2p(502),
+    transport: class3,
+    path: messages,
+    otRpi: 750_000,
+    toRpi: 750_000,
+    ...more,
+  })
 
 const drive: Partial<DeviceOptions> = {
   assemblies: [
@@ -92,7 +98,11 @@ async function opened(client: TestClient, request: ForwardOpenRequest, large = f
   return decode(forwardOpenReply, reply.data)
 }
 
-async function status(client: TestClient, more: Partial<ForwardOpenRequest>, large = false): Promise<readonly number[]> {
+async function status(
+  client: TestClient,
+  more: Partial<ForwardOpenRequest>,
+  large = false,
+): Promise<readonly number[]> {
   const reply = await send(client, open(more), large)
   return [reply.status, ...reply.extended]
 }
@@ -153,7 +163,8 @@ describe('Forward_Open', () => {
 
   it('refuses, each mistake by its own extended status', async () => {
     const client = new TestClient(plainDevice(drive), tcpLink())
-    const points = (output: number, input: number) => path({ class: 4, instance: 102, connectionPoints: [output, input] })
+    const points = (output: number, input: number) =>
+      path({ class: 4, instance: 102, connectionPoints: [output, input] })
     const cases: readonly [string, Partial<ForwardOpenRequest>, readonly number[]][] = [
       ['class', { transport: { ...cyclic1, transportClass: 2 } }, [1, 0x011c]],
       ['class for the application', { transport: class3, path: io }, [1, 0x011c]],
@@ -167,7 +178,11 @@ describe('Forward_Open', () => {
       ['O->T type', { otParameters: { ...p2p(26), type: 'multicast' } }, [1, 0x0123]],
       ['T->O type', { toParameters: { ...p2p(24), type: 'reserved' } }, [1, 0x0124]],
       ['multicast without a group', { toParameters: { ...p2p(24), type: 'multicast' } }, [1, 0x0124]],
-      ['class 3 multicast', { transport: class3, path: messages, toParameters: { ...p2p(24), type: 'multicast' } }, [1, 0x0124]],
+      [
+        'class 3 multicast',
+        { transport: class3, path: messages, toParameters: { ...p2p(24), type: 'multicast' } },
+        [1, 0x0124],
+      ],
       ['O->T RPI 0', { otRpi: 0 }, [1, 0x0111]],
       ['T->O RPI 0', { toRpi: 0 }, [1, 0x0111]],
       ['RPI too short', { otRpi: 999, toRpi: 500 }, [1, 0x0112, 0x0202, 1000, 0, 1000, 0]],
@@ -181,7 +196,12 @@ describe('Forward_Open', () => {
       ['configuration size', { path: [...io, { kind: 'data', data: new Uint8Array(6) }] }, [1, 0x0126, 4]],
       [
         'configuration without a place',
-        { path: [...path({ class: 4, instance: 100, connectionPoints: [101, 100] }), { kind: 'data', data: new Uint8Array(4) }] },
+        {
+          path: [
+            ...path({ class: 4, instance: 100, connectionPoints: [101, 100] }),
+            { kind: 'data', data: new Uint8Array(4) },
+          ],
+        },
         [1, 0x0129],
       ],
       ['unknown class', { path: path({ class: 0x99, instance: 1 }) }, [1, 0x0117]],
@@ -205,7 +225,9 @@ describe('Forward_Open', () => {
       remainingPathSize: 5,
     })
     expect((await client.raw(0x54, manager, Uint8Array.of(1, 2, 3))).status).toBe(0x13)
-    expect((await client.raw(0x54, manager, Uint8Array.from([...encode(forwardOpenRequest, open()), 0]))).status).toBe(0x15)
+    expect((await client.raw(0x54, manager, Uint8Array.from([...encode(forwardOpenRequest, open()), 0]))).status).toBe(
+      0x15,
+    )
   })
 
   it('checks the electronic key field by field, zero matching anything', async () => {
@@ -262,9 +284,15 @@ describe('Forward_Open', () => {
     const owner = open()
     await opened(client, owner)
     expect(await status(client, {})).toEqual([1, 0x0106])
-    const listening = open({ path: path({ class: 4, instance: 102, connectionPoints: [199, 100] }), otParameters: p2p(2) })
+    const listening = open({
+      path: path({ class: 4, instance: 102, connectionPoints: [199, 100] }),
+      otParameters: p2p(2),
+    })
     await opened(client, listening)
-    await opened(client, open({ path: path({ class: 4, instance: 102, connectionPoints: [198, 100] }), otParameters: p2p(2) }))
+    await opened(
+      client,
+      open({ path: path({ class: 4, instance: 102, connectionPoints: [198, 100] }), otParameters: p2p(2) }),
+    )
     await close(client, owner)
     await opened(client, open())
   })
@@ -293,7 +321,10 @@ describe('Forward_Open', () => {
       otParameters: none,
       toParameters: none,
     })
-    await opened(client, { ...request, path: [...path({ class: 4, instance: 102 }), { kind: 'data', data: Uint8Array.of(1, 2, 3, 4) }] })
+    await opened(client, {
+      ...request,
+      path: [...path({ class: 4, instance: 102 }), { kind: 'data', data: Uint8Array.of(1, 2, 3, 4) }],
+    })
     expect(device.assembly(102)).toEqual(Uint8Array.of(1, 2, 3, 4))
     expect(device.connections(0)).toEqual([])
     expect(await status(client, { ...request, path: path({ class: 0x99, instance: 1 }) })).toEqual([1, 0x0117])
@@ -316,7 +347,11 @@ describe('what a Forward_Open may open, by the way it came', () => {
     const client = new TestClient(device, tcpLink())
     await opened(client, open())
     client.pass(0)
-    expect(sent(device.takeActions())[0]?.link).toMatchObject({ transport: 'udp', localPort: 2222, peer: { address: '192.0.2.1', port: 2222 } })
+    expect(sent(device.takeActions())[0]?.link).toMatchObject({
+      transport: 'udp',
+      localPort: 2222,
+      peer: { address: '192.0.2.1', port: 2222 },
+    })
   })
 
   it('nothing for class 0/1 over TLS, unless the device allows it', async () => {
@@ -349,13 +384,26 @@ describe('what a Forward_Open may open, by the way it came', () => {
     expect(device.connections(0)).toEqual([])
     expect(await status(client, {})).toEqual([1, 0x0311])
     await manage.call(tcpIp, 1, 'setPortAdminState', [{ port: 2222, protocol: 'udp', open: true }])
-    const rules = ['allow port=44818 proto=tcp', 'allow port=2221 proto=tcp', 'deny port=2222 proto=udp', 'allow port=2221 proto=udp cipher=C02C']
-    await manage.call(ingressEgress, 0, 'setRules', { changeCount: 0, behaviour: 0, instances: [{ instance: 1, ingress: rules, egress: [] }] })
+    const rules = [
+      'allow port=44818 proto=tcp',
+      'allow port=2221 proto=tcp',
+      'deny port=2222 proto=udp',
+      'allow port=2221 proto=udp cipher=C02C',
+    ]
+    await manage.call(ingressEgress, 0, 'setRules', {
+      changeCount: 0,
+      behaviour: 0,
+      instances: [{ instance: 1, ingress: rules, egress: [] }],
+    })
     expect(await status(client, {})).toEqual([1, 0x0919])
     await opened(client, explicit())
     expect(await status(new TestClient(device, dtlsLink({ suite: 0xc006, encrypts: false })), {})).toEqual([1, 0x0919])
     await opened(new TestClient(device, dtlsLink()), open())
-    await manage.call(ingressEgress, 0, 'setRules', { changeCount: 1, behaviour: 0, instances: [{ instance: 1, ingress: ['allow port=2221 proto=any'], egress: [] }] })
+    await manage.call(ingressEgress, 0, 'setRules', {
+      changeCount: 1,
+      behaviour: 0,
+      instances: [{ instance: 1, ingress: ['allow port=2221 proto=any'], egress: [] }],
+    })
     expect(await status(client, explicit())).toEqual([1, 0x0918])
   })
 
@@ -460,7 +508,9 @@ describe('a class 0/1 connection', () => {
   })
 
   it('leaves outputs as they are after a loss where they are to hold', async () => {
-    const { device, client, reply, link } = await running({ path: path({ class: 4, instance: 102, connectionPoints: [103, 100] }) })
+    const { device, client, reply, link } = await running({
+      path: path({ class: 4, instance: 102, connectionPoints: [103, 100] }),
+    })
     device.datagram(link, output(reply.otConnectionId, 1, 1, true, new Uint8Array(20).fill(7)), client.now)
     client.pass(1_000)
     expect(device.connections(client.now)).toEqual([])
@@ -590,7 +640,10 @@ describe('a class 0/1 connection', () => {
     client.pass(20)
     const frames = sent(device.takeActions())
     expect(frames.length).toBeGreaterThan(0)
-    expect(frames[0]).toMatchObject({ link: { peer: { address: '239.192.1.1' } }, frame: { connectionId: toConnectionId } })
+    expect(frames[0]).toMatchObject({
+      link: { peer: { address: '239.192.1.1' } },
+      frame: { connectionId: toConnectionId },
+    })
   })
 
   it('keeps hundreds of connections on one deadline, each at its own pace', async () => {
@@ -599,13 +652,20 @@ describe('a class 0/1 connection', () => {
     const ids = new Map<number, number>()
     for (let i = 0; i < 200; i++) {
       const toRpi = 10_000 * (1 + (i % 7))
-      const request = open({ path: path({ class: 1, instance: 1 }), otParameters: p2p(2), toParameters: p2p(2), toRpi, otRpi: 1_000_000 })
+      const request = open({
+        path: path({ class: 1, instance: 1 }),
+        otParameters: p2p(2),
+        toParameters: p2p(2),
+        toRpi,
+        otRpi: 1_000_000,
+      })
       await opened(client, request)
       ids.set(request.toConnectionId, toRpi / 1000)
     }
     client.pass(420)
     const counts = new Map<number, number>()
-    for (const { frame } of sent(device.takeActions())) counts.set(frame.connectionId, (counts.get(frame.connectionId) ?? 0) + 1)
+    for (const { frame } of sent(device.takeActions()))
+      counts.set(frame.connectionId, (counts.get(frame.connectionId) ?? 0) + 1)
     for (const [id, interval] of ids) expect(counts.get(id)).toBe(1 + Math.floor(420 / interval))
   })
 })
@@ -624,7 +684,11 @@ describe('a class 3 connection', () => {
     const answer = await device.connected(client.link, otConnectionId, 1, get, client.now)
     expect(answer?.connectionId).toBe(toConnectionId)
     expect(decode(messageRouterReply, answer?.message ?? get)).toMatchObject({ service: 0x0e, status: 0 })
-    const other = encode(messageRouterRequest, { service: 0x4b, path: path({ class: 0x5d, instance: 1 }), data: new Uint8Array(0) })
+    const other = encode(messageRouterRequest, {
+      service: 0x4b,
+      path: path({ class: 0x5d, instance: 1 }),
+      data: new Uint8Array(0),
+    })
     expect(await device.connected(client.link, otConnectionId, 1, other, client.now)).toEqual(answer)
     expect(device.securityState()).toBe('factoryDefault')
     await device.connected(client.link, otConnectionId, 2, other, client.now)
@@ -658,7 +722,11 @@ describe('a class 3 connection', () => {
     const device = await secureDevice()
     const client = new TestClient(device, tlsLink())
     const { otConnectionId } = await opened(client, explicit({ toParameters: p2p(20) }))
-    const all = encode(messageRouterRequest, { service: 1, path: path({ class: 0xf5, instance: 1 }), data: new Uint8Array(0) })
+    const all = encode(messageRouterRequest, {
+      service: 1,
+      path: path({ class: 0xf5, instance: 1 }),
+      data: new Uint8Array(0),
+    })
     const answer = await device.connected(client.link, otConnectionId, 1, all, client.now)
     expect(decode(messageRouterReply, answer?.message ?? get).status).toBe(0x11)
   })
@@ -676,7 +744,11 @@ describe('a class 3 connection', () => {
     const client = new TestClient(device, tlsLink())
     await client.raw(0x08, path({ class: 0x5f, instance: 0 }), Uint8Array.of(1, 0x61))
     const { otConnectionId } = await opened(client, explicit())
-    const csr = encode(messageRouterRequest, { service: 0x4b, path: path({ class: 0x5f, instance: 2 }), data: Uint8Array.from([1, 0x62, 0, 0, 0, 0, 0, 0, 0]) })
+    const csr = encode(messageRouterRequest, {
+      service: 0x4b,
+      path: path({ class: 0x5f, instance: 2 }),
+      data: Uint8Array.from([1, 0x62, 0, 0, 0, 0, 0, 0, 0]),
+    })
     const pending = device.connected(client.link, otConnectionId, 1, csr, client.now)
     expect(device.connected(client.link, otConnectionId, 1, csr, client.now)).toBeUndefined()
     expect(decode(messageRouterReply, (await pending)?.message ?? get)).toMatchObject({ service: 0x4b, status: 0 })
@@ -701,24 +773,43 @@ describe('a chassis', () => {
   it('routes class 3 to the controller behind the module and shows the hop', async () => {
     const { module, client } = await chassis()
     const { otConnectionId } = await opened(client, explicit({ path: toSlot0(messages) }))
-    const get = encode(messageRouterRequest, { service: 0x0e, path: path({ class: 1, instance: 1, attribute: 1 }), data: new Uint8Array(0) })
+    const get = encode(messageRouterRequest, {
+      service: 0x0e,
+      path: path({ class: 1, instance: 1, attribute: 1 }),
+      data: new Uint8Array(0),
+    })
     const answer = await module.connected(client.link, otConnectionId, 1, get, client.now)
     expect(decode(messageRouterReply, answer?.message ?? get).data).toEqual(Uint8Array.of(99, 0))
-    expect(module.connections(0)[0]).toMatchObject({ slot: 0, target: 'slot 0: Message Router', protection: 'confidentiality' })
+    expect(module.connections(0)[0]).toMatchObject({
+      slot: 0,
+      target: 'slot 0: Message Router',
+      protection: 'confidentiality',
+    })
   })
 
   it('reads a tag of the controller over the connection', async () => {
     const { module, client } = await chassis()
     const { otConnectionId } = await opened(client, explicit({ path: toSlot0(messages) }))
-    const read = encode(messageRouterRequest, { service: 0x4c, path: [{ kind: 'symbol', name: 'Speed' }], data: Uint8Array.of(1, 0) })
+    const read = encode(messageRouterRequest, {
+      service: 0x4c,
+      path: [{ kind: 'symbol', name: 'Speed' }],
+      data: Uint8Array.of(1, 0),
+    })
     const answer = await module.connected(client.link, otConnectionId, 1, read, client.now)
-    expect(decode(messageRouterReply, answer?.message ?? read)).toMatchObject({ status: 0, data: Uint8Array.of(0xc4, 0, 5, 0, 0, 0) })
+    expect(decode(messageRouterReply, answer?.message ?? read)).toMatchObject({
+      status: 0,
+      data: Uint8Array.of(0xc4, 0, 5, 0, 0, 0),
+    })
   })
 
   it('carries produced tags of the controller as the module’s I/O', async () => {
     const { controller, module } = await chassis()
     const client = new TestClient(module, dtlsLink({ suite: 0xc006, encrypts: false }))
-    const request = open({ path: toSlot0([{ kind: 'symbol', name: 'Produced' }]), otParameters: p2p(2), toParameters: p2p(42) })
+    const request = open({
+      path: toSlot0([{ kind: 'symbol', name: 'Produced' }]),
+      otParameters: p2p(2),
+      toParameters: p2p(42),
+    })
     await opened(client, request)
     controller.setTag('Produced', [77, 2, 3, 4, 5, 6, 7, 8, 9, 10], client.now)
     client.pass(0)
@@ -738,7 +829,8 @@ describe('a chassis', () => {
       majorRevision: 0,
       minorRevision: 0,
     })
-    const via = (module: number, controller: number) => explicit({ path: [key(module), port(1, 0), key(controller), ...messages] })
+    const via = (module: number, controller: number) =>
+      explicit({ path: [key(module), port(1, 0), key(controller), ...messages] })
     await opened(client, via(1, 99))
     expect(await status(client, via(99, 99))).toEqual([1, 0x0114])
     expect(await status(client, via(1, 1))).toEqual([1, 0x0114])
@@ -756,8 +848,16 @@ describe('a chassis', () => {
   it('takes a Forward_Open inside an Unconnected_Send as one hop further', async () => {
     const { module, client } = await chassis()
     const inner = explicit({ path: messages })
-    const message = encode(messageRouterRequest, { service: 0x54, path: manager, data: encode(forwardOpenRequest, inner) })
-    const data = encode(unconnectedSend, { timeout: { priority: false, tick: 5, ticks: 247 }, message, route: [port(1, 0)] })
+    const message = encode(messageRouterRequest, {
+      service: 0x54,
+      path: manager,
+      data: encode(forwardOpenRequest, inner),
+    })
+    const data = encode(unconnectedSend, {
+      timeout: { priority: false, tick: 5, ticks: 247 },
+      message,
+      route: [port(1, 0)],
+    })
     const reply = await client.raw(0x52, manager, data)
     expect(reply).toMatchObject({ service: 0x54, status: 0 })
     expect(module.connections(0)[0]).toMatchObject({ slot: 0 })
@@ -770,8 +870,16 @@ describe('a chassis', () => {
     const direct = new TestClient(controller, tlsLink())
     await direct.call(cipSecurity, 1, 'beginConfig', undefined)
     await direct.call(cipSecurity, 1, 'endConfig', undefined)
-    const begin = encode(messageRouterRequest, { service: 0x4b, path: path({ class: 0x5d, instance: 1 }), data: new Uint8Array(0) })
-    const data = encode(unconnectedSend, { timeout: { priority: false, tick: 5, ticks: 247 }, message: begin, route: [port(1, 0)] })
+    const begin = encode(messageRouterRequest, {
+      service: 0x4b,
+      path: path({ class: 0x5d, instance: 1 }),
+      data: new Uint8Array(0),
+    })
+    const data = encode(unconnectedSend, {
+      timeout: { priority: false, tick: 5, ticks: 247 },
+      message: begin,
+      route: [port(1, 0)],
+    })
     const plain = new TestClient(module, tcpLink())
     expect((await plain.raw(0x52, manager, data)).status).toBe(0x0f)
     const secure = new TestClient(module, tlsLink())

@@ -8,7 +8,11 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import { dtlsLink, secureDevice, TestClient } from './fixture.ts'
 
 const hex = (text: string) => Uint8Array.from(Buffer.from(text.replaceAll(' ', ''), 'hex'))
-const begin = encode(messageRouterRequest, { service: 0x4b, path: path({ class: 0x5d, instance: 1 }), data: new Uint8Array(0) })
+const begin = encode(messageRouterRequest, {
+  service: 0x4b,
+  path: path({ class: 0x5d, instance: 1 }),
+  data: new Uint8Array(0),
+})
 const getState = encode(messageRouterRequest, {
   service: 0x0e,
   path: path({ class: 0x5d, instance: 1, attribute: 1 }),
@@ -41,7 +45,9 @@ describe('unconnected messages over DTLS', () => {
     await owner.call(cipSecurity, 1, 'beginConfig', undefined)
     await owner.call(cipSecurity, 1, 'endConfig', undefined)
     const [bytes] = exchange(hex('01 00 03 80 12 00 01 00 07 00 00 00 00 00 00 00 0e 03 20 5d 24 01 30 01'))
-    expect(Buffer.from(bytes ?? []).toString('hex')).toBe('01000380 0f00 0180 07000000 00000000 8e 00 00 00 02'.replaceAll(' ', ''))
+    expect(Buffer.from(bytes ?? []).toString('hex')).toBe(
+      '01000380 0f00 0180 07000000 00000000 8e 00 00 00 02'.replaceAll(' ', ''),
+    )
   })
 
   it('answer a repetition by the same reply again and do the work once', () => {
@@ -98,7 +104,9 @@ describe('unconnected messages over DTLS', () => {
       tick: () => undefined,
       takeActions: () => [],
       request: ({ service }) =>
-        new Promise((resolve) => resolvers.push(() => resolve({ service, status: 0, extended: [], data: new Uint8Array(0) }))),
+        new Promise((resolve) =>
+          resolvers.push(() => resolve({ service, status: 0, extended: [], data: new Uint8Array(0) })),
+        ),
     }
     let woken = 0
     const target = new DtlsMessages({ device: slow, link, onOutput: () => woken++ })

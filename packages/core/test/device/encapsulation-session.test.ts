@@ -57,8 +57,18 @@ const cip = (service: number, target: EPath, data = new Uint8Array(0)) =>
   encode(messageRouterRequest, { service, path: target, data })
 const getVendor = cip(0x0e, path({ class: 1, instance: 1, attribute: 1 }))
 
-function unconnected(handle: number, message: Uint8Array, senderContext = context, items: CommonPacketItem[] = []): Uint8Array {
-  return encapsulate({ command: 'sendRRData', session: handle, senderContext, data: unconnectedMessage(message, items) })
+function unconnected(
+  handle: number,
+  message: Uint8Array,
+  senderContext = context,
+  items: CommonPacketItem[] = [],
+): Uint8Array {
+  return encapsulate({
+    command: 'sendRRData',
+    session: handle,
+    senderContext,
+    data: unconnectedMessage(message, items),
+  })
 }
 
 function replyIn(message: EncapsulationMessage) {
@@ -75,7 +85,9 @@ describe('encapsulation over a stream', () => {
       data: device.listIdentity(),
     })
     const services = one(encapsulate({ command: 'listServices' }))
-    expect(Buffer.from(services.data).toString('hex')).toBe('010000011400010020014 36f6d6d756e69636174696f6e730000'.replace(' ', ''))
+    expect(Buffer.from(services.data).toString('hex')).toBe(
+      '010000011400010020014 36f6d6d756e69636174696f6e730000'.replace(' ', ''),
+    )
     expect(one(encapsulate({ command: 'listInterfaces' })).data).toEqual(Uint8Array.of(0, 0))
   })
 
@@ -135,7 +147,9 @@ describe('encapsulation over a stream', () => {
     const send = (data: Uint8Array) => one(encapsulate({ command: 'sendRRData', session: handle, data })).status
     expect(send(Uint8Array.of(1, 2, 3))).toBe('incorrectData')
     expect(send(encode(sendData, { interfaceHandle: 5, timeout: 0, packet: [] }))).toBe('incorrectData')
-    expect(send(encode(sendData, { interfaceHandle: 0, timeout: 0, packet: [{ kind: 'nullAddress' }] }))).toBe('incorrectData')
+    expect(send(encode(sendData, { interfaceHandle: 0, timeout: 0, packet: [{ kind: 'nullAddress' }] }))).toBe(
+      'incorrectData',
+    )
     expect(one(encapsulate({ command: 'listIdentity', data: Uint8Array.of(1) })).status).toBe('invalidLength')
   })
 
@@ -267,7 +281,9 @@ describe('slow requests', () => {
       request: (request, from, now) =>
         request.service === 0x4b
           ? new Promise((resolve) => {
-              resolvers.push(() => resolve({ service: 0x4b, status: 0, extended: [], data: Uint8Array.of(resolvers.length) }))
+              resolvers.push(() =>
+                resolve({ service: 0x4b, status: 0, extended: [], data: Uint8Array.of(resolvers.length) }),
+              )
             })
           : device.request(request, from, now),
     }

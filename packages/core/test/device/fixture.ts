@@ -306,7 +306,14 @@ export async function testAuthority(zone = 'blue'): Promise<TestAuthority> {
   const ca = decodeCertificate(
     await signCertificate(
       nodeCrypto,
-      issuingContents(nodeCrypto, { plant: 'test', zone, subject, publicKey: key.publicKey, now: moment, issuer: root }),
+      issuingContents(nodeCrypto, {
+        plant: 'test',
+        zone,
+        subject,
+        publicKey: key.publicKey,
+        now: moment,
+        issuer: root,
+      }),
       rootKey,
       { ...context, profile: 'issuing', issuer: root },
     ),

@@ -17,15 +17,7 @@ import {
 } from '@cordon/core/objects'
 import { decode } from '@cordon/core/wire'
 import { beforeEach, describe, expect, it } from 'vitest'
-import {
-  actionKinds,
-  plainDevice,
-  secureDevice,
-  TestClient,
-  tcpLink,
-  testIdentity,
-  tlsLink,
-} from './fixture.ts'
+import { actionKinds, plainDevice, secureDevice, TestClient, tcpLink, testIdentity, tlsLink } from './fixture.ts'
 
 let device: Device
 let client: TestClient
@@ -213,7 +205,9 @@ describe('TCP/IP Interface Object', () => {
     await client.call(tcpIp, 1, 'setPortAdminState', [tls])
     expect(await client.refused(tcpIp, 1, 'setPortAdminState', [dtls])).toEqual([0x0c])
     const plain = new TestClient(plainDevice(), tcpLink())
-    expect(await plain.refused(tcpIp, 1, 'setPortAdminState', [{ port: 44818, protocol: 'tcp', open: false }])).toEqual([0x0c])
+    expect(await plain.refused(tcpIp, 1, 'setPortAdminState', [{ port: 44818, protocol: 'tcp', open: false }])).toEqual(
+      [0x0c],
+    )
   })
 
   it('opens and closes ICMP', async () => {

@@ -143,7 +143,9 @@ describe('Multiple_Service_Packet', () => {
       encode(unconnectedSend, { timeout: { priority: false, tick: 5, ticks: 100 }, message: inner, route: [] }),
     )
     const reply = await client.raw(0x0a, router, packet(hidden))
-    expect(decode(messageRouterReply, decode(multipleServicePacket, reply.data)[0] ?? new Uint8Array(0)).status).toBe(0x08)
+    expect(decode(messageRouterReply, decode(multipleServicePacket, reply.data)[0] ?? new Uint8Array(0)).status).toBe(
+      0x08,
+    )
   })
 
   it('refuses offsets that lead astray with 0x20', async () => {

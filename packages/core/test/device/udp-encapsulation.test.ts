@@ -69,7 +69,10 @@ describe('encapsulation on 44818/udp', () => {
 
   it('has no sessions and no StartDTLS where the device lacks the UDP-only profile', () => {
     for (const command of ['registerSession', 'sendRRData', 'sendUnitData', 'startDtls', 0x9999] as const) {
-      expect(exchange(encapsulate({ command, data: command === 'registerSession' ? version : new Uint8Array(0) }))[0]?.status).toBe('invalidCommand')
+      expect(
+        exchange(encapsulate({ command, data: command === 'registerSession' ? version : new Uint8Array(0) }))[0]
+          ?.status,
+      ).toBe('invalidCommand')
     }
     expect(exchange(encapsulate({ command: 'nop' }))).toEqual([])
   })
@@ -114,10 +117,17 @@ describe('the UDP-only profile', () => {
     const target = new UdpEncapsulation({ device: plainDevice({ udpOnly: true }), random: () => 0 })
     const [registered] = exchange(encapsulate({ command: 'registerSession', data: version }), target)
     const session = registered?.session ?? 0
-    const [reply] = exchange(encapsulate({ command: 'sendRRData', session, data: unconnectedMessage(getVendor) }), target)
+    const [reply] = exchange(
+      encapsulate({ command: 'sendRRData', session, data: unconnectedMessage(getVendor) }),
+      target,
+    )
     const bytes = unconnectedMessageOf(decode(sendData, reply?.data ?? version))
     expect(decode(messageRouterReply, bytes ?? version)).toMatchObject({ status: 0 })
-    target.receive(encapsulate({ command: 'sendRRData', session, data: unconnectedMessage(getVendor) }), { ...peer, port: 1 }, 0)
+    target.receive(
+      encapsulate({ command: 'sendRRData', session, data: unconnectedMessage(getVendor) }),
+      { ...peer, port: 1 },
+      0,
+    )
     expect(decode(encapsulationMessage, target.takeOutput()[0]?.bytes ?? version).status).toBe('invalidSessionHandle')
     expect(target.deadline()).toBe(120_000)
     target.tick(120_000)

@@ -14,7 +14,19 @@ describe('addresses', () => {
   })
 
   test('with leading zeros, signs, spaces or missing parts are refused', () => {
-    for (const text of ['127.0.0.01', '1.2.3', '1.2.3.4.5', ' 1.2.3.4', '1.2.3.4 ', '-1.2.3.4', '1.2.3.256', '1..2.3', '', '0x1.2.3.4', '1.2.3.4/32']) {
+    for (const text of [
+      '127.0.0.01',
+      '1.2.3',
+      '1.2.3.4.5',
+      ' 1.2.3.4',
+      '1.2.3.4 ',
+      '-1.2.3.4',
+      '1.2.3.256',
+      '1..2.3',
+      '',
+      '0x1.2.3.4',
+      '1.2.3.4/32',
+    ]) {
       expect(parseAddress(text), text).toBeUndefined()
     }
   })
@@ -42,7 +54,14 @@ describe('networks', () => {
   })
 
   test('with host bits or a bad length are refused', () => {
-    for (const text of ['192.0.2.1/24', '192.0.2.0/33', '192.0.2.0/', '192.0.2.0/024', '192.0.2.0/-1', '192.0.2.0/24/1']) {
+    for (const text of [
+      '192.0.2.1/24',
+      '192.0.2.0/33',
+      '192.0.2.0/',
+      '192.0.2.0/024',
+      '192.0.2.0/-1',
+      '192.0.2.0/24/1',
+    ]) {
       expect(parseNetwork(text), text).toBeUndefined()
     }
   })

@@ -57,13 +57,23 @@ const capabilities: fc.Arbitrary<DeviceCapabilities | undefined> = fc.option(
       ingressEgress: fc.boolean(),
       trustedIdentities: fc.boolean(),
     })
-    .map(({ suites, revision, ...rest }): DeviceCapabilities => ({ ...current, suites, ...rest, objectRevisions: { ethernetIpSecurity: revision } })),
+    .map(
+      ({ suites, revision, ...rest }): DeviceCapabilities => ({
+        ...current,
+        suites,
+        ...rest,
+        objectRevisions: { ethernetIpSecurity: revision },
+      }),
+    ),
   { nil: undefined, freq: 5 },
 )
 
 const conduit = fc.record({
   between: fc.tuple(fc.constantFrom(...ends), fc.constantFrom(...ends)),
-  authentication: fc.option(fc.constantFrom('certificate' as const, 'psk' as const, 'trusted-ip' as const, 'trusted-ip' as const), { nil: undefined }),
+  authentication: fc.option(
+    fc.constantFrom('certificate' as const, 'psk' as const, 'trusted-ip' as const, 'trusted-ip' as const),
+    { nil: undefined },
+  ),
   messaging: fc.option(protection, { nil: undefined }),
   io: fc.option(protection, { nil: undefined }),
   side: fc.option(fc.constantFrom(0 as const, 1 as const), { nil: undefined, freq: 4 }),
@@ -87,7 +97,11 @@ const plants: fc.Arbitrary<{ readonly plant: Plant; readonly capabilities: Capab
       zones,
       devices,
       ranges: [{ name: 'r0', addresses: '192.0.2.128/25', zone: rangeZone }],
-      conduits: conduits.map(({ side, ...part }) => ({ ...part, opens: side === undefined ? undefined : part.between[side], psk: part.authentication === 'psk' ? 'key-c' : undefined })),
+      conduits: conduits.map(({ side, ...part }) => ({
+        ...part,
+        opens: side === undefined ? undefined : part.between[side],
+        psk: part.authentication === 'psk' ? 'key-c' : undefined,
+      })),
       connections: [],
       tests: [],
     },
@@ -95,9 +109,16 @@ const plants: fc.Arbitrary<{ readonly plant: Plant; readonly capabilities: Capab
   }))
 
 const sample: Readonly<Record<string, string>> = { r0: '192.0.2.200' }
-const addressOf = (plant: Plant, name: string): string => sample[name] ?? plant.devices.find((one) => one.name === name)?.address ?? ''
+const addressOf = (plant: Plant, name: string): string =>
+  sample[name] ?? plant.devices.find((one) => one.name === name)?.address ?? ''
 
-function checkIngress(settings: DeviceSettings, ip: string, tcp: ReturnType<typeof decide>, udp: ReturnType<typeof decide>, plainIoBack: boolean): void {
+function checkIngress(
+  settings: DeviceSettings,
+  ip: string,
+  tcp: ReturnType<typeof decide>,
+  udp: ReturnType<typeof decide>,
+  plainIoBack: boolean,
+): void {
   if (settings.rules === undefined) return
   const { ingress } = settings.rules
   for (const [protocol, decision] of [
@@ -105,7 +126,9 @@ function checkIngress(settings: DeviceSettings, ip: string, tcp: ReturnType<type
     ['udp', udp],
   ] as const) {
     const answer = matchIngress(ingress, { ip, port: 2221, protocol })
-    expect(answer.verdict === 'allow', `${protocol}/2221 from ${ip}: ${decision.reason}`).toBe(decision.verdict === 'secure')
+    expect(answer.verdict === 'allow', `${protocol}/2221 from ${ip}: ${decision.reason}`).toBe(
+      decision.verdict === 'secure',
+    )
     if (decision.verdict === 'secure') expect(answer.suites).toEqual(decision.suites)
     for (const suite of suitePool) {
       const judged = matchIngress(ingress, { ip, port: 2221, protocol, suite })
@@ -113,10 +136,17 @@ function checkIngress(settings: DeviceSettings, ip: string, tcp: ReturnType<type
     }
   }
   expect(matchIngress(ingress, { ip, port: 44_818, protocol: 'tcp' }).verdict === 'allow').toBe(tcp.verdict === 'plain')
-  expect(matchIngress(ingress, { ip, port: 2222, protocol: 'udp' }).verdict === 'allow').toBe(udp.verdict === 'plain' || plainIoBack)
+  expect(matchIngress(ingress, { ip, port: 2222, protocol: 'udp' }).verdict === 'allow').toBe(
+    udp.verdict === 'plain' || plainIoBack,
+  )
 }
 
-function checkEgress(settings: DeviceSettings, ip: string, tcp: ReturnType<typeof decide>, udp: ReturnType<typeof decide>): void {
+function checkEgress(
+  settings: DeviceSettings,
+  ip: string,
+  tcp: ReturnType<typeof decide>,
+  udp: ReturnType<typeof decide>,
+): void {
   if (settings.rules === undefined) return
   for (const [protocol, decision] of [
     ['tcp', tcp],
@@ -188,21 +218,25 @@ describe('decisions and compiled rules', () => {
 
   test('never let in an address that is not part of the plant, nor open a connection to one', () => {
     fc.assert(
-      fc.property(plants, fc.constantFrom('198.51.100.7', '0.0.0.0', '255.255.255.255', '192.0.2.100'), ({ plant, capabilities: known }, ip) => {
-        for (const { rules } of compile(indexPlant(plant, known)).settings.values()) {
-          if (rules === undefined) continue
-          for (const [port, protocol] of [
-            [2221, 'tcp'],
-            [2221, 'udp'],
-            [44_818, 'tcp'],
-            [2222, 'udp'],
-          ] as const) {
-            expect(matchIngress(rules.ingress, { ip, port, protocol }).verdict).toBe('deny')
+      fc.property(
+        plants,
+        fc.constantFrom('198.51.100.7', '0.0.0.0', '255.255.255.255', '192.0.2.100'),
+        ({ plant, capabilities: known }, ip) => {
+          for (const { rules } of compile(indexPlant(plant, known)).settings.values()) {
+            if (rules === undefined) continue
+            for (const [port, protocol] of [
+              [2221, 'tcp'],
+              [2221, 'udp'],
+              [44_818, 'tcp'],
+              [2222, 'udp'],
+            ] as const) {
+              expect(matchIngress(rules.ingress, { ip, port, protocol }).verdict).toBe('deny')
+            }
+            expect(matchEgress(rules.egress, { ip, protocol: 'tcp' }).verdict).toBe('deny')
+            expect(matchEgress(rules.egress, { ip, protocol: 'udp' }).verdict).toBe('deny')
           }
-          expect(matchEgress(rules.egress, { ip, protocol: 'tcp' }).verdict).toBe('deny')
-          expect(matchEgress(rules.egress, { ip, protocol: 'udp' }).verdict).toBe('deny')
-        }
-      }),
+        },
+      ),
     )
   })
 
@@ -240,7 +274,12 @@ describe('decisions and compiled rules', () => {
             new Set(
               others.flatMap((name) =>
                 (['tcp', 'udp'] as const).flatMap((transport) => [
-                  ...decide(index, incoming ? { from: name, to: settings.device, transport } : { from: settings.device, to: name, transport }).suites,
+                  ...decide(
+                    index,
+                    incoming
+                      ? { from: name, to: settings.device, transport }
+                      : { from: settings.device, to: name, transport },
+                  ).suites,
                 ]),
               ),
             )
@@ -248,7 +287,9 @@ describe('decisions and compiled rules', () => {
           const incoming = collect(true)
           const outgoing = collect(false)
           const sorted = (set: Iterable<number>): readonly number[] => [...set].sort((a, b) => a - b)
-          expect(sorted(settings.allowedSuites)).toEqual(sorted(separate ? incoming : new Set([...incoming, ...outgoing])))
+          expect(sorted(settings.allowedSuites)).toEqual(
+            sorted(separate ? incoming : new Set([...incoming, ...outgoing])),
+          )
           expect(sorted(settings.originatorSuites)).toEqual(separate ? sorted(outgoing) : [])
         }
       }),
@@ -259,25 +300,36 @@ describe('decisions and compiled rules', () => {
 describe('compiling after a change', () => {
   test('gives what compiling anew gives, and keeps what did not change as it was', () => {
     fc.assert(
-      fc.property(plants, plants, fc.constantFrom(...deviceNames), fc.constantFrom('devices', 'conduits', 'zones', 'all'), (first, second, name, part) => {
-        const changed: Plant =
-          part === 'all'
-            ? second.plant
-            : part === 'devices'
-              ? { ...first.plant, devices: first.plant.devices.map((one, place) => (one.name === name ? (second.plant.devices[place] ?? one) : one)) }
-              : part === 'conduits'
-                ? { ...first.plant, conduits: second.plant.conduits }
-                : { ...first.plant, zones: second.plant.zones }
-        const before = compile(indexPlant(first.plant, first.capabilities))
-        const after = compile(indexPlant(changed, first.capabilities), before)
-        const anew = compile(indexPlant(changed, first.capabilities))
-        expect([...after.settings]).toEqual([...anew.settings])
-        for (const [device, settings] of after.settings) {
-          const old = before.settings.get(device)
-          if (!after.changed.includes(device)) expect(settings).toBe(old)
-          else if (old !== undefined) expect(settings).not.toBe(old)
-        }
-      }),
+      fc.property(
+        plants,
+        plants,
+        fc.constantFrom(...deviceNames),
+        fc.constantFrom('devices', 'conduits', 'zones', 'all'),
+        (first, second, name, part) => {
+          const changed: Plant =
+            part === 'all'
+              ? second.plant
+              : part === 'devices'
+                ? {
+                    ...first.plant,
+                    devices: first.plant.devices.map((one, place) =>
+                      one.name === name ? (second.plant.devices[place] ?? one) : one,
+                    ),
+                  }
+                : part === 'conduits'
+                  ? { ...first.plant, conduits: second.plant.conduits }
+                  : { ...first.plant, zones: second.plant.zones }
+          const before = compile(indexPlant(first.plant, first.capabilities))
+          const after = compile(indexPlant(changed, first.capabilities), before)
+          const anew = compile(indexPlant(changed, first.capabilities))
+          expect([...after.settings]).toEqual([...anew.settings])
+          for (const [device, settings] of after.settings) {
+            const old = before.settings.get(device)
+            if (!after.changed.includes(device)) expect(settings).toBe(old)
+            else if (old !== undefined) expect(settings).not.toBe(old)
+          }
+        },
+      ),
     )
   })
 })

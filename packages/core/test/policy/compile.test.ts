@@ -1,4 +1,14 @@
-import { type Capabilities, compile, type DeviceCapabilities, type DeviceSettings, everyoneElse, formatRule, knownRules, managerAuthority, parseRules } from '@cordon/core/policy'
+import {
+  type Capabilities,
+  compile,
+  type DeviceCapabilities,
+  type DeviceSettings,
+  everyoneElse,
+  formatRule,
+  knownRules,
+  managerAuthority,
+  parseRules,
+} from '@cordon/core/policy'
 import { describe, expect, test } from 'vitest'
 import { current, exampleOf, indexOf, twoZones } from './plants.ts'
 
@@ -39,17 +49,36 @@ describe('enforcement', () => {
 
   test('else is by the identities of its peers and of the manager, with no authority trusted', () => {
     const settings = settingsOf(twoZones, 'A1', everyone(withoutRules))
-    expect(settings).toMatchObject({ enforcement: 'identities', rules: undefined, authorities: [], identities: ['A2', 'B1', 'B2', 'Manager'] })
+    expect(settings).toMatchObject({
+      enforcement: 'identities',
+      rules: undefined,
+      authorities: [],
+      identities: ['A2', 'B1', 'B2', 'Manager'],
+    })
   })
 
   test('else is by the authorities of its own zone, of its peers and of the manager', () => {
     const settings = settingsOf(twoZones, 'A1', everyone({ ...withoutRules, trustedIdentities: false }))
-    expect(settings).toMatchObject({ enforcement: 'authorities', rules: undefined, authorities: ['left', 'right'], identities: [] })
+    expect(settings).toMatchObject({
+      enforcement: 'authorities',
+      rules: undefined,
+      authorities: ['left', 'right'],
+      identities: [],
+    })
   })
 
   test('is none for a device that gets no policy, which then keeps all as it is', () => {
     const text = twoZones.replace('devices:', 'devices:\n  W: { address: 192.0.2.50, zone: left, capability: none }')
-    expect(settingsOf(text, 'W')).toMatchObject({ enforcement: 'none', allowedSuites: [], authorities: [], identities: [], psk: [], rules: undefined, ports: [], verifyClient: false })
+    expect(settingsOf(text, 'W')).toMatchObject({
+      enforcement: 'none',
+      allowedSuites: [],
+      authorities: [],
+      identities: [],
+      psk: [],
+      rules: undefined,
+      ports: [],
+      verifyClient: false,
+    })
   })
 
   test('never leaves a device with rules that are empty, which would let everything pass', () => {
@@ -69,21 +98,33 @@ devices:
 
 describe('settings', () => {
   test('exist for each device with an address but the manager, which is Cordon itself', () => {
-    const text = twoZones.replace('devices:', 'chassis:\n  left: { slots: { 0: Cpu, 1: A1 } }\ndevices:\n  Cpu: { zone: left }')
+    const text = twoZones.replace(
+      'devices:',
+      'chassis:\n  left: { slots: { 0: Cpu, 1: A1 } }\ndevices:\n  Cpu: { zone: left }',
+    )
     expect([...compile(indexOf(text)).settings.keys()]).toEqual(['A1', 'A2', 'B1', 'B2'])
   })
 
   test('hold separate suites for both directions from class revision 9, and one union before', () => {
     const text = twoZones.replace('A1: {', 'A1: { role: target,')
-    expect(settingsOf(text, 'A1', everyone(current))).toMatchObject({ allowedSuites: [0xc023, 0xc024, 0xc006], originatorSuites: [] })
+    expect(settingsOf(text, 'A1', everyone(current))).toMatchObject({
+      allowedSuites: [0xc023, 0xc024, 0xc006],
+      originatorSuites: [],
+    })
     expect(settingsOf(text, 'A2', everyone(current))).toMatchObject({ originatorSuites: [0xc023, 0xc024, 0xc006] })
     const older = everyone({ ...current, objectRevisions: { ethernetIpSecurity: 7 } })
-    expect(settingsOf(text, 'A2', older)).toMatchObject({ allowedSuites: [0xc023, 0xc024, 0xc006], originatorSuites: [] })
+    expect(settingsOf(text, 'A2', older)).toMatchObject({
+      allowedSuites: [0xc023, 0xc024, 0xc006],
+      originatorSuites: [],
+    })
   })
 
   test('name the certificates of device-to-device conduits instead of trusting the whole zone', () => {
     const text = twoZones.replace('[left, right]', '[A1, B1]')
-    expect(settingsOf(text, 'A1', everyone(current))).toMatchObject({ authorities: ['left', 'right'], identities: ['B1'] })
+    expect(settingsOf(text, 'A1', everyone(current))).toMatchObject({
+      authorities: ['left', 'right'],
+      identities: ['B1'],
+    })
     // The zone of the manager is right, so B1 sees left only by the one certificate.
     expect(settingsOf(text, 'B1', everyone(current))).toMatchObject({ authorities: ['right'], identities: ['A1'] })
     expect(settingsOf(text, 'B2', everyone(current))).toMatchObject({ authorities: ['right'], identities: [] })
@@ -93,19 +134,31 @@ describe('settings', () => {
 
   test('follow what the zone says about dates, names and timeouts, as far as the device can', () => {
     const text = twoZones.replace('left: {', 'left: { checkExpiration: true, checkName: true, dtlsTimeout: 90s,')
-    expect(settingsOf(text, 'A1', everyone(current))).toMatchObject({ checkExpiration: true, checkName: true, dtlsTimeoutS: 90, sendChain: false, verifyClient: true })
-    expect(settingsOf(text, 'A1', everyone({ ...current, objectRevisions: { ethernetIpSecurity: 7 } }))).toMatchObject({ checkName: false })
+    expect(settingsOf(text, 'A1', everyone(current))).toMatchObject({
+      checkExpiration: true,
+      checkName: true,
+      dtlsTimeoutS: 90,
+      sendChain: false,
+      verifyClient: true,
+    })
+    expect(settingsOf(text, 'A1', everyone({ ...current, objectRevisions: { ethernetIpSecurity: 7 } }))).toMatchObject({
+      checkName: false,
+    })
   })
 
   test('close the ports of zone and device and keep the others open', () => {
-    const text = twoZones.replace('left: {', 'left: { close: [tcp/44818],').replace('A1: {', 'A1: { close: [udp/2222, tcp/80],')
+    const text = twoZones
+      .replace('left: {', 'left: { close: [tcp/44818],')
+      .replace('A1: {', 'A1: { close: [udp/2222, tcp/80],')
     expect(settingsOf(text, 'A1').ports).toEqual([
       { port: 44_818, protocol: 'tcp', open: false },
       { port: 44_818, protocol: 'udp', open: true },
       { port: 2222, protocol: 'udp', open: false },
       { port: 80, protocol: 'tcp', open: false },
     ])
-    expect(settingsOf(text, 'A2').ports.filter((port) => !port.open)).toEqual([{ port: 44_818, protocol: 'tcp', open: false }])
+    expect(settingsOf(text, 'A2').ports.filter((port) => !port.open)).toEqual([
+      { port: 44_818, protocol: 'tcp', open: false },
+    ])
   })
 
   test('name pre-shared keys and never hold them', () => {
@@ -124,10 +177,17 @@ devices:
 conduits:
   - { between: [C, B], authentication: psk, psk: bridge-key, opens: C }
 `
-    expect(settingsOf(text, 'A')).toMatchObject({ psk: [{ name: 'cell-key', identity: 'cell-key', usage: 'any' }], verifyClient: false, authorities: [] })
+    expect(settingsOf(text, 'A')).toMatchObject({
+      psk: [{ name: 'cell-key', identity: 'cell-key', usage: 'any' }],
+      verifyClient: false,
+      authorities: [],
+    })
     // The other zone asks for certificates, and the stricter side wins: no key is needed.
     expect(settingsOf(text, 'C').psk).toEqual([])
-    const looser = text.replace('other: { authentication: certificate }', 'other: { authentication: none, nonSecure: allow }')
+    const looser = text.replace(
+      'other: { authentication: certificate }',
+      'other: { authentication: none, nonSecure: allow }',
+    )
     expect(settingsOf(looser, 'C').psk).toEqual([{ name: 'bridge-key', identity: 'bridge-key', usage: 'any' }])
     expect(settingsOf(looser, 'B').psk).toContainEqual({ name: 'bridge-key', identity: 'bridge-key', usage: 'server' })
   })
@@ -145,7 +205,9 @@ conduits:
   })
 
   test('trust the authority kept for the manager when its zone has none', () => {
-    const text = twoZones.replace('Manager: { address: 192.0.2.100, zone: right', 'Manager: { address: 192.0.2.100, zone: desk').replace('zones:', 'zones:\n  desk: { authentication: none, nonSecure: allow }')
+    const text = twoZones
+      .replace('Manager: { address: 192.0.2.100, zone: right', 'Manager: { address: 192.0.2.100, zone: desk')
+      .replace('zones:', 'zones:\n  desk: { authentication: none, nonSecure: allow }')
     const index = indexOf(text, everyone(current))
     expect(managerAuthority(index.plant)).toBe('operations')
     expect(compile(index).settings.get('A1')?.authorities).toEqual(['left', 'right', 'operations'])
@@ -169,7 +231,9 @@ describe('promises', () => {
   })
 
   test('are kept here without rules when no other suite of the union fits', () => {
-    const uniform = twoZones.replaceAll('messaging: integrity, io: integrity', 'messaging: confidentiality, io: confidentiality').replaceAll('io: integrity', 'io: confidentiality')
+    const uniform = twoZones
+      .replaceAll('messaging: integrity, io: integrity', 'messaging: confidentiality, io: confidentiality')
+      .replaceAll('io: integrity', 'io: confidentiality')
     const settings = settingsOf(uniform, 'A1', everyone(withoutRules))
     expect(promise(settings, 'B1', 'tcp')).toBe('here')
     expect(promise(settings, 'B1', 'udp')).toBe('here')
@@ -188,13 +252,20 @@ describe('promises', () => {
   })
 
   test('about strangers are kept by identities, and by authorities only while those signed for peers alone', () => {
-    const closed = twoZones.replaceAll('io: integrity }\n', 'io: integrity, close: [tcp/44818, udp/2222] }\n').replace('io: integrity, close: [tcp/44818, udp/2222] }\n`', 'io: integrity }')
-    const text = closed.replace('[left, right], authentication: certificate, messaging: confidentiality, io: integrity, close: [tcp/44818, udp/2222]', '[A1, B1], authentication: certificate, messaging: confidentiality, io: integrity')
+    const closed = twoZones
+      .replaceAll('io: integrity }\n', 'io: integrity, close: [tcp/44818, udp/2222] }\n')
+      .replace('io: integrity, close: [tcp/44818, udp/2222] }\n`', 'io: integrity }')
+    const text = closed.replace(
+      '[left, right], authentication: certificate, messaging: confidentiality, io: integrity, close: [tcp/44818, udp/2222]',
+      '[A1, B1], authentication: certificate, messaging: confidentiality, io: integrity',
+    )
     expect(promise(settingsOf(text, 'A1', everyone(withoutRules)), everyoneElse, 'tcp')).toBe('here')
     const byAuthority = { ...withoutRules, trustedIdentities: false }
     // A1 trusts zone right because of B1, so B2 could come in as well.
     expect(promise(settingsOf(text, 'A1', everyone(byAuthority)), everyoneElse, 'tcp')).toBe('not-enforceable')
-    expect(promise(settingsOf(text, 'A1', new Map([...everyone(current), ['A1', byAuthority]])), everyoneElse, 'tcp')).toBe('peer')
+    expect(
+      promise(settingsOf(text, 'A1', new Map([...everyone(current), ['A1', byAuthority]])), everyoneElse, 'tcp'),
+    ).toBe('peer')
   })
 })
 
@@ -225,8 +296,14 @@ describe('the cell with a pre-shared key', () => {
       'allow ip=127.60.33.10 port=2221 proto=tcp cipher=CCAC,C037',
       'allow ip=127.60.33.10 port=2221 proto=udp cipher=CCAC,C037',
     ])
-    expect(settings.get('Cell3_IO_1')?.rules?.egress.map(formatRule)).toEqual(['deny port=2221-2222 proto=any', 'deny port=44818 proto=tcp'])
-    expect(settings.get('Cell3_IO_2')?.promises.find(({ peer, transport }) => peer === everyoneElse && transport === 'tcp')?.enforcement).toBe('peer')
+    expect(settings.get('Cell3_IO_1')?.rules?.egress.map(formatRule)).toEqual([
+      'deny port=2221-2222 proto=any',
+      'deny port=44818 proto=tcp',
+    ])
+    expect(
+      settings.get('Cell3_IO_2')?.promises.find(({ peer, transport }) => peer === everyoneElse && transport === 'tcp')
+        ?.enforcement,
+    ).toBe('peer')
   })
 })
 
@@ -242,14 +319,22 @@ describe('a compiled plant', () => {
     const same = compile(indexOf(twoZones), before)
     expect(same.changed).toEqual([])
     for (const [name, settings] of same.settings) expect(settings).toBe(before.settings.get(name))
-    const moved = compile(indexOf(twoZones.replace('192.0.2.12', '192.0.2.13').replace('[left, right]', '[A1, B1]')), before)
+    const moved = compile(
+      indexOf(twoZones.replace('192.0.2.12', '192.0.2.13').replace('[left, right]', '[A1, B1]')),
+      before,
+    )
     expect(moved.changed).toEqual(['A1', 'A2', 'B1', 'B2'])
     const gone = compile(indexOf(twoZones.replace('  A2: { address: 192.0.2.2, zone: left }\n', '')), before)
     expect(gone.removed).toEqual(['A2'])
   })
 
   test('leaves alone whom a change does not touch', () => {
-    const text = twoZones.replace('zones:', 'zones:\n  apart: { authentication: certificate }').replace('devices:', 'devices:\n  X1: { address: 192.0.2.61, zone: apart }\n  X2: { address: 192.0.2.62, zone: apart }')
+    const text = twoZones
+      .replace('zones:', 'zones:\n  apart: { authentication: certificate }')
+      .replace(
+        'devices:',
+        'devices:\n  X1: { address: 192.0.2.61, zone: apart }\n  X2: { address: 192.0.2.62, zone: apart }',
+      )
     const before = compile(indexOf(text))
     const after = compile(indexOf(text.replace('192.0.2.1,', '192.0.2.3,')), before)
     expect(after.changed).toEqual(['A1', 'A2', 'B1', 'B2'])

@@ -7,7 +7,10 @@ function ask(index: PlantIndex, from: string, to: string): { readonly tcp: Decis
 }
 
 /** A plant of two zones with parts of the file replaced or added. */
-function plant(parts: { readonly zones?: string; readonly devices?: string; readonly conduits?: string; readonly top?: string } = {}, capabilities?: Capabilities): PlantIndex {
+function plant(
+  parts: { readonly zones?: string; readonly devices?: string; readonly conduits?: string; readonly top?: string } = {},
+  capabilities?: Capabilities,
+): PlantIndex {
   return indexOf(
     `
 version: 1
@@ -36,23 +39,39 @@ ${parts.conduits ?? '  []'}
 describe('inheritance', () => {
   test('members of a zone talk under its settings, without a conduit', () => {
     const { tcp, udp } = ask(plant(), 'A', 'A2')
-    expect(tcp).toMatchObject({ verdict: 'secure', protection: 'integrity', suites: [0xc006], authentication: 'certificate', rule: { kind: 'zone', zone: 'left' } })
+    expect(tcp).toMatchObject({
+      verdict: 'secure',
+      protection: 'integrity',
+      suites: [0xc006],
+      authentication: 'certificate',
+      rule: { kind: 'zone', zone: 'left' },
+    })
     expect(udp).toMatchObject({ verdict: 'secure', suites: [0xc006] })
   })
 
   test('a device may be stricter than its zone, and that holds for all its traffic', () => {
-    const index = plant({ devices: '  Strict: { address: 192.0.2.3, zone: left, messaging: confidentiality, io: deny }' })
+    const index = plant({
+      devices: '  Strict: { address: 192.0.2.3, zone: left, messaging: confidentiality, io: deny }',
+    })
     for (const [from, to] of [
       ['Strict', 'A'],
       ['A', 'Strict'],
     ] as const) {
-      expect(ask(index, from, to).tcp).toMatchObject({ verdict: 'secure', protection: 'confidentiality', suites: [0xc02c, 0xc023] })
+      expect(ask(index, from, to).tcp).toMatchObject({
+        verdict: 'secure',
+        protection: 'confidentiality',
+        suites: [0xc02c, 0xc023],
+      })
       expect(ask(index, from, to).udp).toMatchObject({ verdict: 'denied', denial: 'deny' })
     }
   })
 
   test('zones do not meet without a conduit', () => {
-    expect(ask(plant(), 'A', 'B').tcp).toMatchObject({ verdict: 'denied', denial: 'no-conduit', rule: { kind: 'none' } })
+    expect(ask(plant(), 'A', 'B').tcp).toMatchObject({
+      verdict: 'denied',
+      denial: 'no-conduit',
+      rule: { kind: 'none' },
+    })
     expect(ask(plant(), 'A', 'B').tcp.reason).toContain('zone left and zone right')
   })
 
@@ -76,8 +95,14 @@ describe('inheritance', () => {
   })
 
   test('a looser conduit does not loosen anything, even where validation was not asked', () => {
-    const index = plant({ conduits: '  - { between: [left, right], messaging: none, io: none, authentication: trusted-ip }' })
-    expect(ask(index, 'A', 'B').tcp).toMatchObject({ verdict: 'secure', protection: 'confidentiality', authentication: 'certificate' })
+    const index = plant({
+      conduits: '  - { between: [left, right], messaging: none, io: none, authentication: trusted-ip }',
+    })
+    expect(ask(index, 'A', 'B').tcp).toMatchObject({
+      verdict: 'secure',
+      protection: 'confidentiality',
+      authentication: 'certificate',
+    })
   })
 
   test('integrity is exactly an integrity-only suite, never better', () => {
@@ -94,7 +119,10 @@ describe('direction', () => {
   })
 
   test('a pure originator accepts nobody, a pure target opens nothing', () => {
-    const index = plant({ devices: '  O: { address: 192.0.2.4, zone: left, role: originator }\n  T: { address: 192.0.2.5, zone: left, role: target }' })
+    const index = plant({
+      devices:
+        '  O: { address: 192.0.2.4, zone: left, role: originator }\n  T: { address: 192.0.2.5, zone: left, role: target }',
+    })
     expect(ask(index, 'O', 'T').udp.verdict).toBe('secure')
     expect(ask(index, 'T', 'O').udp).toMatchObject({ verdict: 'denied', denial: 'role' })
     expect(ask(index, 'A', 'O').tcp).toMatchObject({ verdict: 'denied', denial: 'role' })
@@ -151,26 +179,31 @@ describe('devices without CIP Security', () => {
 
 describe('plain traffic', () => {
   test('is denied where a zone allows none, conduit or not', () => {
-    const zones = '  left: { authentication: certificate, messaging: integrity, io: integrity, nonSecure: deny }\n  right: { authentication: certificate }'
+    const zones =
+      '  left: { authentication: certificate, messaging: integrity, io: integrity, nonSecure: deny }\n  right: { authentication: certificate }'
     const index = plant({ zones, conduits: '  - { between: [A, W], authentication: trusted-ip }' })
     expect(ask(index, 'A', 'W').tcp).toMatchObject({ verdict: 'denied', denial: 'plain-denied' })
   })
 
   test('of I/O needs plain messages, which open it', () => {
-    const zones = '  left: { authentication: certificate, messaging: integrity, io: none }\n  right: { authentication: certificate }'
+    const zones =
+      '  left: { authentication: certificate, messaging: integrity, io: none }\n  right: { authentication: certificate }'
     expect(ask(plant({ zones }), 'A', 'A2').udp).toMatchObject({ verdict: 'denied', denial: 'contradiction' })
     const denied = plant({ conduits: '  - { between: [A, W], authentication: trusted-ip, messaging: deny }' })
     expect(ask(denied, 'A', 'W').udp).toMatchObject({ verdict: 'denied', denial: 'contradiction' })
   })
 
   test('may stand beside secured I/O', () => {
-    const zones = '  left: { authentication: certificate, messaging: none, io: integrity }\n  right: { authentication: certificate }'
+    const zones =
+      '  left: { authentication: certificate, messaging: none, io: integrity }\n  right: { authentication: certificate }'
     expect(ask(plant({ zones }), 'A', 'A2').tcp).toMatchObject({ verdict: 'plain', authentication: 'none' })
     expect(ask(plant({ zones }), 'A', 'A2').udp).toMatchObject({ verdict: 'secure' })
   })
 
   test('is what capable devices of a zone without authentication have among them', () => {
-    const index = plant({ devices: '  C1: { address: 192.0.2.31, zone: weak }\n  C2: { address: 192.0.2.32, zone: weak }' })
+    const index = plant({
+      devices: '  C1: { address: 192.0.2.31, zone: weak }\n  C2: { address: 192.0.2.32, zone: weak }',
+    })
     expect(ask(index, 'C1', 'C2').tcp).toMatchObject({ verdict: 'plain', rule: { kind: 'zone', zone: 'weak' } })
   })
 })
@@ -184,7 +217,10 @@ describe('suites', () => {
         ['B', { ...current, suites: [0xc023, 0xc024, 0xc02c] }],
       ]),
     )
-    const joined = plant({ top: 'suites: [0xC024, 0xC023, 0xC02C, 0xC006]', conduits: '  - { between: [A, B], io: confidentiality }' }, index.capabilities)
+    const joined = plant(
+      { top: 'suites: [0xC024, 0xC023, 0xC02C, 0xC006]', conduits: '  - { between: [A, B], io: confidentiality }' },
+      index.capabilities,
+    )
     expect(ask(joined, 'A', 'B').tcp.suites).toEqual([0xc023])
     expect(ask(joined, 'B', 'A').tcp.suites).toEqual([0xc023, 0xc02c])
   })
@@ -198,18 +234,27 @@ describe('suites', () => {
     const none = plant({}, new Map([['A2', { ...current, suites: [0xc02c] }]]))
     expect(ask(none, 'A', 'A2').tcp).toMatchObject({ verdict: 'denied', denial: 'null-suite-one-end' })
     expect(ask(none, 'A', 'A2').tcp.reason).toContain('only')
-    const both = plant({}, new Map([['A', { ...current, suites: [0xc023] }], ['A2', { ...current, suites: [0xc02c] }]]))
+    const both = plant(
+      {},
+      new Map([
+        ['A', { ...current, suites: [0xc023] }],
+        ['A2', { ...current, suites: [0xc02c] }],
+      ]),
+    )
     expect(ask(both, 'A', 'A2').tcp).toMatchObject({ verdict: 'denied', denial: 'no-common-suite' })
   })
 
   test('follow the kind of key that devices make', () => {
     const index = plant({ top: 'authority: { key: rsa-3072 }' })
     expect(ask(index, 'A', 'A2').tcp.suites).toEqual([0x003b])
-    expect(ask(plant({ top: 'authority: { key: rsa-3072, device: { key: ecdsa-p256 } }' }), 'A', 'A2').tcp.suites).toEqual([0xc006])
+    expect(
+      ask(plant({ top: 'authority: { key: rsa-3072, device: { key: ecdsa-p256 } }' }), 'A', 'A2').tcp.suites,
+    ).toEqual([0xc006])
   })
 
   test('with a pre-shared key name the key', () => {
-    const zones = '  left: { authentication: psk, messaging: confidentiality, io: integrity, psk: cell }\n  right: { authentication: certificate }'
+    const zones =
+      '  left: { authentication: psk, messaging: confidentiality, io: integrity, psk: cell }\n  right: { authentication: certificate }'
     const { tcp, udp } = ask(plant({ zones }), 'A', 'A2')
     expect(tcp).toMatchObject({ verdict: 'secure', authentication: 'psk', psk: 'cell', suites: [0xccac] })
     expect(udp).toMatchObject({ suites: [0xc03a], psk: 'cell' })
@@ -219,7 +264,11 @@ describe('suites', () => {
 describe("the manager's own way in", () => {
   test('leads to every device with an identity, confidential whatever the zone says', () => {
     const index = plant()
-    expect(ask(index, 'Manager', 'A').tcp).toMatchObject({ verdict: 'secure', protection: 'confidentiality', rule: { kind: 'manager' } })
+    expect(ask(index, 'Manager', 'A').tcp).toMatchObject({
+      verdict: 'secure',
+      protection: 'confidentiality',
+      rule: { kind: 'manager' },
+    })
     expect(ask(index, 'Manager', 'B').tcp).toMatchObject({ verdict: 'secure', suites: [0xc02c, 0xc023] })
   })
 
@@ -234,25 +283,41 @@ describe("the manager's own way in", () => {
   })
 
   test('uses the pre-shared key of a zone that has one', () => {
-    const zones = '  left: { authentication: psk, messaging: integrity, io: integrity, psk: cell }\n  right: { authentication: certificate }'
-    expect(ask(plant({ zones }), 'Manager', 'A').tcp).toMatchObject({ verdict: 'secure', authentication: 'psk', psk: 'cell', suites: [0xccac] })
+    const zones =
+      '  left: { authentication: psk, messaging: integrity, io: integrity, psk: cell }\n  right: { authentication: certificate }'
+    expect(ask(plant({ zones }), 'Manager', 'A').tcp).toMatchObject({
+      verdict: 'secure',
+      authentication: 'psk',
+      psk: 'cell',
+      suites: [0xccac],
+    })
   })
 
   test('reaches a unit that has NULL suites alone with integrity, rather than not at all', () => {
     const index = plant({}, new Map([['A', { ...current, suites: [0xc006] }]]))
-    expect(ask(index, 'Manager', 'A').tcp).toMatchObject({ verdict: 'secure', protection: 'integrity', suites: [0xc006] })
+    expect(ask(index, 'Manager', 'A').tcp).toMatchObject({
+      verdict: 'secure',
+      protection: 'integrity',
+      suites: [0xc006],
+    })
   })
 
   test('reaches a capable device of a plain zone only when a conduit gives it an identity', () => {
     const devices = '  C1: { address: 192.0.2.31, zone: weak }'
     expect(ask(plant({ devices }), 'Manager', 'C1').tcp).toMatchObject({ verdict: 'denied', denial: 'manager' })
-    expect(ask(plant({ devices, conduits: '  - { between: [C1, A] }' }), 'Manager', 'C1').tcp).toMatchObject({ verdict: 'secure' })
+    expect(ask(plant({ devices, conduits: '  - { between: [C1, A] }' }), 'Manager', 'C1').tcp).toMatchObject({
+      verdict: 'secure',
+    })
   })
 })
 
 describe('devices behind a module', () => {
   const chassis = 'chassis:\n  left: { slots: { 0: Cpu, 1: A } }'
-  const index = plant({ top: `suites: [0xC023, 0xC006]\n${chassis}`, devices: '  Cpu: { zone: left }', conduits: '  - { between: [A, B] }' })
+  const index = plant({
+    top: `suites: [0xC023, 0xC006]\n${chassis}`,
+    devices: '  Cpu: { zone: left }',
+    conduits: '  - { between: [A, B] }',
+  })
 
   test('are bound by the policy of the module', () => {
     expect(ask(index, 'Cpu', 'B').tcp).toMatchObject({ verdict: 'secure', protection: 'confidentiality' })

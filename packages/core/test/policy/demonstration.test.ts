@@ -53,7 +53,12 @@ describe('the demonstration plant', () => {
   })
 
   test('has the devices, addresses and zones of the reference', () => {
-    const rows = plant.devices.map((device) => [device.name, device.address, device.zone, device.capability === 'none' ? 'none' : 'yes'])
+    const rows = plant.devices.map((device) => [
+      device.name,
+      device.address,
+      device.zone,
+      device.capability === 'none' ? 'none' : 'yes',
+    ])
     expect(rows).toEqual([
       ['Blue_EN4TR', '127.17.81.51', 'blue', 'yes'],
       ['Blue_L85E', '127.17.81.50', 'blue', 'yes'],
@@ -80,13 +85,25 @@ describe('the demonstration plant', () => {
     const unit = simulation.devices.find((device) => device.name === 'Blue_L85E')
     expect(unit?.identity).toMatchObject({ vendor: 1, serial: 0x00e17387, name: '1756-L85E/B' })
     const vendor = simulation.vendors.find(({ name }) => name === 'rockwell')
-    expect(vendor).toMatchObject({ organization: 'Rockwell Automation, Inc.', country: 'US', signature: 'ecdsa-sha512' })
-    expect(vendor?.commonName.replace('{name}', '1756-L85E/B').replace('{serial}', '00e17387')).toBe('1756-L85E/B (00e17387)')
+    expect(vendor).toMatchObject({
+      organization: 'Rockwell Automation, Inc.',
+      country: 'US',
+      signature: 'ecdsa-sha512',
+    })
+    expect(vendor?.commonName.replace('{name}', '1756-L85E/B').replace('{serial}', '00e17387')).toBe(
+      '1756-L85E/B (00e17387)',
+    )
   })
 })
 
 /** Section 6 of the reference: what the local EN4TR receives, one row per peer address. */
-const ingressTable: readonly (readonly [peers: readonly string[], tls: string, dtls: string, messages: string, io: string])[] = [
+const ingressTable: readonly (readonly [
+  peers: readonly string[],
+  tls: string,
+  dtls: string,
+  messages: string,
+  io: string,
+])[] = [
   [['127.17.83.31', '127.17.83.30'], 'C023,C024', 'C006', 'deny', 'deny'],
   [['127.17.80.31', '127.17.81.31'], 'C006', 'C006', 'deny', 'deny'],
   [['127.17.81.50', '127.17.81.60'], 'C006', 'C006', 'deny', 'deny'],
@@ -106,7 +123,10 @@ describe('what the local EN4TR receives', () => {
 
   test.each(ingressTable)('%s: TLS %s, DTLS %s, 44818 %s, 2222 %s', (peers, tls, dtls, messages, io) => {
     for (const ip of peers) {
-      expect([ingress(ip, 2221, 'tcp'), ingress(ip, 2221, 'udp'), ingress(ip, 44_818, 'tcp'), ingress(ip, 2222, 'udp')], ip).toEqual([tls, dtls, messages, io])
+      expect(
+        [ingress(ip, 2221, 'tcp'), ingress(ip, 2221, 'udp'), ingress(ip, 44_818, 'tcp'), ingress(ip, 2222, 'udp')],
+        ip,
+      ).toEqual([tls, dtls, messages, io])
     }
   })
 
@@ -123,15 +143,21 @@ describe('what the local EN4TR receives', () => {
 
   const egress = (ip: string, protocol: 'tcp' | 'udp'): string => {
     const answer = matchEgress(rulesOf('Blue_EN4TR').egress, { ip, protocol })
-    return answer.verdict === 'deny' ? 'deny' : answer.secure ? (answer.suites?.map(suiteHex).join() ?? 'secure') : 'plain'
+    return answer.verdict === 'deny'
+      ? 'deny'
+      : answer.secure
+        ? (answer.suites?.map(suiteHex).join() ?? 'secure')
+        : 'plain'
   }
 
   test('secure is required to its capable peers, plain is allowed to three, nothing else is routed', () => {
-    for (const ip of ['127.17.83.31', '127.17.83.30']) expect([egress(ip, 'tcp'), egress(ip, 'udp')]).toEqual(['C023,C024', 'C006'])
+    for (const ip of ['127.17.83.31', '127.17.83.30'])
+      expect([egress(ip, 'tcp'), egress(ip, 'udp')]).toEqual(['C023,C024', 'C006'])
     for (const ip of ['127.17.80.31', '127.17.81.31', '127.17.81.50', '127.17.81.60']) {
       expect([egress(ip, 'tcp'), egress(ip, 'udp')]).toEqual(['C006', 'C006'])
     }
-    for (const ip of ['127.17.81.40', '127.17.81.41', '127.60.3.150']) expect([egress(ip, 'tcp'), egress(ip, 'udp')]).toEqual(['plain', 'plain'])
+    for (const ip of ['127.17.81.40', '127.17.81.41', '127.60.3.150'])
+      expect([egress(ip, 'tcp'), egress(ip, 'udp')]).toEqual(['plain', 'plain'])
     for (const ip of ['127.18.2.76', '127.18.2.75', '127.17.81.70', '127.18.2.71', '127.18.3.253', '127.18.2.77']) {
       expect([egress(ip, 'tcp'), egress(ip, 'udp')]).toEqual(['deny', 'deny'])
     }
@@ -148,7 +174,14 @@ describe('what the local EN4TR receives', () => {
   })
 
   test('of the module generation has no originator suites of its own, and verifies its clients', () => {
-    expect(settings('Blue_EN4TR')).toMatchObject({ enforcement: 'rules', originatorSuites: [], verifyClient: true, checkName: false, dtlsTimeoutS: 12, psk: [] })
+    expect(settings('Blue_EN4TR')).toMatchObject({
+      enforcement: 'rules',
+      originatorSuites: [],
+      verifyClient: true,
+      checkName: false,
+      dtlsTimeoutS: 12,
+      psk: [],
+    })
     expect(settings('Blue_Drive').originatorSuites.map(suiteHex)).toEqual(['C023', 'C024', 'C006'])
   })
 })
@@ -160,7 +193,9 @@ describe('plain ports after deployment', () => {
     ['Red_EN4TR', ['tcp/44818 closed', 'udp/44818 open', 'udp/2222 closed']],
     ['Yellow_EN4TR', ['tcp/44818 closed', 'udp/44818 open', 'udp/2222 closed']],
   ])('of %s', (name, expected) => {
-    expect(settings(name).ports.map((port) => `${port.protocol}/${port.port} ${port.open ? 'open' : 'closed'}`)).toEqual(expected)
+    expect(
+      settings(name).ports.map((port) => `${port.protocol}/${port.port} ${port.open ? 'open' : 'closed'}`),
+    ).toEqual(expected)
   })
 })
 
@@ -213,8 +248,22 @@ describe('the associations of the local EN4TR', () => {
       if (connection.from === 'Blue_EN4TR') client.add(addressOf(connection.to))
       if (connection.to === 'Blue_EN4TR') server.add(addressOf(connection.from))
     }
-    expect([...client].sort()).toEqual(['127.17.80.31', '127.17.81.31', '127.17.81.40', '127.17.81.41', '127.17.83.31', '127.60.3.150'])
-    expect([...server].sort()).toEqual(['127.17.80.31', '127.17.81.31', '127.17.81.70', '127.17.83.31', '127.18.2.76', '127.60.3.150'])
+    expect([...client].sort()).toEqual([
+      '127.17.80.31',
+      '127.17.81.31',
+      '127.17.81.40',
+      '127.17.81.41',
+      '127.17.83.31',
+      '127.60.3.150',
+    ])
+    expect([...server].sort()).toEqual([
+      '127.17.80.31',
+      '127.17.81.31',
+      '127.17.81.70',
+      '127.17.83.31',
+      '127.18.2.76',
+      '127.60.3.150',
+    ])
   })
 
   test('after deployment the plain sessions are those of Figure 4-2', () => {
@@ -231,7 +280,9 @@ describe('the associations of the local EN4TR', () => {
 
   test('on the own ports of the controllers have the suites of the captures', () => {
     const own = plant.connections.filter((connection) => connection.from === 'Blue_L85E')
-    expect(own.map((connection) => [connection.to, connection.class, question(connection).suites.map(suiteHex)[0]])).toEqual([
+    expect(
+      own.map((connection) => [connection.to, connection.class, question(connection).suites.map(suiteHex)[0]]),
+    ).toEqual([
       ['Green_L85E', 3, 'C023'],
       ['Red_EN4TR', 1, 'C006'],
       ['Red_EN4TR', 1, 'C006'],
@@ -242,7 +293,19 @@ describe('the associations of the local EN4TR', () => {
 })
 
 /** Section 4: class, originator port, from, to, target, O->T, T->O, RPI ms, serial, shown as, when. */
-const bridge: readonly (readonly [number, number, string, string, string, number, number, number, number, string, string])[] = [
+const bridge: readonly (readonly [
+  number,
+  number,
+  string,
+  string,
+  string,
+  number,
+  number,
+  number,
+  number,
+  string,
+  string,
+])[] = [
   [3, 2, '127.17.83.31', '127.17.81.51', 'Blue_L85E', 502, 502, 750, 34405, 'Encrypted', 'both'],
   [1, 1, '127.17.81.51', '127.17.81.31', 'identity', 2, 2, 500, 771, 'Authenticated', 'both'],
   [0, 1, '127.17.81.51', '127.17.81.41', 'assembly', 82, 154, 500, 795, 'None', 'both'],
@@ -266,13 +329,21 @@ const bridge: readonly (readonly [number, number, string, string, string, number
 ]
 
 describe('the bridge connections of the local EN4TR', () => {
-  const through = plant.connections.filter((connection) => connection.from === 'Blue_EN4TR' || connection.to === 'Blue_EN4TR')
+  const through = plant.connections.filter(
+    (connection) => connection.from === 'Blue_EN4TR' || connection.to === 'Blue_EN4TR',
+  )
   const addressOf = (name: string): string => plant.devices.find((device) => device.name === name)?.address ?? ''
 
   test('are the twenty rows of the reference, number by number', () => {
     const rows = through.map((connection) => {
-      const { protection } = decide(index, { from: connection.from, to: connection.to, transport: connection.class === 3 ? 'tcp' : 'udp' })
-      const shown = { confidentiality: 'Encrypted', integrity: 'Authenticated', none: 'None', deny: 'Denied' }[protection]
+      const { protection } = decide(index, {
+        from: connection.from,
+        to: connection.to,
+        transport: connection.class === 3 ? 'tcp' : 'udp',
+      })
+      const shown = { confidentiality: 'Encrypted', integrity: 'Authenticated', none: 'None', deny: 'Denied' }[
+        protection
+      ]
       const target = connection.target === connection.to ? connection.application.kind : connection.target
       return [
         connection.class,
@@ -308,7 +379,8 @@ describe('the bridge connections of the local EN4TR', () => {
     for (const chassis of plant.chassis) {
       const [controller, module] = chassis.slots
       expect([controller?.slot, module?.slot]).toEqual([0, 1])
-      const kind = (name: string | undefined): SimulatedDevice['kind'] | undefined => simulation.devices.find((unit) => unit.name === name)?.kind
+      const kind = (name: string | undefined): SimulatedDevice['kind'] | undefined =>
+        simulation.devices.find((unit) => unit.name === name)?.kind
       expect([kind(controller?.device), kind(module?.device)]).toEqual(['controller', 'module'])
     }
   })
@@ -317,7 +389,9 @@ describe('the bridge connections of the local EN4TR', () => {
     for (const connection of plant.connections) {
       if (connection.application.kind !== 'tag') continue
       const { tag: name } = connection.application
-      const tag = simulation.devices.find((unit) => unit.name === connection.target)?.tags.find((candidate) => candidate.name === name)
+      const tag = simulation.devices
+        .find((unit) => unit.name === connection.target)
+        ?.tags.find((candidate) => candidate.name === name)
       expect(tag === undefined ? 0 : tagSize(tag) + 2).toBe(connection.inputSize)
     }
   })

@@ -2,7 +2,8 @@ import { type Plant, parsePlant } from '@cordon/core/policy'
 import { describe, expect, test } from 'vitest'
 import { exampleOf, plantOf } from './plants.ts'
 
-const head = 'version: 1\nplant: p\nzones:\n  z: { authentication: certificate }\ndevices:\n  A: { address: 192.0.2.1, zone: z }\n  B: { address: 192.0.2.2, zone: z }\n'
+const head =
+  'version: 1\nplant: p\nzones:\n  z: { authentication: certificate }\ndevices:\n  A: { address: 192.0.2.1, zone: z }\n  B: { address: 192.0.2.2, zone: z }\n'
 
 function refusal(text: string) {
   const [first] = parsePlant(text, 'plant.yaml').problems
@@ -14,13 +15,27 @@ describe('what a plant file leaves out', () => {
 
   test('is strict where security is concerned', () => {
     expect(plant.nonSecure).toBe('deny')
-    expect(plant.zones[0]).toMatchObject({ messaging: 'confidentiality', io: 'confidentiality', nonSecure: 'deny', uniqueIdentity: false, checkExpiration: false, checkName: false, dtlsTimeoutS: 12, close: [] })
+    expect(plant.zones[0]).toMatchObject({
+      messaging: 'confidentiality',
+      io: 'confidentiality',
+      nonSecure: 'deny',
+      uniqueIdentity: false,
+      checkExpiration: false,
+      checkName: false,
+      dtlsTimeoutS: 12,
+      close: [],
+    })
     expect(plant.devices[0]).toMatchObject({ capability: 'cip-security', role: 'both', close: [] })
     expect(plant.suites).toHaveLength(13)
   })
 
   test('is the authority of today: P-256, five years, renewed after two thirds', () => {
-    expect(plant.authority).toEqual({ key: 'ecdsa-p256', hardware: undefined, subject: {}, device: { key: 'ecdsa-p256', validityMs: 5 * 365 * 86_400_000, renewAt: 0.66 } })
+    expect(plant.authority).toEqual({
+      key: 'ecdsa-p256',
+      hardware: undefined,
+      subject: {},
+      device: { key: 'ecdsa-p256', validityMs: 5 * 365 * 86_400_000, renewAt: 0.66 },
+    })
   })
 
   test('in a zone without authentication is plain', () => {
@@ -43,17 +58,30 @@ describe('an authority', () => {
   })
 
   test('may live in hardware', () => {
-    expect(authority("{ key: 'pkcs11:token=ca;object=root', kind: ecdsa-p384 }")).toMatchObject({ key: 'ecdsa-p384', hardware: 'pkcs11:token=ca;object=root' })
-    expect(refusal(`${head}authority: { key: ecdsa-p256, kind: rsa-2048 }\n`)).toMatchObject({ line: 8, path: 'authority.kind' })
+    expect(authority("{ key: 'pkcs11:token=ca;object=root', kind: ecdsa-p384 }")).toMatchObject({
+      key: 'ecdsa-p384',
+      hardware: 'pkcs11:token=ca;object=root',
+    })
+    expect(refusal(`${head}authority: { key: ecdsa-p256, kind: rsa-2048 }\n`)).toMatchObject({
+      line: 8,
+      path: 'authority.kind',
+    })
   })
 
   test.each([['30min'], ['31y'], ['0s']])('does not issue for %s', (validity) => {
-    expect(refusal(`${head}authority: { device: { validity: ${validity} } }\n`)).toMatchObject({ path: 'authority.device.validity', expected: 'a duration from 1h to 30y' })
+    expect(refusal(`${head}authority: { device: { validity: ${validity} } }\n`)).toMatchObject({
+      path: 'authority.device.validity',
+      expected: 'a duration from 1h to 30y',
+    })
   })
 })
 
 describe('durations', () => {
-  const rpi = (text: string) => parsePlant(`${head}connections:\n  - { from: A, to: B, class: 1, rpi: ${text}, outputSize: 2, inputSize: 2 }\n`, 'plant.yaml')
+  const rpi = (text: string) =>
+    parsePlant(
+      `${head}connections:\n  - { from: A, to: B, class: 1, rpi: ${text}, outputSize: 2, inputSize: 2 }\n`,
+      'plant.yaml',
+    )
 
   test.each([
     ['20ms', 20_000],
@@ -66,16 +94,21 @@ describe('durations', () => {
     expect(rpi(text).plant?.connections[0]?.rpiUs).toBe(expected)
   })
 
-  test.each([['20'], ['20 ms'], ['ms'], ['-20ms'], ['1e3ms'], ['20m'], ['99us'], ['2h'], ['20MS']])('%s is refused', (text) => {
-    expect(rpi(text).problems[0]).toMatchObject({ line: 9, path: 'connections[0].rpi' })
-  })
+  test.each([['20'], ['20 ms'], ['ms'], ['-20ms'], ['1e3ms'], ['20m'], ['99us'], ['2h'], ['20MS']])(
+    '%s is refused',
+    (text) => {
+      expect(rpi(text).problems[0]).toMatchObject({ line: 9, path: 'connections[0].rpi' })
+    },
+  )
 })
 
 describe('suites', () => {
   const suites = (text: string) => parsePlant(`${head}suites: ${text}\n`, 'plant.yaml')
 
   test('are given by number or name, in order', () => {
-    expect(suites('[0xC023, TLS_ECDHE_ECDSA_WITH_NULL_SHA, C024, 61]').plant?.suites).toEqual([0xc023, 0xc006, 0xc024, 0x3d])
+    expect(suites('[0xC023, TLS_ECDHE_ECDSA_WITH_NULL_SHA, C024, 61]').plant?.suites).toEqual([
+      0xc023, 0xc006, 0xc024, 0x3d,
+    ])
   })
 
   test.each([
@@ -92,7 +125,8 @@ describe('suites', () => {
 })
 
 describe('connections', () => {
-  const connection = (text: string) => parsePlant(`${head}connections:\n  - { from: A, to: B, rpi: 20ms, ${text} }\n`, 'plant.yaml')
+  const connection = (text: string) =>
+    parsePlant(`${head}connections:\n  - { from: A, to: B, rpi: 20ms, ${text} }\n`, 'plant.yaml')
 
   test('of class 3 open the message router, with variable size and low priority', () => {
     expect(connection('class: 3, outputSize: 502, inputSize: 502').plant?.connections[0]).toEqual({
@@ -119,16 +153,31 @@ describe('connections', () => {
   })
 
   test('of class 1 open what they name, fixed and scheduled', () => {
-    expect(connection('class: 1, outputSize: 2, inputSize: 42, opens: { tag: Part_Count }').plant?.connections[0]).toMatchObject({ application: { kind: 'tag', tag: 'Part_Count' }, multiplier: 4, variable: false, priority: 'scheduled', runIdle: false })
-    expect(connection('class: 1, outputSize: 26, inputSize: 22, opens: { assembly: { output: 2, input: 1 } }').plant?.connections[0]).toMatchObject({ application: { kind: 'assembly', output: 2, input: 1 }, runIdle: true })
-    expect(connection('class: 1, outputSize: 2, inputSize: 2').plant?.connections[0]?.application).toEqual({ kind: 'identity' })
+    expect(
+      connection('class: 1, outputSize: 2, inputSize: 42, opens: { tag: Part_Count }').plant?.connections[0],
+    ).toMatchObject({
+      application: { kind: 'tag', tag: 'Part_Count' },
+      multiplier: 4,
+      variable: false,
+      priority: 'scheduled',
+      runIdle: false,
+    })
+    expect(
+      connection('class: 1, outputSize: 26, inputSize: 22, opens: { assembly: { output: 2, input: 1 } }').plant
+        ?.connections[0],
+    ).toMatchObject({ application: { kind: 'assembly', output: 2, input: 1 }, runIdle: true })
+    expect(connection('class: 1, outputSize: 2, inputSize: 2').plant?.connections[0]?.application).toEqual({
+      kind: 'identity',
+    })
   })
 
   test('with an assembly carry a run/idle header only where there is room for one', () => {
     const opens = 'opens: { assembly: { output: 2, input: 1 } }'
     expect(connection(`class: 1, outputSize: 2, inputSize: 22, ${opens}`).plant?.connections[0]?.runIdle).toBe(false)
     expect(connection(`class: 0, outputSize: 4, inputSize: 22, ${opens}`).plant?.connections[0]?.runIdle).toBe(true)
-    expect(connection(`class: 1, outputSize: 26, inputSize: 22, runIdle: false, ${opens}`).plant?.connections[0]?.runIdle).toBe(false)
+    expect(
+      connection(`class: 1, outputSize: 26, inputSize: 22, runIdle: false, ${opens}`).plant?.connections[0]?.runIdle,
+    ).toBe(false)
   })
 
   test('get names of their own', () => {
@@ -154,7 +203,10 @@ describe('connections', () => {
 
 describe('other values', () => {
   test('ports, fingerprints and DNS names are read into one form', () => {
-    const text = head.replace('192.0.2.1, zone: z', `192.0.2.1, zone: z, close: [tcp/80, udp/44818], dnsName: PLC-1.Plant.example, fingerprint: '${'AB:'.repeat(31)}CD'`)
+    const text = head.replace(
+      '192.0.2.1, zone: z',
+      `192.0.2.1, zone: z, close: [tcp/80, udp/44818], dnsName: PLC-1.Plant.example, fingerprint: '${'AB:'.repeat(31)}CD'`,
+    )
     expect(plantOf(text).plant.devices[0]).toMatchObject({
       close: [
         { protocol: 'tcp', port: 80 },
@@ -177,8 +229,13 @@ describe('other values', () => {
   })
 
   test('a range must be a network', () => {
-    expect(refusal(`${head}ranges: { r: { addresses: 192.0.2.65/28, zone: z } }\n`)).toMatchObject({ path: 'ranges.r.addresses', remedy: 'set the host part to zero' })
-    expect(refusal(`${head}ranges: { r: { addresses: 192.0.2.64, zone: z } }\n`)).toMatchObject({ path: 'ranges.r.addresses' })
+    expect(refusal(`${head}ranges: { r: { addresses: 192.0.2.65/28, zone: z } }\n`)).toMatchObject({
+      path: 'ranges.r.addresses',
+      remedy: 'set the host part to zero',
+    })
+    expect(refusal(`${head}ranges: { r: { addresses: 192.0.2.64, zone: z } }\n`)).toMatchObject({
+      path: 'ranges.r.addresses',
+    })
   })
 
   test('a slot is a number from 0 to 255', () => {
@@ -186,12 +243,17 @@ describe('other values', () => {
       { slot: 0, device: 'A' },
       { slot: 255, device: 'B' },
     ])
-    for (const slot of ['256', '-1', '0x1', 'one', '01']) expect(refusal(`${head}chassis: { c: { slots: { ${slot}: A } } }\n`)?.path, slot).toBe(`chassis.c.slots.${slot}`)
+    for (const slot of ['256', '-1', '0x1', 'one', '01'])
+      expect(refusal(`${head}chassis: { c: { slots: { ${slot}: A } } }\n`)?.path, slot).toBe(`chassis.c.slots.${slot}`)
   })
 })
 
 describe('tests of a plant file', () => {
-  const tests = (text: string) => parsePlant(`${head}ranges: { r: { addresses: 192.0.2.64/28, zone: z } }\ntests:\n  - { access: denied, from: A, to: r }\n  - ${text}\n`, 'plant.yaml')
+  const tests = (text: string) =>
+    parsePlant(
+      `${head}ranges: { r: { addresses: 192.0.2.64/28, zone: z } }\ntests:\n  - { access: denied, from: A, to: r }\n  - ${text}\n`,
+      'plant.yaml',
+    )
 
   test('may name zones and lists, which stand for every pair of different members', () => {
     const pairs = tests('{ access: secure, from: [A, B], to: z }').plant?.tests.filter((one) => one.entry === 1)
@@ -209,9 +271,15 @@ describe('tests of a plant file', () => {
   })
 
   test('are bounded in number', () => {
-    const devices = Array.from({ length: 400 }, (_, place) => `  D${place}: { address: 10.0.${place >> 8}.${place & 255}, zone: z }`).join('\n')
+    const devices = Array.from(
+      { length: 400 },
+      (_, place) => `  D${place}: { address: 10.0.${place >> 8}.${place & 255}, zone: z }`,
+    ).join('\n')
     const text = `${head}${devices}\ntests:\n  - { from: z, to: z, access: secure }\n`
-    expect(parsePlant(text, 'plant.yaml').problems[0]).toMatchObject({ path: 'tests[0]', expected: 'at most 100000 pairs in all' })
+    expect(parsePlant(text, 'plant.yaml').problems[0]).toMatchObject({
+      path: 'tests[0]',
+      expected: 'at most 100000 pairs in all',
+    })
   })
 })
 

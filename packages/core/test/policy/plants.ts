@@ -21,7 +21,8 @@ export function example(path: string): string {
 /** A plant from text that must be well formed. */
 export function plantOf(text: string): { readonly plant: Plant; readonly positions: SourceMap } {
   const result = parsePlant(text, 'plant.yaml')
-  if (result.plant === undefined) throw new Error(result.problems.map((problem) => `${problem.line}: ${problem.message}`).join('\n'))
+  if (result.plant === undefined)
+    throw new Error(result.problems.map((problem) => `${problem.line}: ${problem.message}`).join('\n'))
   return { plant: result.plant, positions: result.positions }
 }
 
@@ -40,7 +41,8 @@ export function exampleOf(name: string): {
 } {
   const { plant, positions } = plantOf(readFileSync(example(`${name}/plant.yaml`), 'utf8'))
   const simulated = parseSimulation(readFileSync(example(`${name}/simulation.yaml`), 'utf8'), 'simulation.yaml')
-  if (simulated.simulation === undefined) throw new Error(simulated.problems.map((problem) => problem.message).join('\n'))
+  if (simulated.simulation === undefined)
+    throw new Error(simulated.problems.map((problem) => problem.message).join('\n'))
   const { simulation } = simulated
   const index = indexPlant(plant, simulatedCapabilities(simulation))
   return { plant, positions, simulation, simulationPositions: simulated.positions, index }

@@ -28,7 +28,9 @@ const anyRule: fc.Arbitrary<Rule> = fc
     ip: fc.option(network, { nil: undefined }),
     ports: fc.option(ports, { nil: undefined }),
     protocol: fc.constantFrom('tcp' as const, 'udp' as const, 'any' as const),
-    ciphers: fc.option(fc.uniqueArray(fc.integer({ min: 0, max: 0xffff }), { minLength: 1, maxLength: 13 }), { nil: undefined }),
+    ciphers: fc.option(fc.uniqueArray(fc.integer({ min: 0, max: 0xffff }), { minLength: 1, maxLength: 13 }), {
+      nil: undefined,
+    }),
   })
   .map((rule) => makeRule(rule.action, rule.ip, rule.ports, rule.protocol, rule.ciphers))
 
@@ -82,7 +84,11 @@ describe('the text of a rule', () => {
   })
 
   test('gives a rule or MalformedMessage, whatever it is', () => {
-    const hostile = fc.oneof(fc.string(), fc.string({ unit: 'binary' }), fc.string({ unit: fc.constantFrom(...'alow deny=,-/.0123C ip port proto') }))
+    const hostile = fc.oneof(
+      fc.string(),
+      fc.string({ unit: 'binary' }),
+      fc.string({ unit: fc.constantFrom(...'alow deny=,-/.0123C ip port proto') }),
+    )
     fc.assert(
       fc.property(hostile, (text) => {
         try {
@@ -133,15 +139,23 @@ describe('ingress', () => {
     'require-secure ip=192.0.2.128/25 proto=any',
     'allow ip=192.0.2.66 proto=any',
   )
-  const ask = (ip: string, port: number, protocol: 'tcp' | 'udp', suite?: number) => matchIngress(list, { ip, port, protocol, suite })
+  const ask = (ip: string, port: number, protocol: 'tcp' | 'udp', suite?: number) =>
+    matchIngress(list, { ip, port, protocol, suite })
 
   test('lets everything pass while there are no rules', () => {
-    expect(matchIngress([], { ip: '198.51.100.1', port: 44_818, protocol: 'tcp' })).toMatchObject({ verdict: 'allow', rule: undefined })
+    expect(matchIngress([], { ip: '198.51.100.1', port: 44_818, protocol: 'tcp' })).toMatchObject({
+      verdict: 'allow',
+      rule: undefined,
+    })
   })
 
   test('closes the covered ports by default once there is a rule', () => {
     for (const { port, protocol } of coveredPorts) {
-      expect(ask('198.51.100.1', port, protocol)).toMatchObject({ verdict: 'deny', extendedStatus: ruleStatus.noIngressRule, rule: undefined })
+      expect(ask('198.51.100.1', port, protocol)).toMatchObject({
+        verdict: 'deny',
+        extendedStatus: ruleStatus.noIngressRule,
+        rule: undefined,
+      })
     }
   })
 
@@ -151,24 +165,45 @@ describe('ingress', () => {
   })
 
   test('takes the first rule that matches', () => {
-    expect(ask('192.0.2.66', 2221, 'tcp', 0xc023)).toMatchObject({ verdict: 'deny', rule: 0, extendedStatus: ruleStatus.ingressDeny })
+    expect(ask('192.0.2.66', 2221, 'tcp', 0xc023)).toMatchObject({
+      verdict: 'deny',
+      rule: 0,
+      extendedStatus: ruleStatus.ingressDeny,
+    })
   })
 
   test('says before the handshake which suites may be chosen, and judges the chosen one', () => {
-    expect(ask('192.0.2.1', 2221, 'tcp')).toMatchObject({ verdict: 'allow', secure: true, suites: [0xc023, 0xc024], rule: 1 })
+    expect(ask('192.0.2.1', 2221, 'tcp')).toMatchObject({
+      verdict: 'allow',
+      secure: true,
+      suites: [0xc023, 0xc024],
+      rule: 1,
+    })
     expect(ask('192.0.2.1', 2221, 'tcp', 0xc024)).toMatchObject({ verdict: 'allow' })
-    expect(ask('192.0.2.1', 2221, 'tcp', 0xc006)).toMatchObject({ verdict: 'deny', rule: 1, extendedStatus: ruleStatus.ingressDeny })
+    expect(ask('192.0.2.1', 2221, 'tcp', 0xc006)).toMatchObject({
+      verdict: 'deny',
+      rule: 1,
+      extendedStatus: ruleStatus.ingressDeny,
+    })
     expect(ask('192.0.2.1', 2221, 'udp')).toMatchObject({ verdict: 'deny', extendedStatus: ruleStatus.noIngressRule })
   })
 
   test('refuses plain traffic where security is required', () => {
-    expect(ask('192.0.2.200', 44_818, 'tcp')).toMatchObject({ verdict: 'deny', secure: false, rule: 3, extendedStatus: ruleStatus.ingressNonSecure })
+    expect(ask('192.0.2.200', 44_818, 'tcp')).toMatchObject({
+      verdict: 'deny',
+      secure: false,
+      rule: 3,
+      extendedStatus: ruleStatus.ingressNonSecure,
+    })
     expect(ask('192.0.2.200', 2221, 'udp')).toMatchObject({ verdict: 'allow', secure: true, suites: undefined })
     expect(ask('192.0.2.2', 44_818, 'tcp')).toMatchObject({ verdict: 'allow', secure: false, rule: 2 })
   })
 
   test('matches no rule for an address that is none', () => {
-    expect(ask('::ffff:192.0.2.1', 2221, 'tcp')).toMatchObject({ verdict: 'deny', extendedStatus: ruleStatus.noIngressRule })
+    expect(ask('::ffff:192.0.2.1', 2221, 'tcp')).toMatchObject({
+      verdict: 'deny',
+      extendedStatus: ruleStatus.noIngressRule,
+    })
     expect(ask('', 2221, 'tcp')).toMatchObject({ verdict: 'deny' })
   })
 
@@ -181,7 +216,11 @@ describe('ingress', () => {
     })
     fc.assert(
       fc.property(fc.array(anyRule, { maxLength: 5 }), traffic, (list, one) => {
-        for (const answer of [matchIngress(list, one), matchEgress(list, one), matchEgress(list, { ...one, port: undefined })]) {
+        for (const answer of [
+          matchIngress(list, one),
+          matchEgress(list, one),
+          matchEgress(list, { ...one, port: undefined }),
+        ]) {
           expect(answer.reason.length).toBeGreaterThan(0)
           expect(answer.extendedStatus !== undefined).toBe(answer.verdict === 'deny')
           if (answer.rule !== undefined) expect(list[answer.rule]).toBeDefined()
@@ -200,7 +239,8 @@ describe('egress', () => {
     'allow ip=192.0.2.3 port=2221 proto=tcp cipher=C02B',
     'deny ip=192.0.2.4 proto=any',
   )
-  const ask = (ip: string, protocol: 'tcp' | 'udp', port?: number, suite?: number) => matchEgress(list, { ip, protocol, port, suite })
+  const ask = (ip: string, protocol: 'tcp' | 'udp', port?: number, suite?: number) =>
+    matchEgress(list, { ip, protocol, port, suite })
 
   test('decides for a path without a port: secure where required, else plain', () => {
     expect(ask('192.0.2.1', 'tcp')).toMatchObject({ verdict: 'allow', secure: true, suites: [0xc023] })
@@ -212,11 +252,18 @@ describe('egress', () => {
 
   test('is plain for a path without a port while there are no rules', () => {
     expect(matchEgress([], { ip: '192.0.2.1', protocol: 'tcp' })).toMatchObject({ verdict: 'allow', secure: false })
-    expect(matchEgress([], { ip: '192.0.2.1', protocol: 'tcp', port: 2221 })).toMatchObject({ verdict: 'allow', secure: true })
+    expect(matchEgress([], { ip: '192.0.2.1', protocol: 'tcp', port: 2221 })).toMatchObject({
+      verdict: 'allow',
+      secure: true,
+    })
   })
 
   test('denies a plain port to a peer for which security is required', () => {
-    expect(ask('192.0.2.1', 'tcp', 44_818)).toMatchObject({ verdict: 'deny', rule: 0, extendedStatus: ruleStatus.egressDeny })
+    expect(ask('192.0.2.1', 'tcp', 44_818)).toMatchObject({
+      verdict: 'deny',
+      rule: 0,
+      extendedStatus: ruleStatus.egressDeny,
+    })
     expect(ask('192.0.2.1', 'tcp', 2221)).toMatchObject({ verdict: 'allow', secure: true })
   })
 
@@ -239,26 +286,44 @@ describe('the overlap of a deployment', () => {
       'allow ip=192.0.2.1 port=2221 proto=udp cipher=C006',
       'allow ip=192.0.2.5 port=2222 proto=udp',
     ),
-    egress: rules('require-secure ip=192.0.2.1 port=2221 proto=tcp cipher=C023', 'allow ip=192.0.2.5 port=2222 proto=udp'),
+    egress: rules(
+      'require-secure ip=192.0.2.1 port=2221 proto=tcp cipher=C023',
+      'allow ip=192.0.2.5 port=2222 proto=udp',
+    ),
   }
 
   test('accepts old and new from a peer that moves', () => {
     const { ingress } = overlap(final)
     expect(matchIngress(ingress, { ip: '192.0.2.1', port: 44_818, protocol: 'tcp' }).verdict).toBe('allow')
     expect(matchIngress(ingress, { ip: '192.0.2.1', port: 2222, protocol: 'udp' }).verdict).toBe('allow')
-    expect(matchIngress(ingress, { ip: '192.0.2.1', port: 2221, protocol: 'tcp' })).toMatchObject({ verdict: 'allow', suites: [0xc023] })
-    expect(matchIngress(ingress, { ip: '192.0.2.1', port: 2221, protocol: 'udp' })).toMatchObject({ verdict: 'allow', suites: [0xc006] })
+    expect(matchIngress(ingress, { ip: '192.0.2.1', port: 2221, protocol: 'tcp' })).toMatchObject({
+      verdict: 'allow',
+      suites: [0xc023],
+    })
+    expect(matchIngress(ingress, { ip: '192.0.2.1', port: 2221, protocol: 'udp' })).toMatchObject({
+      verdict: 'allow',
+      suites: [0xc006],
+    })
   })
 
   test('still refuses strangers', () => {
-    expect(matchIngress(overlap(final).ingress, { ip: '192.0.2.9', port: 44_818, protocol: 'tcp' }).verdict).toBe('deny')
+    expect(matchIngress(overlap(final).ingress, { ip: '192.0.2.9', port: 44_818, protocol: 'tcp' }).verdict).toBe(
+      'deny',
+    )
   })
 
   test('keeps a path without a port plain until the final rules are set', () => {
     const { egress } = overlap(final)
     expect(matchEgress(egress, { ip: '192.0.2.1', protocol: 'tcp' })).toMatchObject({ verdict: 'allow', secure: false })
-    expect(matchEgress(egress, { ip: '192.0.2.1', protocol: 'tcp', port: 2221 })).toMatchObject({ verdict: 'allow', secure: true, suites: [0xc023] })
-    expect(matchEgress(final.egress, { ip: '192.0.2.1', protocol: 'tcp' })).toMatchObject({ verdict: 'allow', secure: true })
+    expect(matchEgress(egress, { ip: '192.0.2.1', protocol: 'tcp', port: 2221 })).toMatchObject({
+      verdict: 'allow',
+      secure: true,
+      suites: [0xc023],
+    })
+    expect(matchEgress(final.egress, { ip: '192.0.2.1', protocol: 'tcp' })).toMatchObject({
+      verdict: 'allow',
+      secure: true,
+    })
   })
 
   test('opens plain for the peers that spoke plain, when they are named, and for nobody else', () => {
@@ -278,8 +343,10 @@ describe('the overlap of a deployment', () => {
     fc.assert(
       fc.property(traffic, spoke, (one, peers) => {
         const between = overlap(final, peers)
-        if (matchIngress(final.ingress, one).verdict === 'allow') expect(matchIngress(between.ingress, one).verdict).toBe('allow')
-        if (matchEgress(final.egress, one).verdict === 'allow') expect(matchEgress(between.egress, one).verdict).toBe('allow')
+        if (matchIngress(final.ingress, one).verdict === 'allow')
+          expect(matchIngress(between.ingress, one).verdict).toBe('allow')
+        if (matchEgress(final.egress, one).verdict === 'allow')
+          expect(matchEgress(between.egress, one).verdict).toBe('allow')
       }),
     )
   })

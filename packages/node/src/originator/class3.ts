@@ -8,7 +8,13 @@ import {
   type Requester,
   type RequestOptions,
 } from '@cordon/core/client'
-import { type EPath, type ForwardOpenReply, type MessageRouterReply, type MessageRouterRequest, path as logicalPath } from '@cordon/core/cip'
+import {
+  type EPath,
+  type ForwardOpenReply,
+  type MessageRouterReply,
+  type MessageRouterRequest,
+  path as logicalPath,
+} from '@cordon/core/cip'
 import { type AnyError, MalformedMessage, TransportError, UsageError } from '@cordon/core/errors'
 import { type Deadline, processSchedule, type Schedule } from '../schedule.ts'
 import { isOurs } from '../transports/system-error.ts'
@@ -65,7 +71,10 @@ export class Class3Connection implements Requester, AsyncDisposable {
   readonly #schedule: Schedule
   readonly #deadline: Deadline
   readonly #requestTimeoutMs: number
-  readonly #waiting = new Map<number, { resolve: (reply: MessageRouterReply) => void; reject: (error: AnyError) => void }>()
+  readonly #waiting = new Map<
+    number,
+    { resolve: (reply: MessageRouterReply) => void; reject: (error: AnyError) => void }
+  >()
   readonly #forget: () => void
   #tellClosed: (error: AnyError | undefined) => void = () => {}
   #open = true
@@ -96,7 +105,9 @@ export class Class3Connection implements Requester, AsyncDisposable {
       }
       this.#progress()
     })
-    void session.closed.then((error) => this.#end(error ?? new TransportError('closed', 'the session below was closed')))
+    void session.closed.then((error) =>
+      this.#end(error ?? new TransportError('closed', 'the session below was closed')),
+    )
   }
 
   /** Connection serial number. */

@@ -7,7 +7,13 @@ import {
   type ListCommand,
   type RequestOptions,
 } from '@cordon/core/client'
-import { connectionManagerServices, type MessageRouterReply, type MessageRouterRequest, messageRouterReply, messageRouterRequest } from '@cordon/core/cip'
+import {
+  connectionManagerServices,
+  type MessageRouterReply,
+  type MessageRouterRequest,
+  messageRouterReply,
+  messageRouterRequest,
+} from '@cordon/core/cip'
 import { type CommonPacket, describeEncapsulationStatus, ioFrameView, parseIoFrame } from '@cordon/core/enip'
 import { type AnyError, PeerError, TransportError, UsageError } from '@cordon/core/errors'
 import { decode, encode } from '@cordon/core/wire'
@@ -125,7 +131,10 @@ export class ClientSession implements Session, SessionCarrier {
   async list(command: ListCommand, timeoutMs: number = this.#requestTimeoutMs): Promise<CommonPacket> {
     const client = this.#client
     if (!(client instanceof EncapsulationClient)) {
-      throw new UsageError('not-supported', `${command} cannot be asked on ${formatEndpoint(this.peer.endpoint)}/udp over DTLS`)
+      throw new UsageError(
+        'not-supported',
+        `${command} cannot be asked on ${formatEndpoint(this.peer.endpoint)}/udp over DTLS`,
+      )
     }
     const { items } = await this.#ask(command, (now) => client.list(command, now, timeoutMs), undefined)
     return items
@@ -157,7 +166,8 @@ export class ClientSession implements Session, SessionCarrier {
 
   sendConnected(connectionId: number, sequenceCount: number, message: Uint8Array): void {
     const client = this.#client
-    if (!(client instanceof EncapsulationClient)) throw new UsageError('not-supported', 'class 3 needs a stream session')
+    if (!(client instanceof EncapsulationClient))
+      throw new UsageError('not-supported', 'class 3 needs a stream session')
     if (this.#state === 'closed') return
     this.#lastSentAt = this.#schedule.now()
     client.sendConnected(connectionId, sequenceCount, message)
@@ -338,8 +348,7 @@ export class ClientSession implements Session, SessionCarrier {
     if (this.#state === 'closed') return
     this.#state = 'closed'
     this.#keepAlive?.cancel()
-    const reason =
-      error ?? new TransportError('closed', `${formatEndpoint(this.peer.endpoint)} closed the session`)
+    const reason = error ?? new TransportError('closed', `${formatEndpoint(this.peer.endpoint)} closed the session`)
     for (const waiting of this.#waiting.values()) waiting.reject(reason)
     for (const queued of this.#queue) if (!queued.cancelled) queued.reject(reason)
     this.#waiting.clear()

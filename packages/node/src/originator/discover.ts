@@ -1,5 +1,5 @@
 import { type DiscoveredDevice, listIdentityReply, listIdentityRequest } from '@cordon/core/client'
-import { TransportError } from '@cordon/core/errors'
+import type { TransportError } from '@cordon/core/errors'
 import { randomInt } from 'node:crypto'
 import { processSchedule, type Schedule } from '../schedule.ts'
 import { aborted } from '../transports/system-error.ts'

@@ -28,13 +28,19 @@ export function wayTo(device: HostedDevice, target: string, transportClass: 0 | 
   const verdict = device.egress(address, transportClass === 3 ? 'tcp' : 'udp')
   if (!verdict.allowed) return { allowed: false, reason: verdict.reason }
   if (!verdict.secure && !forced) {
-    return { allowed: true, secure: false, key: { address, transport: 'tcp', credentialsId: '' }, reason: verdict.reason }
+    return {
+      allowed: true,
+      secure: false,
+      key: { address, transport: 'tcp', credentialsId: '' },
+      reason: verdict.reason,
+    }
   }
   const security = device.security()
   const narrowed = verdict.suites
   const offered = security.originatorSuites.filter(
     (id) =>
-      (narrowed === undefined || narrowed.includes(id)) && knownSuites.some((suite) => suite.id === id && suite.available),
+      (narrowed === undefined || narrowed.includes(id)) &&
+      knownSuites.some((suite) => suite.id === id && suite.available),
   )
   if (offered.length === 0) {
     return { allowed: false, reason: `no suite is left for ${address}: ${verdict.reason}` }

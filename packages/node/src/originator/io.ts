@@ -1,4 +1,11 @@
-import { type ConnectionRequest, closeRequest, grantedBy, IoConnection, type IoStatistics, openRequest } from '@cordon/core/client'
+import {
+  type ConnectionRequest,
+  closeRequest,
+  grantedBy,
+  IoConnection,
+  type IoStatistics,
+  openRequest,
+} from '@cordon/core/client'
 import type { EPath, ForwardOpenReply } from '@cordon/core/cip'
 import { type CommonPacket, findItem } from '@cordon/core/enip'
 import { type AnyError, TransportError, UsageError } from '@cordon/core/errors'
@@ -9,7 +16,7 @@ import { type Endpoint, formatEndpoint } from '../transports/transport.ts'
 import { multiplierCode, type TimeoutMultiplier } from './class3.ts'
 import { connect } from './connect.ts'
 import { nextConnectionId, nextConnectionSerial, type OriginatorIdentity, processIdentity } from './numbers.ts'
-import { OwnPlainIoPort, type PlainIoPort } from './plain-io.ts'
+import { OwnPlainIoPort, type PlainIoPort } from '../transports/plain-io.ts'
 import type { Session } from './session.ts'
 
 /** UDP port of plain class 0/1 data. */
@@ -94,7 +101,9 @@ export class IoSession implements AsyncDisposable {
     this.#connection = new IoConnection(request, granted, this.#schedule.now())
     this.#forget = carrier.listen(granted.toConnectionId, (datagram) => this.#receive(datagram))
     this.#deadline = this.#schedule.at(this.#connection.deadline, (now) => this.#tick(now))
-    void session.closed.then((error) => this.#end(error ?? new TransportError('closed', 'the session below was closed')))
+    void session.closed.then((error) =>
+      this.#end(error ?? new TransportError('closed', 'the session below was closed')),
+    )
   }
 
   /** Connection serial number. */
@@ -164,7 +173,10 @@ export class IoSession implements AsyncDisposable {
     if (connection.isTimedOut(now)) {
       const where = formatEndpoint(this.session.peer.endpoint)
       this.#end(
-        new TransportError('timeout', `class ${this.#options.class} connection with ${where}: no data for ${connection.watchdogMs} ms`),
+        new TransportError(
+          'timeout',
+          `class ${this.#options.class} connection with ${where}: no data for ${connection.watchdogMs} ms`,
+        ),
       )
       void this.#cleanup?.()
       return
@@ -228,9 +240,13 @@ export async function openIoOver(
     return new IoSession(session, request, granted, carrier, options, cleanup)
   }
   if (transport !== 'tcp') {
-    throw new UsageError('not-supported', `class 0/1 runs over DTLS, or plain with its Forward_Open over TCP; the session runs over ${transport}`)
+    throw new UsageError(
+      'not-supported',
+      `class 0/1 runs over DTLS, or plain with its Forward_Open over TCP; the session runs over ${transport}`,
+    )
   }
-  if (plain === undefined) throw new UsageError('missing', 'expected a plain I/O port for a class 0/1 connection without DTLS')
+  if (plain === undefined)
+    throw new UsageError('missing', 'expected a plain I/O port for a class 0/1 connection without DTLS')
   const { reply, items } = await session.carrier.requestWithItems(openRequest(request), socketItems(plain))
   const granted = grantedBy(reply, request)
   const remote: Endpoint = { address: endpoint.address, port: targetPort(items) }

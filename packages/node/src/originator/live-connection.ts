@@ -7,7 +7,7 @@ import { type Class3Connection, openClass3 } from './class3.ts'
 import type { ConfiguredConnection } from './configured-connection.ts'
 import { type IoSession, openIoOver } from './io.ts'
 import type { OriginatorIdentity } from './numbers.ts'
-import type { PlainIoPort } from './plain-io.ts'
+import type { PlainIoPort } from '../transports/plain-io.ts'
 import type { Session } from './session.ts'
 
 /** A configured connection while it is open, whatever its class. */

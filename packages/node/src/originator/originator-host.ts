@@ -7,12 +7,17 @@ import type { TargetHost } from '../target/target-host.ts'
 import type { KeyLog } from '../transports/key-log.ts'
 import { isOurs } from '../transports/system-error.ts'
 import { Backoff, type BackoffOptions } from './backoff.ts'
-import type { ConfiguredConnection, ConnectionMove, ConnectionStatus, ConnectionTransport } from './configured-connection.ts'
+import type {
+  ConfiguredConnection,
+  ConnectionMove,
+  ConnectionStatus,
+  ConnectionTransport,
+} from './configured-connection.ts'
 import { type Way, wayTo } from './egress.ts'
 import { plainIoPort } from './io.ts'
 import { type LiveConnection, openLive } from './live-connection.ts'
 import { nextConnectionSerial, type OriginatorIdentity } from './numbers.ts'
-import { OwnPlainIoPort, type PlainIoPort } from './plain-io.ts'
+import { OwnPlainIoPort, type PlainIoPort } from '../transports/plain-io.ts'
 import { type Lease, SessionPool } from './session-pool.ts'
 
 /** A line for the log of an originator. */
@@ -134,7 +139,13 @@ class ConnectionKeeper {
       transport: open?.transport,
       suite: security?.suite,
       protection:
-        open === undefined ? undefined : security === undefined ? 'none' : security.encrypts ? 'encrypted' : 'authenticated',
+        open === undefined
+          ? undefined
+          : security === undefined
+            ? 'none'
+            : security.encrypts
+              ? 'encrypted'
+              : 'authenticated',
       serial: open?.live.serial ?? connection.serial,
       outputSize: connection.outputSize,
       inputSize: connection.inputSize,
@@ -207,7 +218,9 @@ class ConnectionKeeper {
   async #openFresh(way: Way & { readonly allowed: true }): Promise<void> {
     const lease = await this.#around.pool.acquire(way.key)
     try {
-      const live = await this.#forwardOpen(lease, this.connection.serial ?? nextConnectionSerial(), way.secure, (now) => this.#heard(now))
+      const live = await this.#forwardOpen(lease, this.connection.serial ?? nextConnectionSerial(), way.secure, (now) =>
+        this.#heard(now),
+      )
       this.#adopt(live, lease, way)
     } catch (error) {
       lease.release()
@@ -261,19 +274,27 @@ class ConnectionKeeper {
       target: this.connection.target,
       movedAt: Date.now(),
       gapMs: gapMs ?? (this.#lastDataAt === undefined ? 0 : schedule.now() - this.#lastDataAt),
-      intervalMs: this.connection.class === 3 ? (this.connection.pollMs ?? this.connection.rpiMs) : live.granted.toApi / 1000,
+      intervalMs:
+        this.connection.class === 3 ? (this.connection.pollMs ?? this.connection.rpiMs) : live.granted.toApi / 1000,
       from: old.transport,
       to: way.key.transport,
       suite: lease.session.peer.security?.suite,
       overlap,
     }
     this.#lastMove = move
-    this.#log('notice', `moved from ${move.from} to ${move.to}, ${Math.round(move.gapMs)} ms without data; ${way.reason}`)
+    this.#log(
+      'notice',
+      `moved from ${move.from} to ${move.to}, ${Math.round(move.gapMs)} ms without data; ${way.reason}`,
+    )
     this.#around.moved(move)
   }
 
   /** Undefined where the target has room for only one of the two. */
-  async #forwardOpenBeside(lease: Lease, secure: boolean, heard: (now: number) => void): Promise<LiveConnection | undefined> {
+  async #forwardOpenBeside(
+    lease: Lease,
+    secure: boolean,
+    heard: (now: number) => void,
+  ): Promise<LiveConnection | undefined> {
     try {
       return await this.#forwardOpen(lease, nextConnectionSerial(), secure, heard)
     } catch (error) {
@@ -282,7 +303,12 @@ class ConnectionKeeper {
     }
   }
 
-  async #forwardOpen(lease: Lease, serial: number, secure: boolean, heard: (now: number) => void): Promise<LiveConnection> {
+  async #forwardOpen(
+    lease: Lease,
+    serial: number,
+    secure: boolean,
+    heard: (now: number) => void,
+  ): Promise<LiveConnection> {
     const { originator, schedule } = this.#around
     const plain = secure || this.connection.class === 3 ? undefined : await this.#around.plain()
     const options = { originator, schedule, plain, heard }
@@ -290,7 +316,8 @@ class ConnectionKeeper {
       return await openLive(this.connection, lease.session, serial, options)
     } catch (error) {
       // A target that did not notice our end still holds the triad: it is ours to close.
-      if (this.connection.serial === undefined || !isStatus(error, 0x01, extendedStatuses.duplicateForwardOpen)) throw error
+      if (this.connection.serial === undefined || !isStatus(error, 0x01, extendedStatuses.duplicateForwardOpen))
+        throw error
       const triad = {
         connectionSerialNumber: serial,
         originatorVendorId: originator.vendorId,
@@ -445,7 +472,8 @@ export class OriginatorHost implements AsyncDisposable {
     const has2222 = device.ports().some(({ port, protocol }) => port === plainIoPort && protocol === 'udp')
     if (target !== undefined && has2222) {
       const port = target.plainIo()
-      if (port === undefined) throw new TransportError('refused', `${device.address}: port 2222/udp is closed, so there is no plain I/O`)
+      if (port === undefined)
+        throw new TransportError('refused', `${device.address}: port 2222/udp is closed, so there is no plain I/O`)
       return port
     }
     this.#ownPlain ??= OwnPlainIoPort.open(device.address)

@@ -163,7 +163,11 @@ export class ReconnectingIo implements AsyncDisposable {
 
   /** Begins to open at once. */
   constructor(options: OpenIoOptions & ReconnectOptions) {
-    this.#keeper = new Keeper(() => openIo(options), { giveUpOnRefusal: false, ...options }, options.schedule ?? processSchedule())
+    this.#keeper = new Keeper(
+      () => openIo(options),
+      { giveUpOnRefusal: false, ...options },
+      options.schedule ?? processSchedule(),
+    )
   }
 
   /** The connection of the moment; undefined while there is none. */

@@ -49,7 +49,11 @@ export function startDtls(flow: Transport, schedule: Schedule, endsAt: number): 
             resolve(handedOver(flow, (handlers) => (next = handlers)))
           } else if (event.kind === 'refused') {
             const status = describeEncapsulationStatus(event.status)
-            fail(new PeerError('encapsulation-status', `${where} refused StartDTLS: ${status}`, { details: { status: event.status } }))
+            fail(
+              new PeerError('encapsulation-status', `${where} refused StartDTLS: ${status}`, {
+                details: { status: event.status },
+              }),
+            )
           }
         }
       },

@@ -73,7 +73,8 @@ export async function probe(options: ProbeOptions, offer: Offer): Promise<ProbeO
     ...(options.localAddress === undefined ? {} : { localAddress: options.localAddress }),
     ...(options.signal === undefined ? {} : { signal: options.signal }),
   }
-  const source = offer.byHand === true ? handMade(options.transport, offer) : openSslMade(options.transport, offer, schedule)
+  const source =
+    offer.byHand === true ? handMade(options.transport, offer) : openSslMade(options.transport, offer, schedule)
   try {
     const carrier = await (options.transport === 'tls' ? connectTcp(endpoint) : connectUdp(endpoint))
     return await firstAnswer(carrier, source, options, offer, schedule, timeoutMs)
@@ -128,7 +129,8 @@ function firstAnswer(
         } else finish(judge(record, offer))
       },
       closed: (error) => {
-        const refusal = transport === 'tls' && (error === undefined || (error instanceof TransportError && error.code === 'closed'))
+        const refusal =
+          transport === 'tls' && (error === undefined || (error instanceof TransportError && error.code === 'closed'))
         if (refusal) finish({ kind: 'refused', reason: 'the target closed the connection after the ClientHello' })
         else finish({ kind: 'unanswered', reason: error?.message ?? 'the target closed the connection' })
       },
@@ -150,7 +152,10 @@ function firstAnswer(
   })
 }
 
-function judge(record: Exclude<NonNullable<ReturnType<typeof readFirstRecord>>, { kind: 'hello-verify' }>, offer: Offer): ProbeOutcome {
+function judge(
+  record: Exclude<NonNullable<ReturnType<typeof readFirstRecord>>, { kind: 'hello-verify' }>,
+  offer: Offer,
+): ProbeOutcome {
   if (record.kind === 'alert') return { kind: 'refused', reason: `alert ${record.name} (${record.code})` }
   if (record.version !== versionWords[offer.version]) {
     return { kind: 'refused', reason: `the target answered with ${record.version} instead` }
@@ -166,7 +171,9 @@ function handMade(protocol: Protocol, offer: Offer): HelloSource {
     first: () => [probeClientHello({ protocol, suites: offer.suites })],
     next: (bytes) => {
       const record = readFirstRecord(protocol, bytes)
-      return record?.kind === 'hello-verify' ? [probeClientHello({ protocol, suites: offer.suites, cookie: record.cookie })] : []
+      return record?.kind === 'hello-verify'
+        ? [probeClientHello({ protocol, suites: offer.suites, cookie: record.cookie })]
+        : []
     },
     end: () => {},
   }

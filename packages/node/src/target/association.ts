@@ -149,7 +149,10 @@ export class Association implements Guest {
 
   #arm(): void {
     if (this.#over) return
-    const due = Math.min(this.#conversation.deadline() ?? Number.POSITIVE_INFINITY, this.#patienceEndsAt ?? Number.POSITIVE_INFINITY)
+    const due = Math.min(
+      this.#conversation.deadline() ?? Number.POSITIVE_INFINITY,
+      this.#patienceEndsAt ?? Number.POSITIVE_INFINITY,
+    )
     if (due === Number.POSITIVE_INFINITY) this.#deadline.cancel()
     else if (!this.#deadline.pending || this.#deadline.when !== due) this.#deadline.move(due)
   }

@@ -35,7 +35,11 @@ export class DatagramPeers {
 
   private constructor(options: DatagramPeersOptions) {
     this.#options = options
-    this.#encapsulation = new UdpEncapsulation({ device: options.device, random: Math.random, onOutput: () => this.#answered() })
+    this.#encapsulation = new UdpEncapsulation({
+      device: options.device,
+      random: Math.random,
+      onOutput: () => this.#answered(),
+    })
     this.#deadline = options.schedule.idle((now) => {
       this.#encapsulation.tick(now)
       options.afterDevice(now)
@@ -104,7 +108,9 @@ export class DatagramPeers {
   #expectDtls(peer: Endpoint): void {
     const socket = this.#socket
     if (socket === undefined) return
-    this.#flows ??= new DtlsFlows(socket, { ...this.#options.dtls, maxSessions: maxDtlsPeers }, (transport) => this.#opened(transport))
+    this.#flows ??= new DtlsFlows(socket, { ...this.#options.dtls, maxSessions: maxDtlsPeers }, (transport) =>
+      this.#opened(transport),
+    )
     const name = formatEndpoint(peer)
     this.#dtlsPeers.delete(name)
     this.#dtlsPeers.add(name)

@@ -50,7 +50,9 @@ export class ServerContexts {
   get(protocol: 'tls' | 'dtls', allowed: readonly number[] | undefined): Context | undefined {
     const security = this.#device.security()
     this.#turnTo(security.generation)
-    const offered = security.suites.filter((id) => (allowed === undefined || allowed.includes(id)) && isUsable(id, security))
+    const offered = security.suites.filter(
+      (id) => (allowed === undefined || allowed.includes(id)) && isUsable(id, security),
+    )
     if (offered.length === 0) return undefined
     const key = `${protocol}|${offered.join(',')}`
     const now = this.#schedule.now()
@@ -112,5 +114,7 @@ export class ServerContexts {
 function isUsable(id: number, security: ActiveSecurity): boolean {
   const suite = knownSuites.find((candidate) => candidate.id === id)
   if (suite === undefined || !suite.available) return false
-  return suite.authentication === 'psk' ? security.psk.some((entry) => entry.usage !== 'client') : security.chain.length > 0
+  return suite.authentication === 'psk'
+    ? security.psk.some((entry) => entry.usage !== 'client')
+    : security.chain.length > 0
 }

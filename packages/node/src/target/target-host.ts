@@ -1,7 +1,7 @@
 import type { DeviceAction, DeviceEvent, DevicePort, HostedDevice, Link, LinkSecurity } from '@cordon/core/device'
 import { type AnyError, MalformedMessage, TransportError } from '@cordon/core/errors'
 import { Session } from '@cordon/tls'
-import { IoDispatch, type PlainIoPort } from '../originator/plain-io.ts'
+import { IoDispatch, type PlainIoPort } from '../transports/plain-io.ts'
 import { type Deadline, processSchedule, type Schedule } from '../schedule.ts'
 import { type DtlsListener, listenDtls } from '../transports/dtls.ts'
 import type { KeyLog } from '../transports/key-log.ts'
@@ -323,7 +323,11 @@ export class TargetHost implements AsyncDisposable {
       () => {},
       (error: unknown) => {
         // Nothing may be confirmed that is not stored; peers see their requests time out.
-        this.#log.write({ severity: 'error', event: 'save-failed', message: `the state could not be stored: ${String(error)}` })
+        this.#log.write({
+          severity: 'error',
+          event: 'save-failed',
+          message: `the state could not be stored: ${String(error)}`,
+        })
       },
     )
     this.#saving = all
@@ -353,7 +357,11 @@ export class TargetHost implements AsyncDisposable {
     if (restart === undefined) device.restart?.(this.#schedule.now())
     else {
       void Promise.resolve(restart()).catch((error: unknown) => {
-        this.#log.write({ severity: 'error', event: 'restart-failed', message: `the device could not restart: ${String(error)}` })
+        this.#log.write({
+          severity: 'error',
+          event: 'restart-failed',
+          message: `the device could not restart: ${String(error)}`,
+        })
       })
     }
     this.#afterDevice(this.#schedule.now())
@@ -372,7 +380,12 @@ export class TargetHost implements AsyncDisposable {
   }
 
   async #closeUnwanted(): Promise<void> {
-    const wanted = new Set(this.device.ports().filter(({ open }) => open).map(portName))
+    const wanted = new Set(
+      this.device
+        .ports()
+        .filter(({ open }) => open)
+        .map(portName),
+    )
     for (const [name, port] of [...this.#ports]) {
       if (wanted.has(name)) continue
       this.#ports.delete(name)
@@ -489,7 +502,10 @@ export class TargetHost implements AsyncDisposable {
     const verdict = (secure ? this.#gates.tls : this.#gates.tcp).admits(remote.address)
     if (verdict === 'in') return !secure || this.#takeHandshakeToken(remote, port, now)
     const { maxAssociations, maxPerHost } = this.#limits
-    const reason = verdict === 'too-many' ? `all ${maxAssociations} places are taken` : `${maxPerHost} connections from there already`
+    const reason =
+      verdict === 'too-many'
+        ? `all ${maxAssociations} places are taken`
+        : `${maxPerHost} connections from there already`
     this.#refuse('too-many', remote, port, reason, now)
     return false
   }
@@ -515,12 +531,23 @@ export class TargetHost implements AsyncDisposable {
     try {
       const context = this.#contexts.get(protocol, admission.suites)
       if (context === undefined) {
-        this.#refuse('refused', remote, port, `no cipher suite is left for it: ${admission.reason}`, this.#schedule.now())
+        this.#refuse(
+          'refused',
+          remote,
+          port,
+          `no cipher suite is left for it: ${admission.reason}`,
+          this.#schedule.now(),
+        )
       }
       return context
     } catch (error) {
       if (!isOurs(error)) throw error
-      this.#log.write({ severity: 'error', event: 'bad-configuration', port, message: `${protocol} cannot be served: ${error.message}` })
+      this.#log.write({
+        severity: 'error',
+        event: 'bad-configuration',
+        port,
+        message: `${protocol} cannot be served: ${error.message}`,
+      })
       return undefined
     }
   }
@@ -553,7 +580,13 @@ export class TargetHost implements AsyncDisposable {
         settle()
         const { security } = secure
         if (security === undefined || !this.#running) secure.destroy()
-        else this.#begin(secure, { transport: 'tls', localPort: port, peer: lower.remote, security: linkSecurity(security) })
+        else
+          this.#begin(secure, {
+            transport: 'tls',
+            localPort: port,
+            peer: lower.remote,
+            security: linkSecurity(security),
+          })
       },
       (error: unknown) => {
         settle()
@@ -571,7 +604,12 @@ export class TargetHost implements AsyncDisposable {
   #beginDtls(transport: SecureTransport, port: number): void {
     const { security } = transport
     if (security === undefined) return
-    this.#begin(transport, { transport: 'dtls', localPort: port, peer: transport.remote, security: linkSecurity(security) })
+    this.#begin(transport, {
+      transport: 'dtls',
+      localPort: port,
+      peer: transport.remote,
+      security: linkSecurity(security),
+    })
     if (!this.#dtlsSweep.pending) this.#dtlsSweep.move(this.#schedule.now() + dtlsSweepMs)
   }
 
@@ -649,7 +687,8 @@ export class TargetHost implements AsyncDisposable {
     for (const association of [...this.#associations.values()]) {
       const { transport } = association
       if (!(transport instanceof SecureTransport) || transport.kind !== 'dtls') continue
-      if (timeoutMs > 0 && now - transport.lastReceivedAt >= timeoutMs) association.close(`silent for ${timeoutMs / 1000} s`)
+      if (timeoutMs > 0 && now - transport.lastReceivedAt >= timeoutMs)
+        association.close(`silent for ${timeoutMs / 1000} s`)
       else left++
     }
     if (left > 0) this.#dtlsSweep.move(now + dtlsSweepMs)

@@ -42,7 +42,11 @@ export class LimitedLog {
     }
     this.#tokens -= 1
     if (this.#suppressed > 0) {
-      this.#log({ severity: 'warning', event: 'log-limited', message: `${this.#suppressed} lines about peers were left out` })
+      this.#log({
+        severity: 'warning',
+        event: 'log-limited',
+        message: `${this.#suppressed} lines about peers were left out`,
+      })
       this.#suppressed = 0
     }
     this.#log(entry)

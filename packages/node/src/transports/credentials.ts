@@ -1,5 +1,12 @@
 import { UsageError } from '@cordon/core/errors'
-import { Context, type ContextOptions, type Protocol, type Role, suites as knownSuites, type VerifyPolicy } from '@cordon/tls'
+import {
+  Context,
+  type ContextOptions,
+  type Protocol,
+  type Role,
+  suites as knownSuites,
+  type VerifyPolicy,
+} from '@cordon/tls'
 import { errorCode } from './system-error.ts'
 
 /** A pre-shared key with its name. */
@@ -47,9 +54,14 @@ export interface ContextSettings {
 export function usableSuites(role: Role, credentials: Credentials, anyServer = false): readonly number[] {
   const hasPsk = (credentials.psk ?? []).length > 0
   // A client that has no certificate of its own still speaks the certificate suites: the server may not ask for one.
-  const hasCertificate = role === 'server' ? credentials.chain !== undefined : anyServer || !hasPsk || trustsAnybody(credentials)
-  const usable = knownSuites.filter((suite) => suite.available && (suite.authentication === 'psk' ? hasPsk : hasCertificate))
-  return [...usable.filter((suite) => suite.encrypts), ...usable.filter((suite) => !suite.encrypts)].map((suite) => suite.id)
+  const hasCertificate =
+    role === 'server' ? credentials.chain !== undefined : anyServer || !hasPsk || trustsAnybody(credentials)
+  const usable = knownSuites.filter(
+    (suite) => suite.available && (suite.authentication === 'psk' ? hasPsk : hasCertificate),
+  )
+  return [...usable.filter((suite) => suite.encrypts), ...usable.filter((suite) => !suite.encrypts)].map(
+    (suite) => suite.id,
+  )
 }
 
 function trustsAnybody(credentials: Credentials): boolean {
@@ -61,7 +73,12 @@ function trustsAnybody(credentials: Credentials): boolean {
  *
  * @throws UsageError `bad-option` for credentials that cannot work, `not-supported` for a suite OpenSSL lacks
  */
-export function makeContext(role: Role, protocol: Protocol, credentials: Credentials, settings: ContextSettings = {}): Context {
+export function makeContext(
+  role: Role,
+  protocol: Protocol,
+  credentials: Credentials,
+  settings: ContextSettings = {},
+): Context {
   if ((credentials.chain === undefined) !== (credentials.key === undefined)) {
     throw new UsageError('bad-option', 'expected a certificate chain and its key together, got one of them')
   }
@@ -80,7 +97,10 @@ export function makeContext(role: Role, protocol: Protocol, credentials: Credent
     ...(credentials.anchors === undefined ? {} : { anchors: credentials.anchors }),
     ...(credentials.trusted === undefined ? {} : { trusted: credentials.trusted }),
     ...(credentials.crls === undefined ? {} : { crls: credentials.crls }),
-    verify: { ...credentials.verify, ...(anyServer ? { peer: 'none' as const } : { peer: credentials.verify?.peer ?? 'require' }) },
+    verify: {
+      ...credentials.verify,
+      ...(anyServer ? { peer: 'none' as const } : { peer: credentials.verify?.peer ?? 'require' }),
+    },
     ...(settings.keyLog === undefined ? {} : { keyLog: settings.keyLog }),
     ...(settings.handshakeTimeoutMs === undefined ? {} : { handshakeTimeoutMs: settings.handshakeTimeoutMs }),
     ...(settings.mtu === undefined ? {} : { mtu: settings.mtu }),

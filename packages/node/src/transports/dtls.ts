@@ -5,7 +5,13 @@ import type { KeyLog } from './key-log.ts'
 import { secureClient, SecureTransport } from './secure.ts'
 import { isOurs } from './system-error.ts'
 import { clientSession, type ConnectSecureOptions } from './tls.ts'
-import { defaultConnectTimeoutMs, type Endpoint, type Transport, type TransportHandlers, type TransportListener } from './transport.ts'
+import {
+  defaultConnectTimeoutMs,
+  type Endpoint,
+  type Transport,
+  type TransportHandlers,
+  type TransportListener,
+} from './transport.ts'
 import { bindUdp, connectUdp } from './udp.ts'
 
 /**

@@ -52,7 +52,8 @@ export class ReceiveQueue {
 
   /** Names the listener. @throws UsageError `bad-option` the second time */
   attach(handlers: TransportHandlers): void {
-    if (this.#handlers !== undefined) throw new UsageError('bad-option', 'expected one listener per transport, got a second')
+    if (this.#handlers !== undefined)
+      throw new UsageError('bad-option', 'expected one listener per transport, got a second')
     this.#handlers = handlers
     // The caller finishes its own set-up before anything arrives.
     queueMicrotask(() => this.#flush())

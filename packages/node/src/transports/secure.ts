@@ -1,5 +1,12 @@
-import { type AnyError, NotTrusted, type NotTrustedCode, PeerError, TransportError, UsageError } from '@cordon/core/errors'
-import { Session, type SessionEvent, suites } from '@cordon/tls'
+import {
+  type AnyError,
+  NotTrusted,
+  type NotTrustedCode,
+  PeerError,
+  TransportError,
+  UsageError,
+} from '@cordon/core/errors'
+import { type Session, type SessionEvent, suites } from '@cordon/tls'
 import { type Deadline, processSchedule, type Schedule } from '../schedule.ts'
 import type { KeyLog } from './key-log.ts'
 import { ReceiveQueue } from './receive-queue.ts'
@@ -116,7 +123,9 @@ export class SecureTransport implements Transport {
         this.pump()
         return false
       }
-      throw new UsageError('bad-value', `${this.kind} message of ${bytes.length} bytes: ${String(error)}`, { cause: error })
+      throw new UsageError('bad-value', `${this.kind} message of ${bytes.length} bytes: ${String(error)}`, {
+        cause: error,
+      })
     }
     return this.#flush()
   }
@@ -223,7 +232,9 @@ export class SecureTransport implements Transport {
     const opening = this.#state === 'opening'
     this.#flush()
     this.#finish(
-      opening ? new PeerError('handshake', `${formatEndpoint(this.remote)} closed during the ${this.kind} handshake`) : undefined,
+      opening
+        ? new PeerError('handshake', `${formatEndpoint(this.remote)} closed during the ${this.kind} handshake`)
+        : undefined,
       false,
     )
     this.#lower.close()
@@ -260,7 +271,11 @@ export class SecureTransport implements Transport {
     this.#state = 'closed'
     this.#deadline.cancel()
     this.#session.destroy()
-    if (opening) this.#reject(error ?? new TransportError('closed', `${this.kind} handshake with ${formatEndpoint(this.remote)} was given up`))
+    if (opening)
+      this.#reject(
+        error ??
+          new TransportError('closed', `${this.kind} handshake with ${formatEndpoint(this.remote)} was given up`),
+      )
     this.#queue.end(error, discard)
   }
 }

@@ -128,7 +128,10 @@ export function connectTcp(options: ConnectOptions): Promise<Transport> {
       ...(options.localPort === undefined ? {} : { localPort: options.localPort }),
     })
     const timeoutMs = options.timeoutMs ?? defaultConnectTimeoutMs
-    const timer = setTimeout(() => fail(new TransportError('timeout', `${doing}: no answer within ${timeoutMs} ms`)), timeoutMs)
+    const timer = setTimeout(
+      () => fail(new TransportError('timeout', `${doing}: no answer within ${timeoutMs} ms`)),
+      timeoutMs,
+    )
     const onAbort = () => {
       if (signal !== undefined) fail(aborted(signal, doing))
     }
@@ -195,7 +198,9 @@ class TcpListener implements TransportListener {
     this.#server = server
     const address = server.address()
     this.local =
-      address === null || typeof address === 'string' ? { address: '', port: 0 } : { address: address.address, port: address.port }
+      address === null || typeof address === 'string'
+        ? { address: '', port: 0 }
+        : { address: address.address, port: address.port }
   }
 
   close(): Promise<void> {
@@ -207,12 +212,14 @@ class TcpListener implements TransportListener {
 
 function listen(server: Server, options: ListenOptions): Promise<void> {
   return new Promise((resolve, reject) => {
-    const onError = (error: Error) =>
-      reject(systemError(error, `listening on ${formatEndpoint(options)}/tcp`))
+    const onError = (error: Error) => reject(systemError(error, `listening on ${formatEndpoint(options)}/tcp`))
     server.once('error', onError)
-    server.listen({ host: options.address, port: options.port, backlog: options.backlog ?? 511, exclusive: true }, () => {
-      server.off('error', onError)
-      resolve()
-    })
+    server.listen(
+      { host: options.address, port: options.port, backlog: options.backlog ?? 511, exclusive: true },
+      () => {
+        server.off('error', onError)
+        resolve()
+      },
+    )
   })
 }

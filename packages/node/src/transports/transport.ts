@@ -108,5 +108,7 @@ export const defaultConnectTimeoutMs = 10_000
 
 /** `address:port`, as logs print it; IPv6 addresses in brackets. */
 export function formatEndpoint(endpoint: Endpoint): string {
-  return endpoint.address.includes(':') ? `[${endpoint.address}]:${endpoint.port}` : `${endpoint.address}:${endpoint.port}`
+  return endpoint.address.includes(':')
+    ? `[${endpoint.address}]:${endpoint.port}`
+    : `${endpoint.address}:${endpoint.port}`
 }

@@ -19,7 +19,11 @@ import {
  */
 export const canSetDscp = false
 
-type Lookup = (hostname: string, options: unknown, callback: (error: Error | null, address: string, family: number) => void) => void
+type Lookup = (
+  hostname: string,
+  options: unknown,
+  callback: (error: Error | null, address: string, family: number) => void,
+) => void
 
 /** Addresses only, so nothing is looked up and nothing waits for the resolver's threads. */
 const literal: Lookup = (hostname, _options, callback) => callback(null, hostname, isIPv6(hostname) ? 6 : 4)
@@ -38,10 +42,13 @@ function bind(socket: Socket, local: { readonly address?: string; readonly port:
       reject(systemError(error, `listening on ${where}/udp`))
     }
     socket.once('error', onError)
-    socket.bind({ port: local.port, exclusive: true, ...(local.address === undefined ? {} : { address: local.address }) }, () => {
-      socket.off('error', onError)
-      resolve()
-    })
+    socket.bind(
+      { port: local.port, exclusive: true, ...(local.address === undefined ? {} : { address: local.address }) },
+      () => {
+        socket.off('error', onError)
+        resolve()
+      },
+    )
   })
 }
 
@@ -196,7 +203,7 @@ class UdpTransport implements Transport {
 /** Options of {@link connectUdp}. */
 export interface ConnectUdpOptions extends ConnectOptions {
   /** End on an ICMP port unreachable, which can be forged? Asked each time; default always. */
-  readonly refusalIsFinal?: () => boolean
+  readonly refusalIsFinal?: boolean | (() => boolean)
 }
 
 /**
@@ -229,9 +236,9 @@ export async function connectUdp(options: ConnectUdpOptions): Promise<Transport>
     socket.close()
     throw aborted(signal, doing)
   }
-  return new UdpTransport(socket, options.limits ?? {}, options.refusalIsFinal ?? (() => true))
+  const final = options.refusalIsFinal ?? true
+  return new UdpTransport(socket, options.limits ?? {}, typeof final === 'boolean' ? () => final : final)
 }
-
 
 /** Behind a function, because the compiler would narrow the property across an await. */
 function isAborted(signal: AbortSignal | undefined): signal is AbortSignal {

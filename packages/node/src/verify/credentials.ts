@@ -59,7 +59,11 @@ export class CredentialBook {
         return psk === undefined ? undefined : { psk: psk.map(({ identity }) => ({ identity, key: randomBytes(32) })) }
       }
       case 'unknown-psk':
-        return { psk: [{ identity: new TextEncoder().encode(`unknown-${randomBytes(6).toString('hex')}`), key: randomBytes(32) }] }
+        return {
+          psk: [
+            { identity: new TextEncoder().encode(`unknown-${randomBytes(6).toString('hex')}`), key: randomBytes(32) },
+          ],
+        }
       case 'foreign':
         return this.#foreign
       case 'vendor':
@@ -109,7 +113,14 @@ async function makeForeign(): Promise<Proof> {
   const issuing = decodeCertificate(
     await signCertificate(
       nodeCrypto,
-      issuingContents(nodeCrypto, { plant: 'elsewhere', zone: 'foreign', subject, publicKey: issuingKey.publicKey, now, issuer: root }),
+      issuingContents(nodeCrypto, {
+        plant: 'elsewhere',
+        zone: 'foreign',
+        subject,
+        publicKey: issuingKey.publicKey,
+        now,
+        issuer: root,
+      }),
       rootKey,
       { now, profile: 'issuing', issuer: root },
     ),

@@ -2,7 +2,15 @@ import { listIdentityReply, listIdentityRequest } from '@cordon/core/client'
 import { PeerError, TransportError, UsageError } from '@cordon/core/errors'
 import { suiteHex } from '@cordon/core/security'
 import type { Attempt, AttemptOutcome, OtherVersion } from '@cordon/core/verification'
-import { Context, type FirstRecord, probeClientHello, readFirstRecord, Session, suites as knownSuites, TlsError } from '@cordon/tls'
+import {
+  Context,
+  type FirstRecord,
+  probeClientHello,
+  readFirstRecord,
+  Session,
+  suites as knownSuites,
+  TlsError,
+} from '@cordon/tls'
 import { randomInt } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { connect } from '../originator/connect.ts'
@@ -115,7 +123,8 @@ export class Prober {
     const proof = this.#proof(attempt)
     if (proof === undefined) return noMeans(attempt)
     const usable = attempt.suites.filter((id) => knownSuites.some((suite) => suite.id === id && suite.available))
-    if (usable.length === 0) return { kind: 'no-means', detail: `OpenSSL has none of ${attempt.suites.map(suiteHex).join(', ')}` }
+    if (usable.length === 0)
+      return { kind: 'no-means', detail: `OpenSSL has none of ${attempt.suites.map(suiteHex).join(', ')}` }
     const context = new Context({
       role: 'client',
       protocol: attempt.transport,
@@ -147,12 +156,14 @@ export class Prober {
         const lower = await connectTcp(settings)
         return accepted(await secureClient(lower, new Session(context, { peer: base.address }), settings))
       }
-      const lower = new Listening(await connectUdp({ ...settings, refusalIsFinal: true }))
+      const lower = new Listening(await connectUdp(settings))
       const silent = setTimeout(() => {
         if (!lower.heard) lower.destroy(new TransportError('timeout', `no answer within ${silenceMs} ms`))
       }, silenceMs)
       try {
-        return accepted(await secureClient(lower, new Session(context, { peer: base.address }), { ...settings, timeoutMs }))
+        return accepted(
+          await secureClient(lower, new Session(context, { peer: base.address }), { ...settings, timeoutMs }),
+        )
       } catch (error) {
         // Who answered and then fell silent did not refuse.
         if (error instanceof TransportError && error.code === 'timeout' && lower.heard)
@@ -175,7 +186,7 @@ export class Prober {
       const lower = await connectTcp(settings)
       return firstWord(lower, first, suites, { transport, silenceMs: timeoutMs, timeoutMs })
     }
-    const lower = await connectUdp({ ...settings, refusalIsFinal: true })
+    const lower = await connectUdp(settings)
     return firstWord(lower, first, suites, { transport, silenceMs, timeoutMs })
   }
 
@@ -306,7 +317,12 @@ function identityOf({ chain, key, psk }: Proof) {
   }
 }
 
-function versionContext(version: OtherVersion, transport: 'tls' | 'dtls', proof: Proof, handshakeTimeoutMs: number): Context | undefined {
+function versionContext(
+  version: OtherVersion,
+  transport: 'tls' | 'dtls',
+  proof: Proof,
+  handshakeTimeoutMs: number,
+): Context | undefined {
   const wanted =
     version === 'TLSv1.3'
       ? otherVersionSuites.newer
@@ -348,7 +364,14 @@ function accepted(transport: Transport): AttemptOutcome {
 
 function noMeans({ source }: Attempt): AttemptOutcome {
   const { credential } = source
-  const what = 'endpoint' in credential ? ` ${credential.endpoint}` : 'zone' in credential ? ` ${credential.zone}` : 'name' in credential ? ` ${credential.name}` : ''
+  const what =
+    'endpoint' in credential
+      ? ` ${credential.endpoint}`
+      : 'zone' in credential
+        ? ` ${credential.zone}`
+        : 'name' in credential
+          ? ` ${credential.name}`
+          : ''
   return { kind: 'no-means', detail: `no credential is at hand for: ${credential.kind}${what}` }
 }
 
@@ -396,7 +419,8 @@ function firstWord(
         const word = readFirstRecord(transport, received)
         if (word === undefined) {
           // One record is at most 2^14 bytes; more without a word is no TLS.
-          if (received.length > 20_000) finish({ kind: 'error', detail: 'it answered with something that is no TLS record' })
+          if (received.length > 20_000)
+            finish({ kind: 'error', detail: 'it answered with something that is no TLS record' })
           return
         }
         if (word.kind !== 'hello-verify') {
@@ -451,14 +475,16 @@ function listIdentity(transport: Transport, silenceMs: number): Promise<AttemptO
       resolve(outcome)
     }
     const end = setTimeout(
-      () => finish({ kind: 'refused', form: 'silence', detail: `ListIdentity was not answered within ${silenceMs} ms` }),
+      () =>
+        finish({ kind: 'refused', form: 'silence', detail: `ListIdentity was not answered within ${silenceMs} ms` }),
       silenceMs,
     )
     transport.attach({
       data: (bytes) => {
         if (listIdentityReply(bytes, tag) !== undefined) finish({ kind: 'accepted' })
       },
-      closed: (error) => finish(error === undefined ? { kind: 'error', detail: 'the socket was closed' } : outcomeOf(error, 'dtls')),
+      closed: (error) =>
+        finish(error === undefined ? { kind: 'error', detail: 'the socket was closed' } : outcomeOf(error, 'dtls')),
     })
     transport.send(listIdentityRequest(500, tag))
   })
@@ -482,7 +508,8 @@ function portUnreachable(transport: Transport): Promise<AttemptOutcome> {
     const end = setTimeout(() => finish({ kind: 'accepted' }), unreachableMs)
     transport.attach({
       data: () => {},
-      closed: (error) => finish(error === undefined ? { kind: 'error', detail: 'the socket was closed' } : outcomeOf(error, 'dtls')),
+      closed: (error) =>
+        finish(error === undefined ? { kind: 'error', detail: 'the socket was closed' } : outcomeOf(error, 'dtls')),
     })
     send()
   })
@@ -491,11 +518,14 @@ function portUnreachable(transport: Transport): Promise<AttemptOutcome> {
 /** What an error says about the target, or about the network. */
 export function outcomeOf(error: unknown, transport: 'tls' | 'dtls'): AttemptOutcome {
   if (error instanceof PeerError) {
-    if (error.code === 'alert') return { kind: 'refused', form: 'alert', detail: `alert ${String(error.details['alert'])}` }
+    if (error.code === 'alert')
+      return { kind: 'refused', form: 'alert', detail: `alert ${String(error.details['alert'])}` }
     const reason = error.details['reason']
     // Without a reason of the protocol the target hung up; a version that it answers with is not the one that was asked.
-    if (reason === undefined) return { kind: 'refused', form: 'closed', detail: 'it closed the connection during the handshake' }
-    if (reason === 'wrong-version') return { kind: 'refused', form: 'alert', detail: 'it answers with another version only' }
+    if (reason === undefined)
+      return { kind: 'refused', form: 'closed', detail: 'it closed the connection during the handshake' }
+    if (reason === 'wrong-version')
+      return { kind: 'refused', form: 'alert', detail: 'it answers with another version only' }
     return { kind: 'error', detail: error.message }
   }
   if (error instanceof TransportError) {

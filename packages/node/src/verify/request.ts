@@ -85,7 +85,8 @@ export function neededProbes(index: PlantIndex): readonly NeededProbe[] {
   const zones = index.plant.zones.filter(({ authentication }) => authentication === 'certificate')
   const names = new Set(zones.map(({ name }) => name))
   const endpoints = [...index.endpoints.values()].filter(
-    ({ group, device }) => device !== undefined && !group.isManager && group.capabilities.capable && names.has(group.zone.name),
+    ({ group, device }) =>
+      device !== undefined && !group.isManager && group.capabilities.capable && names.has(group.zone.name),
   )
   return [
     ...zones.map(({ name }): NeededProbe => ({ for: name, kind: 'zone', zone: name, addresses: [], dnsNames: [] })),
@@ -148,11 +149,16 @@ export async function prepareVerification(options: PrepareOptions): Promise<Veri
     const issued = await authority.issueClient({ zone, name, addresses, dnsNames, validityMs })
     const key = issued.key?.export()
     if (key === undefined) throw new UsageError('missing', `the authority of zone ${zone} gave no key for ${name}`)
-    return { chain: [issued.certificate, ...issued.chain.slice(0, 1)].map((der) => encodeBase64(der)), key: encodeBase64(key) }
+    return {
+      chain: [issued.certificate, ...issued.chain.slice(0, 1)].map((der) => encodeBase64(der)),
+      key: encodeBase64(key),
+    }
   }
   const verifierAddress = options.verifierAddress ?? index.manager?.address
   const verifier =
-    zones.length === 0 ? undefined : await issue('verifier', managerZone, verifierAddress === undefined ? [] : [verifierAddress])
+    zones.length === 0
+      ? undefined
+      : await issue('verifier', managerZone, verifierAddress === undefined ? [] : [verifierAddress])
   const probes: Record<string, StoredCredential> = {}
   const zoneProbes: Record<string, StoredCredential> = {}
   for (const probe of neededProbes(index)) {
@@ -164,10 +170,12 @@ export async function prepareVerification(options: PrepareOptions): Promise<Veri
   for (const record of zones.length === 0 ? [] : await authority.list()) {
     // Oldest first, so the newest stays.
     const isOfDevice = record.profile === 'device' || record.name === plant.manager
-    if (isOfDevice && record.status === 'valid' && record.notAfter > date) certificates[record.name] = encodeBase64(record.certificate)
+    if (isOfDevice && record.status === 'valid' && record.notAfter > date)
+      certificates[record.name] = encodeBase64(record.certificate)
   }
   const { manager, vendor, live, only, peersPerGroup } = options
-  if (manager?.chain[0] !== undefined && plant.manager !== undefined) certificates[plant.manager] = encodeBase64(manager.chain[0])
+  if (manager?.chain[0] !== undefined && plant.manager !== undefined)
+    certificates[plant.manager] = encodeBase64(manager.chain[0])
   return {
     version: 1,
     plant,
@@ -228,7 +236,8 @@ function printOf(text: string): string {
 export function wayIn(index: PlantIndex, device: string): 'certificate' | 'psk' | undefined {
   const { manager } = index
   const zone = index.endpoints.get(device)?.group.zone.authentication
-  const decision = manager === undefined ? undefined : decide(index, { from: manager.name, to: device, transport: 'tcp' })
+  const decision =
+    manager === undefined ? undefined : decide(index, { from: manager.name, to: device, transport: 'tcp' })
   const authentication = decision?.verdict === 'secure' ? decision.authentication : zone
   return authentication === 'certificate' || authentication === 'psk' ? authentication : undefined
 }

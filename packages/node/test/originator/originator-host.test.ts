@@ -61,7 +61,10 @@ const explicit = (name: string, target: string, more: Partial<ConfiguredConnecti
   ...more,
 })
 
-async function plant(connections: (target: string) => ConfiguredConnection[], more: Partial<OriginatorHostOptions> = {}) {
+async function plant(
+  connections: (target: string) => ConfiguredConnection[],
+  more: Partial<OriginatorHostOptions> = {},
+) {
   const target = await makeHost(targetIdentity, [0xc02c, 0xc006])
   const origin = await makeHost(originatorIdentity, [0xc02c, 0xc006])
   const moves: ConnectionMove[] = []
@@ -115,12 +118,22 @@ describe('an originator host', () => {
     secureAll([0xc006])
     await until(() => moves.length === 2)
     expect(row('io')).toMatchObject({ state: 'open', transport: 'dtls', suite: 0xc006, protection: 'authenticated' })
-    expect(row('messages')).toMatchObject({ state: 'open', transport: 'tls', suite: 0xc006, protection: 'authenticated' })
+    expect(row('messages')).toMatchObject({
+      state: 'open',
+      transport: 'tls',
+      suite: 0xc006,
+      protection: 'authenticated',
+    })
     const io = moves.find((move) => move.connection === 'io')
     expect(io).toMatchObject({ from: 'tcp', to: 'dtls', suite: 0xc006, overlap: true, intervalMs: 10 })
     expect(io?.gapMs).toBeGreaterThan(0)
     await until(() => target.host.associations().length === 2)
-    expect(target.host.associations().map((each) => each.transport).sort()).toEqual(['dtls', 'tls'])
+    expect(
+      target.host
+        .associations()
+        .map((each) => each.transport)
+        .sort(),
+    ).toEqual(['dtls', 'tls'])
     expect(target.device.connections(0)).toHaveLength(2)
   })
 
@@ -224,7 +237,9 @@ describe('an originator host', () => {
   it('does no plain I/O while port 2222 of its own device is closed', async () => {
     const { origin, row } = await plant((address) => [cyclic('io', address)])
     await until(() => row('io').packets > 3)
-    origin.steered.openPorts = origin.steered.openPorts.map((each) => (each.port === 2222 ? { ...each, open: false } : each))
+    origin.steered.openPorts = origin.steered.openPorts.map((each) =>
+      each.port === 2222 ? { ...each, open: false } : each,
+    )
     origin.steered.announce({ kind: 'ports-changed' })
     origin.host.deviceChanged()
     await until(() => /2222\/udp is closed/.test(row('io').lastError ?? ''))
@@ -248,7 +263,9 @@ describe('without help', () => {
       explicit('messages', address, { serial: 6 }),
     ])
     if (secured) secureAll([0xc02c])
-    await until(() => row('io').packets > 3 && row('messages').packets > 3 && (!secured || row('io').transport === 'dtls'))
+    await until(
+      () => row('io').packets > 3 && row('messages').packets > 3 && (!secured || row('io').transport === 'dtls'),
+    )
     await target.host.close()
     target.device.restart(0)
     await until(() => row('io').state !== 'open' && row('messages').state !== 'open')
@@ -256,7 +273,10 @@ describe('without help', () => {
     const again = new TargetHost({ device: target.steered })
     await again.start()
     open.push(again)
-    await until(() => row('io').state === 'open' && row('messages').state === 'open' && row('io').packets > packets + 3, 15_000)
+    await until(
+      () => row('io').state === 'open' && row('messages').state === 'open' && row('io').packets > packets + 3,
+      15_000,
+    )
     expect(row('io').losses).toBeGreaterThan(0)
   })
 
@@ -266,13 +286,18 @@ describe('without help', () => {
       explicit('messages', address, { serial: 8 }),
     ])
     if (secured) secureAll([0xc02c])
-    await until(() => row('io').packets > 3 && row('messages').packets > 3 && (!secured || row('io').transport === 'dtls'))
+    await until(
+      () => row('io').packets > 3 && row('messages').packets > 3 && (!secured || row('io').transport === 'dtls'),
+    )
     target.host.pullCable()
     await until(() => row('io').state !== 'open')
     await until(() => row('messages').state !== 'open')
     target.host.plugCable()
     const packets = row('io').packets
-    await until(() => row('io').state === 'open' && row('messages').state === 'open' && row('io').packets > packets + 3, 20_000)
+    await until(
+      () => row('io').state === 'open' && row('messages').state === 'open' && row('io').packets > packets + 3,
+      20_000,
+    )
     expect(row('io').longestGapMs).toBeGreaterThan(30)
   })
 
@@ -280,7 +305,11 @@ describe('without help', () => {
     const names: number[] = []
     const { row } = await plant((address) => [
       explicit('reader', address, {
-        poll: () => ({ service: 0x0e, path: path({ class: identity.id, instance: 1, attribute: 3 }), data: new Uint8Array(0) }),
+        poll: () => ({
+          service: 0x0e,
+          path: path({ class: identity.id, instance: 1, attribute: 3 }),
+          data: new Uint8Array(0),
+        }),
         pollMs: 30,
         onReply: (reply) => names.push((reply.data[0] ?? 0) | ((reply.data[1] ?? 0) << 8)),
       }),

@@ -40,7 +40,8 @@ describe('a session', () => {
       transport.attach({
         data: (bytes) => {
           // Registers, then says nothing more.
-          if (bytes[0] === 0x65) transport.send(Uint8Array.from([...bytes.subarray(0, 4), 1, 0, 0, 0, ...bytes.subarray(8)]))
+          if (bytes[0] === 0x65)
+            transport.send(Uint8Array.from([...bytes.subarray(0, 4), 1, 0, 0, 0, ...bytes.subarray(8)]))
           else transport.destroy()
         },
         closed: () => {},
@@ -59,12 +60,17 @@ describe('a session', () => {
     const request = device.request.bind(device)
     device.request = (asked, link, now, context) =>
       asked.service === 0x05
-        ? new Promise((resolve) => answers.push(() => resolve({ service: 5, status: 0, extended: [], data: new Uint8Array(0) })))
+        ? new Promise((resolve) =>
+            answers.push(() => resolve({ service: 5, status: 0, extended: [], data: new Uint8Array(0) })),
+          )
         : request(asked, link, now, context)
     const { address } = await start(device)
     const session = await connect({ address })
     open.push(session)
-    const slow = session.request({ service: 0x05, path: path({ class: 1, instance: 1 }), data: new Uint8Array(0) }, { timeoutMs: 100 })
+    const slow = session.request(
+      { service: 0x05, path: path({ class: 1, instance: 1 }), data: new Uint8Array(0) },
+      { timeoutMs: 100 },
+    )
     // A slow request does not hold up the others.
     expect(await session.objects.get(identity, 1, 'vendorId')).toBe(1)
     await expect(slow).rejects.toMatchObject({ code: 'timeout' })
@@ -90,7 +96,9 @@ describe('a session', () => {
   it('is not opened with a target that never answers', async () => {
     const silent = await listenTcp({ address: testAddress(251), port: 44818 }, () => {})
     open.push(silent)
-    await expect(connect({ address: testAddress(251), connectTimeoutMs: 200 })).rejects.toMatchObject({ code: 'timeout' })
+    await expect(connect({ address: testAddress(251), connectTimeoutMs: 200 })).rejects.toMatchObject({
+      code: 'timeout',
+    })
   })
 
   it('cancels its opening by its signal', async () => {
@@ -191,7 +199,11 @@ describe('without help', () => {
   it('a session comes back after its target restarted', async () => {
     const { device, host, address } = await start()
     const lost: unknown[] = []
-    const session = new ReconnectingSession({ address, backoff: { firstMs: 20, maxMs: 100 }, lost: (error) => lost.push(error) })
+    const session = new ReconnectingSession({
+      address,
+      backoff: { firstMs: 20, maxMs: 100 },
+      lost: (error) => lost.push(error),
+    })
     open.push(session)
     expect(await session.objects.get(identity, 1, 'vendorId')).toBe(1)
     await host.close()
@@ -230,7 +242,11 @@ describe('without help', () => {
 
   it('a session that is refused for good is given up', async () => {
     const lost: number[] = []
-    const session = new ReconnectingSession({ address: testAddress(253), transport: 'tls', lost: (_error, wait) => lost.push(wait) })
+    const session = new ReconnectingSession({
+      address: testAddress(253),
+      transport: 'tls',
+      lost: (_error, wait) => lost.push(wait),
+    })
     open.push(session)
     // Without credentials there is nothing to try again with.
     await expect(session.connected()).rejects.toMatchObject({ code: 'missing' })
@@ -240,7 +256,9 @@ describe('without help', () => {
   it('a request waits for a session only as long as it may', async () => {
     const session = new ReconnectingSession({ address: testAddress(254), backoff: { firstMs: 1000 } })
     open.push(session)
-    await expect(session.objects.get(identity, 1, 'vendorId', { timeoutMs: 100 })).rejects.toMatchObject({ code: 'timeout' })
+    await expect(session.objects.get(identity, 1, 'vendorId', { timeoutMs: 100 })).rejects.toMatchObject({
+      code: 'timeout',
+    })
   })
 })
 
@@ -256,7 +274,9 @@ describe('discovery', () => {
       onReply: (reply) => seen.push(reply.address),
     })
     expect(found.map((reply) => reply.address).sort()).toEqual([one.address, two.address].sort())
-    expect(found.find((reply) => reply.address === two.address)?.security).toMatchObject({ cipSecurityState: 'factoryDefault' })
+    expect(found.find((reply) => reply.address === two.address)?.security).toMatchObject({
+      cipSecurityState: 'factoryDefault',
+    })
     expect(found.find((reply) => reply.address === one.address)?.security).toBeUndefined()
     expect(seen).toHaveLength(2)
   })

@@ -31,7 +31,9 @@ describe('scan', () => {
   it.each(['tls', 'dtls'] as const)('lists exactly what a target offers over %s', async (transport) => {
     const device = await secureDevice(testAddress(transport === 'tls' ? 150 : 151))
     const psk = [{ identity: new TextEncoder().encode('cell'), key: new Uint8Array(16).fill(1) }]
-    const host = new TargetHost({ device: steer(device, credentialsOf(own, authority, { psk, suites: [0xc02c, 0xc006, 0xc037] })) })
+    const host = new TargetHost({
+      device: steer(device, credentialsOf(own, authority, { psk, suites: [0xc02c, 0xc006, 0xc037] })),
+    })
     await host.start()
     open.push(host)
     const result = await scan(device.address, { transport, timeoutMs: 1000 })
@@ -82,11 +84,22 @@ describe('scan', () => {
     const directory = mkdtempSync(join(tmpdir(), 'cordon-scan-'))
     const pem = (label: string, der: Uint8Array) =>
       `-----BEGIN ${label}-----\n${Buffer.from(der).toString('base64').replace(/.{64}/g, '$&\n')}\n-----END ${label}-----\n`
-    writeFileSync(join(directory, 'server.pem'), pem('CERTIFICATE', own.certificate) + pem('PRIVATE KEY', own.key), { mode: 0o600 })
+    writeFileSync(join(directory, 'server.pem'), pem('CERTIFICATE', own.certificate) + pem('PRIVATE KEY', own.key), {
+      mode: 0o600,
+    })
     const address = testAddress(156)
     const server = spawn(
       'openssl',
-      ['s_server', '-accept', `${address}:2221`, '-cert', join(directory, 'server.pem'), '-cipher', 'ALL:eNULL:@SECLEVEL=0', '-quiet'],
+      [
+        's_server',
+        '-accept',
+        `${address}:2221`,
+        '-cert',
+        join(directory, 'server.pem'),
+        '-cipher',
+        'ALL:eNULL:@SECLEVEL=0',
+        '-quiet',
+      ],
       { stdio: 'ignore' },
     )
     try {
@@ -101,7 +114,12 @@ describe('scan', () => {
         result = await scan(address, { transport: 'tls' })
       }
       const versions = Object.fromEntries(result.versions.map((row) => [row.version, row.verdict]))
-      expect(versions).toMatchObject({ TLSv1: 'offered', 'TLSv1.1': 'offered', 'TLSv1.2': 'offered', 'TLSv1.3': 'offered' })
+      expect(versions).toMatchObject({
+        TLSv1: 'offered',
+        'TLSv1.1': 'offered',
+        'TLSv1.2': 'offered',
+        'TLSv1.3': 'offered',
+      })
       expect(offered(result.suites)).toContain(0xc006)
     } finally {
       server.kill('SIGKILL')

@@ -257,7 +257,11 @@ describe('idle connections', () => {
           { length: 500 },
           (_, i) =>
             new Promise<void>((resolve) => {
-              const socket = connectSocket({ host: address, port: batch % 1000 === 0 ? 44818 : 2221, localAddress: local(i) })
+              const socket = connectSocket({
+                host: address,
+                port: batch % 1000 === 0 ? 44818 : 2221,
+                localAddress: local(i),
+              })
               sockets.push(socket)
               socket.on('error', () => resolve())
               socket.on('connect', () => resolve())
@@ -276,7 +280,9 @@ describe('idle connections', () => {
 
 describe('handshake floods', () => {
   it('over TLS beyond the rate are refused before any work, and working peers go on', async () => {
-    const { address, log } = await host({ limits: { maxHandshakesPerSecond: 5, maxPerHost: 1000, maxAssociations: 1000 } })
+    const { address, log } = await host({
+      limits: { maxHandshakesPerSecond: 5, maxPerHost: 1000, maxAssociations: 1000 },
+    })
     const { stillServed } = await witnesses(address)
     const flood = await Promise.all(Array.from({ length: 100 }, () => raw(address, 2221, testAddress(164))))
     await until(() => flood.filter(({ closed }) => closed()).length >= 90)
@@ -309,7 +315,11 @@ describe('the log', () => {
     const steered = steer(device, credentialsOf(own, authority))
     steered.admission = () => ({ allowed: false, reason: 'rule 1 denies it' })
     const log: TargetLogEntry[] = []
-    const target = new TargetHost({ device: steered, log: (entry) => log.push(entry), limits: { logLinesPerSecond: 5 } })
+    const target = new TargetHost({
+      device: steered,
+      log: (entry) => log.push(entry),
+      limits: { logLinesPerSecond: 5 },
+    })
     await target.start()
     open.push(target)
     for (let i = 0; i < 200; i++) {

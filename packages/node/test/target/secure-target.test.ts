@@ -51,19 +51,26 @@ const until = async (condition: () => boolean) => {
 }
 
 describe('a factory-fresh target', () => {
-  it.each(['tls', 'dtls'] as const)('shows its default certificate over %s to a commissioning client', async (transport) => {
-    const { address, device } = await hostFactory()
-    let shown: Uint8Array | undefined
-    const session = await connect({
-      address,
-      transport,
-      commissioning: { inspect: (peer) => void (shown = peer.security?.peerChain[0]) },
-    })
-    open.push(session)
-    expect(Buffer.from(shown ?? []).equals(Buffer.from(device.security().chain[0] ?? []))).toBe(true)
-    expect(session.peer.security?.authenticated).toBe('none')
-    expect(await session.objects.get(cipSecurity, 1, 'state')).toBe('factoryDefault')
-  })
+  it.each(['tls', 'dtls'] as const)(
+    'shows its default certificate over %s to a commissioning client',
+    async (transport) => {
+      const { address, device } = await hostFactory()
+      let shown: Uint8Array | undefined
+      const session = await connect({
+        address,
+        transport,
+        commissioning: {
+          inspect: (peer) => {
+            shown = peer.security?.peerChain[0]
+          },
+        },
+      })
+      open.push(session)
+      expect(Buffer.from(shown ?? []).equals(Buffer.from(device.security().chain[0] ?? []))).toBe(true)
+      expect(session.peer.security?.authenticated).toBe('none')
+      expect(await session.objects.get(cipSecurity, 1, 'state')).toBe('factoryDefault')
+    },
+  )
 
   it('gets no byte of CIP when the client does not like what it sees', async () => {
     const { address, host } = await hostFactory()
@@ -114,7 +121,9 @@ describe('a configured target', () => {
   it('narrows the suites by what a rule allows this peer', async () => {
     const { address, steered } = await hostConfigured()
     steered.admission = (peer) =>
-      peer === testAddress(58) ? { allowed: true, suites: [0xc006], reason: 'rule 3' } : { allowed: true, reason: 'rule 4' }
+      peer === testAddress(58)
+        ? { allowed: true, suites: [0xc006], reason: 'rule 3' }
+        : { allowed: true, reason: 'rule 4' }
     const offer: Credentials = credentialsOf(manager, authority, { suites: [0xc02c, 0xc006] })
     const narrowed = await connect({ address, localAddress: testAddress(58), credentials: offer })
     const free = await connect({ address, localAddress: testAddress(57), credentials: offer })
@@ -129,18 +138,21 @@ describe('a configured target', () => {
     await expect(wrong).rejects.toBeInstanceOf(PeerError)
   })
 
-  it.each(['tls', 'dtls', 'tcp'] as const)('does not let a peer in over %s whom its rules refuse', async (transport) => {
-    const { address, steered, log } = await hostConfigured()
-    steered.admission = () => ({ allowed: false, reason: 'rule 7 denies it' })
-    const opening = connect({
-      address,
-      transport,
-      connectTimeoutMs: 500,
-      ...(transport === 'tcp' ? {} : { credentials: credentialsOf(manager, authority) }),
-    })
-    await expect(opening).rejects.toThrow()
-    expect(log[0]).toMatchObject({ event: 'refused', message: 'rule 7 denies it' })
-  })
+  it.each(['tls', 'dtls', 'tcp'] as const)(
+    'does not let a peer in over %s whom its rules refuse',
+    async (transport) => {
+      const { address, steered, log } = await hostConfigured()
+      steered.admission = () => ({ allowed: false, reason: 'rule 7 denies it' })
+      const opening = connect({
+        address,
+        transport,
+        connectTimeoutMs: 500,
+        ...(transport === 'tcp' ? {} : { credentials: credentialsOf(manager, authority) }),
+      })
+      await expect(opening).rejects.toThrow()
+      expect(log[0]).toMatchObject({ event: 'refused', message: 'rule 7 denies it' })
+    },
+  )
 
   it('serves new credentials at once when they change, and keeps what is open', async () => {
     const { address, steered, host } = await hostConfigured()
@@ -151,7 +163,9 @@ describe('a configured target', () => {
     steered.secure({ chain: [renewed.certificate], key: renewed.key, anchors: [successor.certificate] })
     host.deviceChanged()
     expect(await before.objects.get(identity, 1, 'vendorId')).toBe(1)
-    await expect(connect({ address, credentials: credentialsOf(manager, authority) })).rejects.toBeInstanceOf(NotTrusted)
+    await expect(connect({ address, credentials: credentialsOf(manager, authority) })).rejects.toBeInstanceOf(
+      NotTrusted,
+    )
     const fresh = await successor.issue('manager renewed')
     const after = await connect({ address, credentials: credentialsOf(fresh, successor) })
     open.push(after)

@@ -50,7 +50,9 @@ describe('a plain target', () => {
   it('answers many requests at once', async () => {
     const { address } = await hostPlain()
     const session = await connectPlain(address)
-    const answers = await Promise.all(Array.from({ length: 200 }, () => session.objects.get(identity, 1, 'productCode')))
+    const answers = await Promise.all(
+      Array.from({ length: 200 }, () => session.objects.get(identity, 1, 'productCode')),
+    )
     expect(new Set(answers)).toEqual(new Set([65]))
   })
 

@@ -154,7 +154,8 @@ for (const protocol of ['tls', 'dtls'] as const) {
       const error = await joined.open().catch((reason: unknown) => reason)
       expect(error).toBeInstanceOf(PeerError)
       expect(error).toMatchObject({ code: 'alert', details: { alert: 'unknown_ca' } })
-      for (let i = 0; i < 50 && joined.refusals.length === 0; i++) await new Promise((resolve) => setTimeout(resolve, 10))
+      for (let i = 0; i < 50 && joined.refusals.length === 0; i++)
+        await new Promise((resolve) => setTimeout(resolve, 10))
       expect(joined.refusals[0]?.remote.address).toBe(testAddress(21))
       expect(joined.refusals[0]?.error).toBeInstanceOf(NotTrusted)
       expect(joined.accepted).toHaveLength(0)
@@ -261,7 +262,9 @@ describe('a TLS listener', () => {
     const { client: good, server: atServer } = await joined.pair()
     const plain = await connectTcp(joined.listener.local)
     const atPlain = collect(plain)
-    plain.send(Uint8Array.from([22, 3, 3, 0, 100, ...createHash('sha512').update('noise').digest(), ...new Uint8Array(36)]))
+    plain.send(
+      Uint8Array.from([22, 3, 3, 0, 100, ...createHash('sha512').update('noise').digest(), ...new Uint8Array(36)]),
+    )
     await atPlain.closed()
     const heard = collect(atServer)
     good.send(Uint8Array.of(1, 2, 3))
@@ -294,7 +297,12 @@ describe('a DTLS listener', () => {
     // The peer loses its power: no close_notify reaches the server.
     const context = makeContext('client', 'dtls', credentialsOf(client, authority))
     first.client.destroy()
-    const again = await connectDtls({ ...joined.listener.local, localAddress: testAddress(21), localPort: port, context })
+    const again = await connectDtls({
+      ...joined.listener.local,
+      localAddress: testAddress(21),
+      localPort: port,
+      context,
+    })
     await gone.closed()
     for (let i = 0; i < 50 && joined.accepted.length < 2; i++) await new Promise((resolve) => setTimeout(resolve, 10))
     const second = joined.accepted[1]

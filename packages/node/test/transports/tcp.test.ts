@@ -36,7 +36,10 @@ describe('connectTcp', () => {
   })
 
   it('says that a port is closed', async () => {
-    await expect(connectTcp({ address: testAddress(1), port: 1 })).rejects.toMatchObject({ name: 'TransportError', code: 'refused' })
+    await expect(connectTcp({ address: testAddress(1), port: 1 })).rejects.toMatchObject({
+      name: 'TransportError',
+      code: 'refused',
+    })
   })
 
   it('says that a local address does not exist here', async () => {
@@ -77,7 +80,9 @@ describe('listenTcp', () => {
 
   it('closes a connection that is not admitted before anything is read from it', async () => {
     const accepted: Transport[] = []
-    const listener = await listenTcp({ address: testAddress(5), port: 0, admit: () => false }, (transport) => accepted.push(transport))
+    const listener = await listenTcp({ address: testAddress(5), port: 0, admit: () => false }, (transport) =>
+      accepted.push(transport),
+    )
     const client = await connectTcp(listener.local)
     const atClient = collect(client)
     await atClient.closed()

@@ -1,6 +1,6 @@
 import { createSocket } from 'node:dgram'
 import { describe, expect, it } from 'vitest'
-import { type Endpoint, type Transport } from '../../src/transports/transport.ts'
+import type { Endpoint, Transport } from '../../src/transports/transport.ts'
 import { bindUdp, connectUdp } from '../../src/transports/udp.ts'
 import { testAddress } from '../addresses.ts'
 import { collect, describeTransport } from './describe-transport.ts'
@@ -55,7 +55,9 @@ describe('bindUdp', () => {
     for (let i = 0; i < 20; i++) socket.send(Uint8Array.of(1), { address: testAddress(16), port: 9 })
     await new Promise((resolve) => setTimeout(resolve, 20))
     const other = createSocket('udp4')
-    await new Promise<void>((resolve) => other.send(Uint8Array.of(1, 2, 3), socket.local.port, socket.local.address, () => resolve()))
+    await new Promise<void>((resolve) =>
+      other.send(Uint8Array.of(1, 2, 3), socket.local.port, socket.local.address, () => resolve()),
+    )
     await new Promise((resolve) => setTimeout(resolve, 20))
     expect(heard).toEqual([3])
     other.close()

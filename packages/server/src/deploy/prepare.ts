@@ -162,7 +162,7 @@ export async function prepare(request: DeployRequest): Promise<Preparation> {
 function problemsOf(index: PlantIndex): readonly Message[] {
   return validate(index)
     .filter(({ severity }) => severity === 'error')
-    .map(({ subject, reason, remedy }) => message('settings-not-possible', subject, `${reason}; ${remedy}`))
+    .map(({ subject, reason, alternative }) => message('settings-not-possible', subject, `${reason}; ${alternative}`))
 }
 
 function withProblems(plan: DeploymentPlan, problems: readonly Message[]): DeploymentPlan {
@@ -208,7 +208,7 @@ function knowledgeOf(
 }
 
 /** The manager's address in the plant file, where this machine has it: rules let in that address and no other. */
-function ownAddress(address: string | undefined): string | undefined {
+export function ownAddress(address: string | undefined): string | undefined {
   if (address === undefined) return undefined
   if (address.startsWith('127.')) return address
   const own = Object.values(networkInterfaces()).some((list) => list?.some((entry) => entry.address === address))

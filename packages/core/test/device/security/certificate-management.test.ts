@@ -114,13 +114,12 @@ describe('Create_CSR', () => {
   })
 
   it('takes what is empty from the default certificate, and the names from the TCP/IP Interface object', async () => {
-    const named = new TestClient(
-      await secureDevice({}, { hostName: 'mixer', domain: 'plant.example' }),
-      tlsLink(),
-    )
+    const named = new TestClient(await secureDevice({}, { hostName: 'mixer', domain: 'plant.example' }), tlsLink())
     const instance = await named.call(certificateManagement, 0, 'create', 'ops')
     const empty = { ...csrRequest, commonName: '' }
-    const request = decodeRequest(await uploadCsr(named, await named.call(certificateManagement, instance, 'createCsr', empty)))
+    const request = decodeRequest(
+      await uploadCsr(named, await named.call(certificateManagement, instance, 'createCsr', empty)),
+    )
     expect(nameValue(request.subject, 'CN')).toBe('1756-L85E/B (00e17387)')
     expect(nameValue(request.subject, 'O')).toBe('Example Automation')
     expect(nameValue(request.subject, 'serialNumber')).toBe('0001-00E17387')
@@ -209,7 +208,9 @@ describe('Create_CSR', () => {
   it('makes the kind of key that the device has', async () => {
     const rsa = new TestClient(await secureDevice({ keyKind: 'rsa-2048' }), tlsLink())
     const instance = await rsa.call(certificateManagement, 0, 'create', 'ops')
-    const request = decodeRequest(await uploadCsr(rsa, await rsa.call(certificateManagement, instance, 'createCsr', csrRequest)))
+    const request = decodeRequest(
+      await uploadCsr(rsa, await rsa.call(certificateManagement, instance, 'createCsr', csrRequest)),
+    )
     expect(request.key.family).toBe('rsa')
   })
 })

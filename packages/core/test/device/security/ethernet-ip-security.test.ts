@@ -105,7 +105,9 @@ describe('a configuration of 0x5E', () => {
       const target = path({ class: 0x5e, instance: 1, attribute })
       expect(await owner.status(0x10, target, Uint8Array.of(1))).toEqual([0x0e])
     }
-    expect(await owner.status(0x10, path({ class: 0x5e, instance: 1, attribute: 99 }), Uint8Array.of(1))).toEqual([0x14])
+    expect(await owner.status(0x10, path({ class: 0x5e, instance: 1, attribute: 99 }), Uint8Array.of(1))).toEqual([
+      0x14,
+    ])
   })
 
   it('shows pending values to its owner and those in force to everybody else', async () => {
@@ -158,7 +160,10 @@ describe('a configuration of 0x5E', () => {
     await apply()
     owner.pass(10_000)
     expect(device.securityState()).toBe('incompleteConfiguration')
-    for (const client of [new TestClient(device, tcpLink()), new TestClient(device, tlsLink({ authenticated: 'none' }))]) {
+    for (const client of [
+      new TestClient(device, tcpLink()),
+      new TestClient(device, tlsLink({ authenticated: 'none' })),
+    ]) {
       expect(await client.refused(ethernetIpSecurity, 1, 'beginConfig', undefined)).toEqual([0x0f])
       expect(await client.refused(cipSecurity, 1, 'beginConfig', undefined)).toEqual([0x0f])
       expect(await client.refused(ethernetIpSecurity, 1, 'reset', {})).toEqual([0x0f])
@@ -362,7 +367,9 @@ describe('references of 0x5E', () => {
       expect(await owner.trySet(ethernetIpSecurity, 1, 'revocationLists', [target])).toEqual([0x09])
       expect(await owner.trySet(ethernetIpSecurity, 1, 'activeCertificates', [target])).toEqual([0x09])
     }
-    expect(await owner.trySet(ethernetIpSecurity, 1, 'activeCertificates', [certificatePath(1), certificatePath(1)])).toEqual([0x09])
+    expect(
+      await owner.trySet(ethernetIpSecurity, 1, 'activeCertificates', [certificatePath(1), certificatePath(1)]),
+    ).toEqual([0x09])
   })
 
   it('serve authorities, identities and revocation lists from files to the host', async () => {
@@ -435,7 +442,9 @@ describe('references of 0x5E', () => {
       expect(await owner.refused(certificateManagement, instance, 'delete', undefined)).toEqual([0x0c])
       expect(await owner.refused(file, caFile, 'delete', undefined)).toEqual([0x0c, 2])
       expect(await owner.refused(file, caFile, 'clearFile', undefined)).toEqual([0x0c, 2])
-      expect(await owner.trySet(certificateManagement, instance, 'caCertificate', { status: 'verified', path: [] })).toEqual([0x0c])
+      expect(
+        await owner.trySet(certificateManagement, instance, 'caCertificate', { status: 'verified', path: [] }),
+      ).toEqual([0x0c])
     }
     await check()
     await apply()

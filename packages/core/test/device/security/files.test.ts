@@ -164,7 +164,9 @@ describe('a download', () => {
       ],
     ]
     for (const [request, status] of tries) {
-      expect(await client.refused(file, instance, 'initiateDownload', request as ReturnType<typeof download>)).toEqual(status)
+      expect(await client.refused(file, instance, 'initiateDownload', request as ReturnType<typeof download>)).toEqual(
+        status,
+      )
     }
     expect(await client.get(file, instance, 'state')).toBe('empty')
     await client.call(file, instance, 'initiateDownload', download(16_384))
@@ -203,8 +205,11 @@ describe('a download', () => {
   it('ends with 0xD0 when checksum or size are wrong, and is empty then', async () => {
     for (const size of [3, 4]) {
       await client.call(file, instance, 'initiateDownload', download(size))
-      const bad = size === 3 ? Uint8Array.of(1, 2, 3, 9, 9) : withChecksum(Uint8Array.of(1, 2, 3), Uint8Array.of(1, 2, 3))
-      expect(await client.refused(file, instance, 'downloadTransfer', { number: 0, type: 'firstAndLast', data: bad })).toEqual([0xd0])
+      const bad =
+        size === 3 ? Uint8Array.of(1, 2, 3, 9, 9) : withChecksum(Uint8Array.of(1, 2, 3), Uint8Array.of(1, 2, 3))
+      expect(
+        await client.refused(file, instance, 'downloadTransfer', { number: 0, type: 'firstAndLast', data: bad }),
+      ).toEqual([0xd0])
       expect(await client.get(file, instance, 'state')).toBe('empty')
       expect(await client.get(file, instance, 'size')).toBe(0)
     }
@@ -221,7 +226,13 @@ describe('a download', () => {
 
   it('refuses a last packet too short for its checksum with 0x13', async () => {
     await client.call(file, instance, 'initiateDownload', download(5))
-    expect(await client.refused(file, instance, 'downloadTransfer', { number: 0, type: 'firstAndLast', data: Uint8Array.of(1) })).toEqual([0x13])
+    expect(
+      await client.refused(file, instance, 'downloadTransfer', {
+        number: 0,
+        type: 'firstAndLast',
+        data: Uint8Array.of(1),
+      }),
+    ).toEqual([0x13])
   })
 
   it('can be aborted by its peer', async () => {

@@ -56,7 +56,9 @@ describe('Ingress Egress Object', () => {
   it('names the instance and rule that are wrong, and takes none of the others', async () => {
     const wrong = rules(0, ['allow proto=any', 'permit everything'])
     expect(await client.refused(ingressEgress, 0, 'setRules', wrong)).toEqual([0x20, 0, 1])
-    expect(await client.refused(ingressEgress, 0, 'setRules', rules(0, ['allow proto=any'], ['x']))).toEqual([0x20, 0, 1])
+    expect(await client.refused(ingressEgress, 0, 'setRules', rules(0, ['allow proto=any'], ['x']))).toEqual([
+      0x20, 0, 1,
+    ])
     const elsewhere = { changeCount: 0, behaviour: 0, instances: [{ instance: 2, ingress: [], egress: [] }] }
     expect(await client.refused(ingressEgress, 0, 'setRules', elsewhere)).toEqual([0x20, 0, 0])
     const { instances } = rules(0, [])

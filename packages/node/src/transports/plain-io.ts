@@ -1,6 +1,6 @@
 import { ioFrameView, parseIoFrame } from '@cordon/core/enip'
-import { type Endpoint } from '../transports/transport.ts'
-import { bindUdp, type UdpSocket } from '../transports/udp.ts'
+import type { Endpoint } from './transport.ts'
+import { bindUdp, type UdpSocket } from './udp.ts'
 
 /** A UDP port that carries plain class 0/1 data of an originator. */
 export interface PlainIoPort {

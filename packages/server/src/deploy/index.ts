@@ -1,0 +1,14 @@
+/**
+ * Deployments with a store: plan, apply, resume, release, revoke.
+ * @module
+ */
+export { type StoredDeployment, findDeployment } from './claims.ts'
+export { type ApplyOptions, type ApplyRequest, type DeploymentRun, deploy, resume, type StoredReport } from './deploy.ts'
+export { type DeviceRecord, forgetDevice, type GivenKey, readDeviceRecords } from './device-records.ts'
+export { managerCredential } from './manager-credential.ts'
+export { listPsks, type StoredPsk, storedSecrets, storePsk } from './pre-shared-keys.ts'
+export { type DeployOptions, type DeployRequest, type Preparation, prepare } from './prepare.ts'
+export { type ReleaseReport, release } from './release.ts'
+export { type RevocationReport, revoke } from './revoke.ts'
+export { type ReachOptions, SessionPorts } from './session-port.ts'
+export { systemClock } from './system-clock.ts'
