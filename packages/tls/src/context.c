@@ -453,8 +453,6 @@ context *context_new(instance *in, const context_options *options, problem *out)
   instance_hold(in);
   in->contexts++;
   ctx->is_server = options->server;
-  ctx->is_dtls = options->dtls;
-  ctx->is_probing = options->probing;
   ctx->sends_chain = options->send_chain;
   ctx->resumes = options->resumption;
   ctx->logs_keys = options->key_log;

@@ -129,7 +129,7 @@ struct context {
   unsigned references;
   instance *in;
   bool is_closed;
-  bool is_server, is_dtls, is_probing, sends_chain, resumes, logs_keys, has_virtual_time;
+  bool is_server, sends_chain, resumes, logs_keys, has_virtual_time;
   pooled *shape;
   pooled *key;
   pooled **held; /* certificates and lists that the stacks below point into */
@@ -144,7 +144,7 @@ struct context {
   unsigned mtu, retransmit_ms;
   uint8_t id[CONTEXT_ID_LENGTH];
   SSL_SESSION **cached; /* server: sessions resumable by id, oldest overwritten first */
-  unsigned cached_count, cached_next;
+  unsigned cached_next;
 };
 
 typedef struct {
