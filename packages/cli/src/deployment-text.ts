@@ -68,6 +68,11 @@ export function reportText(output: Output, report: DeploymentReport): string {
   ].join('\n')
 }
 
+/** Results of devices with the messages that are worth reading. */
+export function resultsText(output: Output, devices: readonly DeviceResult[]): string {
+  return [deviceResults(output, devices), ...messagesText(output, devices.flatMap((device) => device.messages))].join('\n')
+}
+
 function deviceResults(output: Output, devices: readonly DeviceResult[]): string {
   return table(output, devices, [
     { title: 'device', value: (device) => device.device },

@@ -54,6 +54,12 @@ const words: Readonly<Record<string, { readonly kind: 'good' | 'warning' | 'neut
   none: { kind: 'neutral', text: 'not capable' },
 }
 
+/** A state of the CIP Security object for people; `none` is a device without one, an unlisted number stays as it is. */
+export function cipSecurityWord(output: Output, state: string): string {
+  const word = words[state]
+  return word === undefined ? state : output.state(word.kind, word.text)
+}
+
 /** Discovered devices for people. */
 export function discoveryTable(output: Output, rows: readonly DiscoveryRow[]): string {
   const sorted = [...rows].sort((a, b) => a.address.localeCompare(b.address, 'en', { numeric: true }))
@@ -65,10 +71,7 @@ export function discoveryTable(output: Output, rows: readonly DiscoveryRow[]): s
       { title: 'product', value: (row) => row.product },
       {
         title: 'CIP Security',
-        value: (row) => {
-          const word = words[row.security]
-          return word === undefined ? row.security : output.state(word.kind, word.text)
-        },
+        value: (row) => cipSecurityWord(output, row.security),
       },
       { title: 'serial', value: (row) => row.serial, rank: 1 },
       { title: 'revision', value: (row) => row.revision, rank: 2 },

@@ -1,3 +1,4 @@
+import { cipherSuites, suiteHex } from '@cordon/core/security'
 import { Command, Option } from 'commander'
 import type { CommandContext } from './context.ts'
 import type { ExitCode } from './exit-codes.ts'
@@ -12,6 +13,11 @@ export type Start = (
   options: Record<string, unknown>,
   args: readonly unknown[],
 ) => Promise<void>
+
+/** The suites by number and name, as a plant file takes them. */
+function suiteLines(): string {
+  return cipherSuites.map(({ id, name }) => `  0x${suiteHex(id)}  ${name}`).join('\n')
+}
 
 const plantHelp = 'the plant file, e.g. plant.yaml'
 
@@ -151,7 +157,11 @@ export function createProgram(start: Start, version: string): Command {
     'TLS and DTLS versions and suites that a target accepts',
     'scan 127.17.81.51',
     async () => (await import('./commands/scan.ts')).run,
-  ).addOption(from)
+  )
+    .addOption(new Option('--transport <transport>', 'ask over this one only').choices(['tls', 'dtls']))
+    .option('--timeout <seconds>', 'how long to wait for the answer to one question', '3')
+    .addOption(from)
+    .addHelpText('after', () => `\nThe thirteen suites of CIP Security:\n${suiteLines()}`)
 
   const device = program.command('device').description('look at one device and change it')
   const reach = (command: Command): Command =>

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { MalformedMessage, PeerError, TransportError } from '@cordon/core/errors'
 import type { FaultKind } from '@cordon/core/policy'
+import type { Interception } from './man-in-the-middle.ts'
 import type { ConnectionStatus, DeviceStatus } from './status.ts'
 
 /** What a running virtual plant can be asked from another process of the same user. */
@@ -28,6 +29,16 @@ export interface ControlRequests {
   readonly fault: {
     readonly request: { readonly device: string; readonly fault: FaultKind | null }
     readonly reply: Record<never, never>
+  }
+  /** Pulls the cable of a device out, or puts it in again. */
+  readonly cable: {
+    readonly request: { readonly device: string; readonly pulled: boolean }
+    readonly reply: Record<never, never>
+  }
+  /** What the man in the middle of a device got between. */
+  readonly interceptions: {
+    readonly request: { readonly device: string }
+    readonly reply: { readonly interceptions: readonly Interception[] }
   }
   /** Ends the plant; the reply comes before. */
   readonly stop: { readonly request: Record<never, never>; readonly reply: Record<never, never> }

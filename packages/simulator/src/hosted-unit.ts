@@ -1,4 +1,4 @@
-import { failure, generalStatus, type MessageRouterReply, type MessageRouterRequest, messageRouterReply, messageRouterRequest, path } from '@cordon/core/cip'
+import { extendedStatuses, failure, generalStatus, type MessageRouterReply, type MessageRouterRequest, messageRouterReply, messageRouterRequest, path } from '@cordon/core/cip'
 import type {
   ActiveSecurity,
   Admission,
@@ -37,8 +37,6 @@ export interface HostedUnitOptions {
   readonly room: (protocol: 'tcp' | 'udp') => number
   /** Hears of every service that is asked for, before it is answered. */
   readonly asked: (service: AskedService) => void
-  /** The unit wants other ports; called while its actions are taken. */
-  readonly portsChanged: () => void
   /** 0 to 1, for faults that strike by chance. */
   readonly random: () => number
   readonly wait: (ms: number) => Promise<void>
@@ -245,7 +243,6 @@ export class HostedUnit implements HostedDevice {
   takeActions(): DeviceAction[] {
     const taken = this.#unit.takeActions()
     if (taken.length === 0 && this.#announced.length === 0) return taken
-    if (taken.some(({ kind }) => kind === 'ports-changed')) this.#options.portsChanged()
     const { faults } = this.#options
     const touched = faults.has('hang') || faults.has('drop') || faults.has('man-in-the-middle')
     return [...(touched ? taken.filter((action) => this.#leaves(action)) : taken), ...this.#announced.splice(0)]
@@ -271,7 +268,7 @@ export class HostedUnit implements HostedDevice {
         return reply instanceof Promise ? reply.then(durable) : durable(reply)
       },
       bind: (epath, request: ApplicationRequest, link, now): BoundApplication | Refusal => {
-        if (this.#options.faults.has('hang')) return { status: generalStatus.connectionFailure, extended: [unconnectedTimeout] }
+        if (this.#options.faults.has('hang')) return { status: generalStatus.connectionFailure, extended: [extendedStatuses.unconnectedRequestTimedOut] }
         const bound = this.#unit.bind(epath, request, link, now)
         return 'status' in bound ? bound : this.#bound(bound, durable)
       },
@@ -292,6 +289,3 @@ export class HostedUnit implements HostedDevice {
     }
   }
 }
-
-/** Extended status of a connection failure: the unconnected request was not answered in time. */
-const unconnectedTimeout = 0x0204

@@ -11,7 +11,9 @@ export {
   controlPath,
   PlantControl,
 } from './control.ts'
+export type { Interception } from './man-in-the-middle.ts'
 export { defaultDirectory, runSimulator, type SimulatorOptions } from './main.ts'
 export { type PlantLogEntry, type PlantOptions, VirtualPlant } from './plant.ts'
 export type { ConnectionProtection, ConnectionStatus, DeviceStatus } from './status.ts'
 export type { VirtualDevice } from './virtual-device.ts'
+export { openVendorPki, type VendorPki } from './vendor-pki.ts'

@@ -59,6 +59,11 @@ export async function runSimulator(options: SimulatorOptions): Promise<void> {
         await plant.fault(device, fault)
         return {}
       },
+      cable: async ({ device, pulled }) => {
+        plant.setCable(device, pulled)
+        return {}
+      },
+      interceptions: async ({ device }) => ({ interceptions: plant.interceptions(device) }),
       stop: async () => {
         setImmediate(end)
         return {}

@@ -1,17 +1,17 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { UsageError } from '@cordon/core/errors'
-import type { FaultKind, Plant, PlantConnection, Simulation } from '@cordon/core/policy'
-import type { ConnectionStatus as HostedConnection } from '@cordon/node/originator'
-import { OriginatorHost } from '@cordon/node/originator'
+import { TransportError, UsageError } from '@cordon/core/errors'
+import type { FaultKind, Plant, Device as PlantDevice, SimulatedDevice, Simulation } from '@cordon/core/policy'
 import { BroadcastResponder } from '@cordon/node/target'
 import type { KeyLog } from '@cordon/node/transports'
-import { configuredConnection } from './connections.ts'
 import { DeviceFiles } from './device-files.ts'
+import type { Interception } from './man-in-the-middle.ts'
+import { Originators } from './originators.ts'
 import type { ConnectionStatus, DeviceStatus } from './status.ts'
-import { openVendorPki, type VendorPki, vendorRootsFile } from './vendor-pki.ts'
-import { VirtualDevice } from './virtual-device.ts'
+import { together } from './together.ts'
+import { openVendorPki, vendorRootsFile } from './vendor-pki.ts'
+import { type DeviceSurroundings, factoryCredentials, VirtualDevice } from './virtual-device.ts'
 
 /** A line for the log of a plant. */
 export interface PlantLogEntry {
@@ -32,15 +32,16 @@ export interface PlantOptions {
   readonly all?: boolean
   readonly log?: (entry: PlantLogEntry) => void
   readonly keyLog?: KeyLog
-  /** Address of the broadcast responder; `null` for none. Default the loopback's, when all devices are there. */
+  /** Address of the broadcast responder; `null` for none. Default the loopback's. */
   readonly broadcast?: string | null
 }
 
 /** Devices that are opened at the same time while a plant starts. */
 const startTogether = 32
 
-/** How often tags that count by themselves are looked at, milliseconds. */
-const tagPeriodMs = 100
+/** Shortest and longest time between two looks at values that move by themselves, milliseconds. */
+const fastestTickMs = 10
+const slowestTickMs = 100
 
 /** A running plant of virtual devices. */
 export class VirtualPlant implements AsyncDisposable {
@@ -48,19 +49,33 @@ export class VirtualPlant implements AsyncDisposable {
   readonly directory: string
   readonly #options: PlantOptions
   readonly #devices = new Map<string, VirtualDevice>()
-  readonly #originators = new Map<string, OriginatorHost>()
-  readonly #connections = new Map<string, { readonly connection: PlantConnection; readonly host: string }>()
+  readonly #originators: Originators
+  readonly #stop = new AbortController()
+  /** Power cycles and other faults under way. */
+  readonly #busy = new Set<Promise<void>>()
   #broadcast: BroadcastResponder | undefined
   #timer: NodeJS.Timeout | undefined
+  #moving: readonly VirtualDevice[] = []
   #stopping: Promise<void> | undefined
 
   private constructor(options: PlantOptions) {
     this.plant = options.plant
     this.directory = options.directory
     this.#options = options
+    this.#originators = new Originators({
+      plant: options.plant,
+      device: (name) => this.#devices.get(name),
+      keyLog: options.keyLog,
+      log: (device, { severity, connection, peer, message }) =>
+        this.#log({ severity, device, message: `${connection} to ${peer}: ${message}` }),
+    })
   }
 
-  /** Switches every device on, then begins the connections. What cannot be started ends all that was. */
+  /**
+   * Switches every device on, then begins the connections. What cannot be started ends all that was.
+   * @throws UsageError `missing` for a device without a unit in the simulation, MalformedMessage for a state that cannot
+   * be read, TransportError `address-in-use`, `unreachable`, `io`
+   */
   static async start(options: PlantOptions): Promise<VirtualPlant> {
     const plant = new VirtualPlant(options)
     try {
@@ -73,51 +88,49 @@ export class VirtualPlant implements AsyncDisposable {
   }
 
   async #start(): Promise<void> {
-    const { plant, simulation, directory, sealingKey } = this.#options
+    const { plant, simulation, directory, all } = this.#options
     await mkdir(directory, { recursive: true, mode: 0o700 })
+    const units = new Map(simulation.devices.map((unit) => [unit.name, unit]))
+    const pairs = plant.devices
+      .filter(({ name }) => name !== plant.manager)
+      .map((device) => [device, unitOf(device, units)] as const)
+    const files = await this.#open(pairs)
+    const around = this.#surroundings(files)
+    const made = await together(pairs, startTogether, ([device, unit]) => VirtualDevice.create(device, unit, around))
+    for (const device of made) this.#devices.set(device.name, device)
+    const here = made.filter(({ simulated }) => all === true || simulated.startsWhen === 'plant' || simulated.listens)
+    await together(here, startTogether, (device) => device.start())
+    await this.#openBroadcast(here)
+    for (const connection of plant.connections) {
+      if (connection.when !== 'after' || all === true) this.#originators.begin(connection)
+    }
+    this.#startClock()
+  }
+
+  /** Opens the storage and makes the units that are not there yet. */
+  async #open(pairs: readonly (readonly [PlantDevice, SimulatedDevice])[]): Promise<DeviceFiles> {
+    const { directory, simulation, sealingKey } = this.#options
     const now = Date.now()
     const vendors = await openVendorPki(directory, simulation.vendors, sealingKey, now)
     const files = await DeviceFiles.open(join(directory, 'devices'), sealingKey)
-    const units = new Map(simulation.devices.map((unit) => [unit.name, unit]))
-    const made = await together(
-      plant.devices.filter((device) => device.name !== plant.manager),
-      async (device) => {
-        const simulated = units.get(device.name)
-        if (simulated === undefined) {
-          throw new UsageError(
-            'missing',
-            `device ${device.name}: the plant file has it and the simulation file does not; add it under "devices"`,
-          )
-        }
-        return VirtualDevice.create(device, simulated, this.#surroundings(vendors, files, now))
-      },
-    )
-    for (const device of made) this.#devices.set(device.name, device)
-    const here = made.filter(
-      (device) => this.#options.all === true || device.simulated.startsWhen === 'plant' || device.simulated.listens,
-    )
-    await together(here, (device) => device.start())
-    await this.#openBroadcast()
-    for (const connection of plant.connections) {
-      if (connection.when !== 'after' || this.#options.all === true) this.#open(connection)
-    }
-    this.#timer = setInterval(() => this.#tick(), tagPeriodMs)
+    const fresh = pairs.filter(([{ name }]) => !files.has(name))
+    const credentials = await together(fresh, startTogether, ([, unit]) => factoryCredentials(unit, vendors, now))
+    await files.record(new Map(fresh.map(([{ name }], i) => [name, credentials[i]])))
+    return files
   }
 
-  #surroundings(vendors: VendorPki, files: DeviceFiles, now: number): Parameters<typeof VirtualDevice.create>[2] {
+  #surroundings(files: DeviceFiles): DeviceSurroundings {
     return {
       plant: this.plant,
       files,
-      vendors,
-      now,
       keyLog: this.#options.keyLog,
-      log: (device, entry) =>
-        this.#log({
-          severity: entry.severity,
-          device,
-          message: `${entry.event}${entry.peer === undefined ? '' : ` ${entry.peer}`}: ${entry.message}`,
-        }),
+      log: (device, { severity, event, peer, message }) =>
+        this.#log({ severity, device, message: `${event}${peer === undefined ? '' : ` ${peer}`}: ${message}` }),
       neighbour: (device, slot) => this.#neighbour(device, slot),
+      broadcast: () => this.#broadcast,
+      strike: (device, fault) => this.#do(device, () => this.fault(device, fault)),
+      over: (device, kind) => this.#do(device, () => this.#heal(device, kind)),
+      restarted: (device) => this.#restarted(device),
     }
   }
 
@@ -127,74 +140,115 @@ export class VirtualPlant implements AsyncDisposable {
     return name === undefined ? undefined : this.#devices.get(name)
   }
 
-  async #openBroadcast(): Promise<void> {
-    const listening = [...this.#devices.values()].flatMap((device) => (device.host === undefined ? [] : [device.host]))
+  async #openBroadcast(devices: readonly VirtualDevice[]): Promise<void> {
     const { broadcast } = this.#options
-    if (broadcast === null || listening.length === 0) return
+    if (broadcast === null || devices.every(({ host }) => host === undefined)) return
     this.#broadcast = await BroadcastResponder.open(broadcast === undefined ? {} : { address: broadcast })
-    for (const host of listening) this.#broadcast.add(host)
+    for (const device of devices) device.joinBroadcast()
   }
 
-  /** Connections of one originator through one device share their sessions: one host for each such pair. */
-  #open(connection: PlantConnection): void {
-    const through = this.#devices.get(connection.from)
-    const originator = this.#devices.get(connection.originator)
-    const target = this.plant.devices.find((device) => device.name === connection.to)
-    if (through === undefined || originator === undefined || target?.address === undefined) {
-      throw new UsageError('missing', `connection ${connection.name}: its ends must be devices with an address`)
-    }
-    const key = `${connection.from} ${connection.originator}`
-    let host = this.#originators.get(key)
-    if (host === undefined) {
-      const { identity } = originator.simulated
-      host = new OriginatorHost({
-        device: through.hosted,
-        originator: { vendorId: identity.vendor, serialNumber: identity.serial },
-        log: (entry) =>
-          this.#log({
-            severity: entry.severity,
-            device: connection.from,
-            message: `${entry.connection} to ${entry.peer}: ${entry.message}`,
-          }),
-        ...(through.host === undefined ? {} : { target: through.host }),
-        ...(this.#options.keyLog === undefined ? {} : { keyLog: this.#options.keyLog }),
-      })
-      this.#originators.set(key, host)
-    }
-    host.add(configuredConnection(this.plant, connection, target.address))
-    this.#connections.set(connection.name, { connection, host: key })
+  /** One timer for all values that move by themselves, as fast as the fastest of them needs. */
+  #startClock(): void {
+    this.#moving = [...this.#devices.values()].filter(({ period }) => period !== undefined)
+    const period = Math.min(slowestTickMs, ...this.#moving.map((device) => device.period ?? slowestTickMs))
+    if (this.#moving.length > 0) this.#timer = setInterval(() => this.#tick(), Math.max(fastestTickMs, period))
+  }
+
+  #tick(): void {
+    const now = performance.now()
+    for (const device of this.#moving) device.tick(now)
   }
 
   /** Starts what the plant file says begins after a deployment; returns the names of its connections. */
   async startLater(): Promise<string[]> {
     const later = [...this.#devices.values()].filter(
-      (device) => device.simulated.startsWhen !== 'plant' && device.host === undefined,
+      ({ simulated, host }) => simulated.startsWhen !== 'plant' && host === undefined,
     )
-    await together(later, (device) => device.start())
-    for (const device of later) if (device.host !== undefined) this.#broadcast?.add(device.host)
-    const started: string[] = []
-    for (const connection of this.plant.connections) {
-      if (connection.when !== 'after' || this.#connections.has(connection.name)) continue
-      this.#open(connection)
-      started.push(connection.name)
-    }
-    return started
+    await together(later, startTogether, (device) => device.start())
+    const begins = this.plant.connections.filter(({ name, when }) => when === 'after' && !this.#originators.has(name))
+    for (const connection of begins) this.#originators.begin(connection)
+    return begins.map(({ name }) => name)
   }
 
-  /** Makes a device misbehave; null makes it well again. @throws UsageError `missing` for an unknown device */
+  // Faults
+
+  /**
+   * Makes a device misbehave; null makes it well again. Resolves when it does, after a power cycle when it is back.
+   * @throws UsageError `missing` for an unknown device, `not-supported`, TransportError where a man in the middle cannot
+   * take its place
+   */
   async fault(name: string, fault: FaultKind | null): Promise<void> {
-    const device = this.#devices.get(name)
-    if (device === undefined) {
-      throw new UsageError('missing', `no device "${name}"; this plant has ${[...this.#devices.keys()].join(', ')}`)
+    const device = this.#require(name)
+    if (fault === null) {
+      await device.heal()
+      this.#log({ severity: 'notice', device: name, message: 'faults are over' })
+      return
     }
-    if (fault === null) return device.heal()
     this.#log({ severity: 'notice', device: name, message: `fault: ${fault.kind}` })
-    if (fault.kind !== 'power-cycle') return device.fail(fault)
-    await device.stop()
-    await sleep(fault.downMs)
-    await device.reload()
-    await device.start()
+    if (fault.kind === 'power-cycle') await this.#powerCycle(device, fault.downMs)
+    else await device.fail(fault)
   }
+
+  async #heal(name: string, kind: FaultKind['kind']): Promise<void> {
+    await this.#require(name).heal(kind)
+    this.#log({ severity: 'notice', device: name, message: `fault is over: ${kind}` })
+  }
+
+  /** Pulls the cable of a device out, or puts it in again. @throws UsageError `missing` for an unknown device */
+  setCable(name: string, pulled: boolean): void {
+    this.#require(name).setCable(pulled)
+    this.#log({ severity: 'notice', device: name, message: pulled ? 'its cable is pulled out' : 'its cable is in again' })
+  }
+
+  /** What a man in the middle of a device got between. @throws UsageError `missing` for an unknown device */
+  interceptions(name: string): readonly Interception[] {
+    return this.#require(name).interceptions()
+  }
+
+  #require(name: string): VirtualDevice {
+    const device = this.#devices.get(name)
+    if (device !== undefined) return device
+    throw new UsageError('missing', `no device "${name}"; this plant has ${[...this.#devices.keys()].join(', ')}`)
+  }
+
+  /** The units of a chassis share its power supply. */
+  #onOneSupply(device: VirtualDevice): VirtualDevice[] {
+    const chassis = this.plant.chassis.find(({ slots }) => slots.some((place) => place.device === device.name))
+    if (chassis === undefined) return [device]
+    return chassis.slots.flatMap((place) => this.#devices.get(place.device) ?? [])
+  }
+
+  async #powerCycle(device: VirtualDevice, downMs: number): Promise<void> {
+    const units = this.#onOneSupply(device)
+    const running = units.filter(({ host }) => host !== undefined)
+    const names = units.map(({ name }) => name)
+    await Promise.all([...units.map((unit) => unit.powerOff()), this.#originators.suspend(names)])
+    await sleep(downMs, undefined, { signal: this.#stop.signal }).catch(() => undefined)
+    if (this.#stop.signal.aborted) throw new TransportError('aborted', 'the plant ends')
+    for (const unit of units) await unit.reload()
+    for (const unit of running) await unit.start()
+    this.#originators.resume(names)
+  }
+
+  /** A device has restarted by itself, as a reset of its Identity object asks: what it originates begins anew. */
+  async #restarted(name: string): Promise<void> {
+    await this.#originators.suspend([name])
+    if (!this.#stop.signal.aborted) this.#originators.resume([name])
+  }
+
+  /** Something that begins by itself: what it throws goes to the log. */
+  #do(device: string, work: () => Promise<void>): void {
+    if (this.#stop.signal.aborted) return
+    const done = work()
+      .catch((error: unknown) => {
+        if (this.#stop.signal.aborted) return
+        this.#log({ severity: 'error', device, message: error instanceof Error ? error.message : String(error) })
+      })
+      .finally(() => this.#busy.delete(done))
+    this.#busy.add(done)
+  }
+
+  // What it shows
 
   /** The virtual device of that name. */
   device(name: string): VirtualDevice | undefined {
@@ -208,22 +262,17 @@ export class VirtualPlant implements AsyncDisposable {
 
   /** Every connection that was begun, in the order of the plant file. */
   connections(): ConnectionStatus[] {
-    const rows = new Map<string, HostedConnection>()
-    for (const host of this.#originators.values()) for (const row of host.connections()) rows.set(row.name, row)
-    return [...this.#connections.values()].flatMap(({ connection }) => {
-      const row = rows.get(connection.name)
-      return row === undefined ? [] : [connectionStatus(connection, row)]
-    })
+    return this.#originators.connections()
+  }
+
+  /** The last data (class 0/1) or reply (class 3) that came over a connection; undefined before the first. */
+  received(connection: string): Uint8Array | undefined {
+    return this.#originators.received(connection)
   }
 
   /** PEM file with the makers' roots, for `--trust-vendor`. */
   get vendorRoots(): string {
     return vendorRootsFile(this.directory)
-  }
-
-  #tick(): void {
-    const now = performance.now()
-    for (const device of this.#devices.values()) device.tick(now)
   }
 
   #log(entry: PlantLogEntry): void {
@@ -237,10 +286,14 @@ export class VirtualPlant implements AsyncDisposable {
   }
 
   async #end(): Promise<void> {
+    this.#stop.abort()
     clearInterval(this.#timer)
-    await Promise.all([...this.#originators.values()].map((host) => host.close()))
+    const devices = [...this.#devices.values()]
+    for (const device of devices) device.endSchedule()
+    await Promise.all(this.#busy)
+    await this.#originators.close()
     await this.#broadcast?.close()
-    await together([...this.#devices.values()], (device) => device.stop())
+    await together(devices, startTogether, (device) => device.stop())
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -248,45 +301,11 @@ export class VirtualPlant implements AsyncDisposable {
   }
 }
 
-const protections = { none: 'None', authenticated: 'Authenticated', encrypted: 'Encrypted' } as const
-
-function connectionStatus(connection: PlantConnection, row: HostedConnection): ConnectionStatus {
-  return {
-    name: connection.name,
-    from: connection.from,
-    to: connection.to,
-    class: connection.class,
-    state: row.state,
-    transport: row.transport,
-    suite: row.suite,
-    protection: row.protection === undefined ? undefined : protections[row.protection],
-    serial: row.serial,
-    sizes: [row.outputSize, row.inputSize],
-    rpiMs: row.rpiMs,
-    received: row.packets,
-    missed: row.missed,
-    opens: row.opens,
-    losses: row.losses,
-    movedAt: row.lastMove === undefined ? undefined : new Date(row.lastMove.movedAt).toISOString(),
-    movedFrom: row.lastMove?.from,
-    gapMs: row.lastMove?.gapMs,
-    intervalMs: row.lastMove?.intervalMs,
-    longestGapMs: row.longestGapMs,
-    problem: row.state === 'open' ? undefined : row.lastError,
-  }
-}
-
-/** Does the same for many, some at a time. */
-async function together<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
-  const results = new Array<R>(items.length)
-  let next = 0
-  const workers = Array.from({ length: Math.min(startTogether, items.length) }, async () => {
-    while (next < items.length) {
-      const i = next++
-      const item = items[i]
-      if (item !== undefined) results[i] = await work(item)
-    }
-  })
-  await Promise.all(workers)
-  return results
+function unitOf(device: PlantDevice, units: ReadonlyMap<string, SimulatedDevice>): SimulatedDevice {
+  const unit = units.get(device.name)
+  if (unit !== undefined) return unit
+  throw new UsageError(
+    'missing',
+    `device ${device.name}: the plant file has it and the simulation file does not; add it under "devices"`,
+  )
 }

@@ -8,6 +8,8 @@ export interface DeviceStatus {
   readonly security: 'none' | 'factory-default' | 'configuring' | 'configured' | 'incomplete'
   /** Faults in force, by kind. */
   readonly faults: readonly string[]
+  /** Nothing reaches it and nothing leaves it. */
+  readonly cablePulled: boolean
 }
 
 /** How a connection is protected on the network; behind a module its data is plain. */
@@ -36,6 +38,8 @@ export interface ConnectionStatus {
   /** Times it was opened, and times it ended unasked. */
   readonly opens: number
   readonly losses: number
+  /** When the last data or reply came, ISO 8601. */
+  readonly lastDataAt: string | undefined
   /** When it changed its transport, ISO 8601. */
   readonly movedAt: string | undefined
   readonly movedFrom: 'tcp' | 'tls' | 'dtls' | undefined

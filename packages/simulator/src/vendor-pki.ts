@@ -1,29 +1,25 @@
-import { join } from 'node:path'
-import { signVendorCertificate, vendorAuthorityContents, vendorContents, vendorSubject } from '@cordon/core/authority'
-import type { KeyKind, PrivateKey } from '@cordon/core/crypto'
-import type { DefaultCredentials } from '@cordon/core/device'
+import type { KeyKind } from '@cordon/core/crypto'
+import {
+  createDefaultCredentials,
+  createVendorPki,
+  type DefaultCredentials,
+  type DeviceIdentity,
+  type VendorPki as Maker,
+} from '@cordon/core/device'
 import { MalformedMessage } from '@cordon/core/errors'
-import type { SimulatedIdentity, SimulatedVendor } from '@cordon/core/policy'
-import { type Certificate, decodeCertificate, encodePem } from '@cordon/core/x509'
+import type { SimulatedVendor } from '@cordon/core/policy'
+import { decodeCertificate, encodePem } from '@cordon/core/x509'
+import { join } from 'node:path'
 import { nodeCrypto } from '@cordon/node/crypto'
 import { readIfExists, writeDurably } from '@cordon/node/files'
 import { base64, unbase64 } from './base64.ts'
-
-/** A maker's authority: a root that people may trust, and the manufacturing authority that signs devices. */
-interface VendorAuthority {
-  readonly vendor: SimulatedVendor
-  readonly root: Uint8Array
-  readonly intermediate: Uint8Array
-  readonly issuer: Certificate
-  readonly key: PrivateKey
-}
 
 /** The simulated makers of a plant's devices. */
 export interface VendorPki {
   /** Root certificates, DER: what `--trust-vendor` takes. */
   readonly roots: readonly Uint8Array[]
-  /** A device's credentials as they leave this maker's factory. */
-  issue(vendor: string, identity: SimulatedIdentity): Promise<DefaultCredentials>
+  /** A device's credentials as they leave this maker's factory. @throws MalformedMessage for a maker that is not there */
+  issue(vendor: string, identity: DeviceIdentity): Promise<DefaultCredentials>
 }
 
 /** The key that gives the signature the simulation asks for: the hash follows the curve. */
@@ -48,82 +44,39 @@ export async function openVendorPki(
   sealingKey: Uint8Array,
   now: number,
 ): Promise<VendorPki> {
-  const authorities = new Map<string, VendorAuthority>()
+  const makers = new Map<string, { readonly maker: Maker; readonly commonName: string }>()
   for (const vendor of vendors) {
     const file = join(directory, `vendor-${vendor.name}.json`)
     const kept = await readIfExists(file)
-    const authority = kept === undefined ? await create(vendor, now) : revive(vendor, kept, file, sealingKey)
-    if (kept === undefined) await writeDurably(file, JSON.stringify(frozen(authority, sealingKey)))
-    authorities.set(vendor.name, authority)
+    const maker = kept === undefined ? await create(vendor, now) : revive(vendor, kept, file, sealingKey)
+    if (kept === undefined) await writeDurably(file, JSON.stringify(frozen(vendor, maker, sealingKey)))
+    makers.set(vendor.name, { maker, commonName: vendor.commonName })
   }
-  const roots = [...authorities.values()].map((authority) => authority.root)
-  await writeDurably(vendorRootsFile(directory), roots.map((root) => encodePem('CERTIFICATE', root)).join(''), 0o644)
+  const roots = [...makers.values()].map(({ maker }) => maker.root)
+  const pem = roots.map((root) => encodePem('CERTIFICATE', root)).join('')
+  const shown = await readIfExists(vendorRootsFile(directory))
+  if (shown === undefined || new TextDecoder().decode(shown) !== pem) {
+    await writeDurably(vendorRootsFile(directory), pem, 0o644)
+  }
   return {
     roots,
     issue: async (name, identity) => {
-      const authority = authorities.get(name)
-      if (authority === undefined) throw new MalformedMessage('unknown-value', `simulation: no vendor "${name}"`)
-      const key = await nodeCrypto.generateKey('ecdsa-p256')
-      const certificate = await signVendorCertificate(
-        vendorContents(nodeCrypto, {
-          subject: subjectOf(identity, authority.vendor),
-          publicKey: key.publicKey,
-          now,
-          issuer: authority.issuer,
-        }),
-        authority.key,
-      )
-      return { key, chain: [certificate, authority.intermediate] }
+      const found = makers.get(name)
+      if (found === undefined) throw new MalformedMessage('unknown-value', `simulation: no vendor "${name}"`)
+      const { maker: vendor, commonName } = found
+      return createDefaultCredentials(nodeCrypto, { identity, now, vendor, commonName })
     },
   }
 }
 
 /** The certificate of a device without a maker's authority: it vouches for itself. */
-export async function selfSignedCredentials(identity: SimulatedIdentity, now: number): Promise<DefaultCredentials> {
-  const key = await nodeCrypto.generateKey('ecdsa-p256')
-  const subject = vendorSubject({
-    vendorId: identity.vendor,
-    serialNumber: identity.serial,
-    product: identity.name,
-    vendorName: 'Self-signed',
-  })
-  const certificate = await signVendorCertificate(
-    vendorContents(nodeCrypto, { subject, publicKey: key.publicKey, now }),
-    key,
-  )
-  return { key, chain: [certificate] }
+export function selfSignedCredentials(identity: DeviceIdentity, now: number): Promise<DefaultCredentials> {
+  return createDefaultCredentials(nodeCrypto, { identity, now, vendorName: 'Self-signed' })
 }
 
-function subjectOf(identity: SimulatedIdentity, vendor: SimulatedVendor): ReturnType<typeof vendorSubject> {
-  return vendorSubject({
-    vendorId: identity.vendor,
-    serialNumber: identity.serial,
-    product: identity.name,
-    vendorName: vendor.organization,
-    country: vendor.country,
-  })
-}
-
-async function create(vendor: SimulatedVendor, now: number): Promise<VendorAuthority> {
-  const rootKey = await nodeCrypto.generateKey('ecdsa-p384')
-  const vendorName = vendor.organization
-  const rootContents = vendorAuthorityContents(nodeCrypto, {
-    vendorName,
-    commonName: `${vendorName} Root`,
-    publicKey: rootKey.publicKey,
-    now,
-  })
-  const root = await signVendorCertificate(rootContents, rootKey)
-  const key = await nodeCrypto.generateKey(keyKinds[vendor.signature])
-  const contents = vendorAuthorityContents(nodeCrypto, {
-    vendorName,
-    commonName: `${vendorName} Manufacturing`,
-    publicKey: key.publicKey,
-    now,
-    issuer: decodeCertificate(root),
-  })
-  const intermediate = await signVendorCertificate(contents, rootKey)
-  return { vendor, root, intermediate, issuer: decodeCertificate(intermediate), key }
+function create(vendor: SimulatedVendor, now: number): Promise<Maker> {
+  const { organization: vendorName, country, signature } = vendor
+  return createVendorPki(nodeCrypto, { vendorName, country, issuerKey: keyKinds[signature], now })
 }
 
 interface FrozenVendor {
@@ -133,20 +86,20 @@ interface FrozenVendor {
   readonly key: string
 }
 
-function frozen(authority: VendorAuthority, sealingKey: Uint8Array): FrozenVendor {
-  const key = authority.key.export() ?? new Uint8Array(0)
+function frozen(vendor: SimulatedVendor, maker: Maker, sealingKey: Uint8Array): FrozenVendor {
+  const key = maker.key.export() ?? new Uint8Array(0)
   return {
     version: 1,
-    root: base64(authority.root),
-    intermediate: base64(authority.intermediate),
-    key: base64(nodeCrypto.seal(sealingKey, key, place(authority.vendor.name))),
+    root: base64(maker.root),
+    intermediate: base64(maker.issuer.der),
+    key: base64(nodeCrypto.seal(sealingKey, key, place(vendor.name))),
   }
 }
 
-function revive(vendor: SimulatedVendor, bytes: Uint8Array, file: string, sealingKey: Uint8Array): VendorAuthority {
+function revive(vendor: SimulatedVendor, bytes: Uint8Array, file: string, sealingKey: Uint8Array): Maker {
   let kept: FrozenVendor
   try {
-    kept = JSON.parse(new TextDecoder().decode(bytes)) as FrozenVendor
+    kept = JSON.parse(new TextDecoder().decode(bytes)) as FrozenVendor // its version is looked at first
     if (kept.version !== 1) throw new Error(`version ${String(kept.version)}`)
   } catch (cause) {
     throw new MalformedMessage(
@@ -155,12 +108,11 @@ function revive(vendor: SimulatedVendor, bytes: Uint8Array, file: string, sealin
       { cause },
     )
   }
-  const intermediate = unbase64(kept.intermediate)
   return {
-    vendor,
+    vendorName: vendor.organization,
+    country: vendor.country,
     root: unbase64(kept.root),
-    intermediate,
-    issuer: decodeCertificate(intermediate),
+    issuer: decodeCertificate(unbase64(kept.intermediate)),
     key: nodeCrypto.importKey(nodeCrypto.open(sealingKey, unbase64(kept.key), place(vendor.name))),
   }
 }

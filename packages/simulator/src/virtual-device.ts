@@ -1,14 +1,19 @@
-import { createDevice, type Device, type DeviceOptions, type HostedDevice, type Tag } from '@cordon/core/device'
-import type { Device as PlantDevice, FaultKind, Plant, SimulatedDevice, SimulatedSecurity } from '@cordon/core/policy'
+import { type BackplaneDevice, createDevice, type Device, type DeviceOptions, type Tag } from '@cordon/core/device'
+import { TransportError, UsageError } from '@cordon/core/errors'
+import type { FaultKind, Device as PlantDevice, Plant, SimulatedDevice, SimulatedSecurity } from '@cordon/core/policy'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { nodeCrypto } from '@cordon/node/crypto'
-import { TargetHost, type TargetLogEntry } from '@cordon/node/target'
+import { type BroadcastResponder, TargetHost, type TargetLogEntry } from '@cordon/node/target'
 import type { KeyLog } from '@cordon/node/transports'
-import { withFaults } from './faults.ts'
-import type { DeviceStatus } from './status.ts'
 import type { DeviceFiles, StoredDevice } from './device-files.ts'
 import { electronicDataSheet } from './eds.ts'
-import { countUp, virtualTag } from './tags.ts'
+import { FaultSchedule } from './fault-schedule.ts'
+import { type AskedService, Faults } from './faults.ts'
+import { type FrontPlace, insideAddress } from './front-place.ts'
+import { HostedUnit, type PortName, portName } from './hosted-unit.ts'
+import { type Interception, ManInTheMiddle } from './man-in-the-middle.ts'
+import type { DeviceStatus } from './status.ts'
+import { countBytes, countUp, Steps, virtualTag } from './tags.ts'
 import { selfSignedCredentials, type VendorPki } from './vendor-pki.ts'
 
 /** States of 0x5D as tables show them. */
@@ -20,35 +25,59 @@ const securityStates = {
   incompleteConfiguration: 'incomplete',
 } as const
 
+/** Identity attribute 19 while the fault `protection-mode` is in force: bit 0 is implicit protection. */
+const protectionMode = 0x0001
+
+/** Ports that a man in the middle takes over. Plain I/O he meets where the unit takes and gives it. */
+const takenPorts: readonly PortName[] = ['44818/tcp', '2221/tcp', '2221/udp']
+
 /** What virtual devices of one plant share. */
 export interface DeviceSurroundings {
   readonly plant: Plant
   readonly files: DeviceFiles
-  readonly vendors: VendorPki
-  /** Milliseconds since 1970, for default certificates. */
-  readonly now: number
   readonly log: (device: string, entry: TargetLogEntry) => void
   readonly keyLog?: KeyLog | undefined
   /** What sits in a slot of a device's chassis. */
   readonly neighbour: (device: string, slot: number) => VirtualDevice | undefined
+  /** Answers ListIdentity to all for those that listen. */
+  readonly broadcast: () => BroadcastResponder | undefined
+  /** A fault of the simulation file begins, or a request asks for a restart. */
+  readonly strike: (device: string, fault: FaultKind) => void
+  readonly over: (device: string, kind: FaultKind['kind']) => void
+  readonly restarted: (device: string) => Promise<void>
+}
+
+/** A value of a unit that moves by itself. */
+interface MovingValue {
+  readonly everyMs: number
+  readonly move: (by: number, now: number) => void
 }
 
 /** One virtual unit: a device with its storage, on the network where it has an address. */
 export class VirtualDevice {
   readonly name: string
   readonly simulated: SimulatedDevice
-  /** The device itself. */
-  device: Device
-  /** The device as the network meets it: with its faults. */
-  hosted: HostedDevice
+  /** The unit as hosts meet it: the same object for good, whatever power cycles and faults there are. */
+  readonly hosted: HostedUnit
+  /** The unit as modules of its chassis meet it. */
+  readonly neighbour: BackplaneDevice
   readonly #plantDevice: PlantDevice
   readonly #around: DeviceSurroundings
+  readonly #tags: readonly Tag[]
+  readonly #faults = new Faults()
+  readonly #schedule: FaultSchedule
+  readonly #moving: readonly (MovingValue & { readonly steps: Steps })[]
+  #device: Device
   #stored: StoredDevice
-  readonly #tags: readonly { tag: Tag; simulated: SimulatedDevice['tags'][number] }[]
   #host: TargetHost | undefined
+  #leaveBroadcast: (() => void) | undefined
   #saving: Promise<void> | undefined
   #dirty = false
-  readonly #faults = new Map<FaultKind['kind'], FaultKind>()
+  #intruder: { readonly man: ManInTheMiddle; readonly ports: readonly PortName[] } | undefined
+  #interceptions: readonly Interception[] = []
+  #cablePulled = false
+  /** What moves sockets: one after the other. */
+  #socketWork: Promise<void> = Promise.resolve()
 
   private constructor(
     plantDevice: PlantDevice,
@@ -61,66 +90,39 @@ export class VirtualDevice {
     this.simulated = simulated
     this.#around = around
     this.#stored = stored
-    this.#tags = simulated.tags.map((tag) => ({ tag: virtualTag(tag), simulated: tag }))
-    this.device = this.#powerUp()
-    this.hosted = this.#onNetwork()
+    this.#tags = simulated.tags.map(virtualTag)
+    this.#schedule = new FaultSchedule(simulated.faults, {
+      strike: (fault) => around.strike(this.name, fault),
+      over: (kind) => around.over(this.name, kind),
+    })
+    this.#device = this.#powerUp()
+    this.hosted = new HostedUnit({
+      unit: () => this.#device,
+      faults: this.#faults,
+      room: (protocol) => this.#room(protocol),
+      asked: (service: AskedService) => this.#schedule.asked(service),
+      random: Math.random,
+      wait: (ms) => sleep(ms, undefined, { ref: false }),
+    })
+    this.neighbour = this.hosted.neighbour(() => this.#used())
+    const now = performance.now()
+    this.#moving = this.#movingValues().map((value) => ({ ...value, steps: new Steps(value.everyMs, now) }))
   }
 
-  #powerUp(): Device {
-    const { state, secrets } = this.#stored
-    const options = this.#options(this.#plantDevice)
-    return state === undefined || secrets === undefined
-      ? createDevice(options)
-      : createDevice(options, { state, secrets })
-  }
-
-  #onNetwork(): HostedDevice {
-    return withFaults(this.device, { faults: this.#faults, random: Math.random, wait: (ms) => sleep(ms) })
-  }
-
-  /** Comes up again with what its storage holds, as after a power cycle; it must be stopped. */
-  async reload(): Promise<void> {
-    this.#stored = (await this.#around.files.load(this.name)) ?? this.#stored
-    this.device = this.#powerUp()
-    this.hosted = this.#onNetwork()
-  }
-
-  /** Misbehaves from now on. */
-  fail(fault: FaultKind): void {
-    this.#faults.set(fault.kind, fault)
-  }
-
-  /** Is itself again. */
-  heal(): void {
-    this.#faults.clear()
-  }
-
-  /** What it is now. */
-  status(): DeviceStatus {
-    return {
-      name: this.name,
-      address: this.device.address,
-      running: this.#host !== undefined,
-      security:
-        this.simulated.security === undefined ? 'none' : securityStates[this.device.persist().state.cipSecurity],
-      faults: [...this.#faults.keys()],
-    }
-  }
-
-  /** Switches a unit on for the first time, or again with what its storage holds. */
+  /** A unit with what its storage holds. */
   static async create(
     plantDevice: PlantDevice,
     simulated: SimulatedDevice,
     around: DeviceSurroundings,
   ): Promise<VirtualDevice> {
-    const kept = await around.files.load(plantDevice.name)
-    const stored = kept ?? {
-      credentials: await factoryCredentials(simulated, around),
-      state: undefined,
-      secrets: undefined,
-    }
-    if (kept === undefined) await around.files.save(plantDevice.name, stored)
+    const stored = await around.files.load(plantDevice.name)
+    if (stored === undefined) throw new UsageError('missing', `device ${plantDevice.name} was never made`)
     return new VirtualDevice(plantDevice, simulated, stored, around)
+  }
+
+  /** The device itself; another object after each power cycle. */
+  get device(): Device {
+    return this.#device
   }
 
   /** The host of its sockets; undefined while it is off and for units that do not listen. */
@@ -128,32 +130,111 @@ export class VirtualDevice {
     return this.#host
   }
 
+  #powerUp(): Device {
+    const { state, secrets } = this.#stored
+    const options = this.#options(this.#plantDevice)
+    const device =
+      state === undefined || secrets === undefined
+        ? createDevice(options)
+        : createDevice(options, { state, secrets })
+    // The mode is stored, the fault that set it is not: it may have ended with an earlier run of the plant.
+    const mode = this.#faults.has('protection-mode') ? protectionMode : 0
+    if ((state?.identity.protectionMode ?? 0) !== mode) device.setProtectionMode(mode)
+    return device
+  }
+
+  /** What it is now. */
+  status(): DeviceStatus {
+    return {
+      name: this.name,
+      address: this.#device.address,
+      running: this.#host !== undefined,
+      security: this.simulated.security === undefined ? 'none' : securityStates[this.#device.securityState()],
+      faults: this.#faults.kinds(),
+      cablePulled: this.#cablePulled,
+    }
+  }
+
+  // Power and sockets
+
   /** Opens its ports. Units without an address or without listeners have nothing to open. */
   async start(): Promise<void> {
-    if (
-      this.#host !== undefined ||
-      !this.simulated.listens ||
-      this.device.address === '' ||
-      !isAddress(this.device.address)
-    )
-      return
+    this.#schedule.start()
+    if (this.#host !== undefined || !this.simulated.listens || this.#plantDevice.address === undefined) return
     const host = new TargetHost({
       device: this.hosted,
       log: (entry) => this.#around.log(this.name, entry),
       save: () => this.save(),
+      restart: () => {
+        this.#device.restart(performance.now())
+        return this.#around.restarted(this.name)
+      },
+      handshakeDelayMs: () => this.#faults.get('slow-handshake')?.delayMs ?? 0,
       ...(this.#around.keyLog === undefined ? {} : { keyLog: this.#around.keyLog }),
     })
     await host.start()
     this.#host = host
+    this.joinBroadcast()
+    this.#applySilence()
+    await this.#inTurn(() => this.#adjustIntruder())
   }
 
-  /** Closes its ports and everything that runs over them. */
+  /** Answers ListIdentity to all from now on, where there is somebody who hears it. */
+  joinBroadcast(): void {
+    this.#leaveBroadcast?.()
+    this.#leaveBroadcast = this.#host === undefined ? undefined : this.#around.broadcast()?.add(this.#host)
+  }
+
+  /** Closes its ports and everything that runs over them; what it wanted stored is stored. */
   async stop(): Promise<void> {
+    await this.#end((host) => host.close())
+  }
+
+  /** Goes dark as in a power failure: no peer is told. {@link reload} and {@link start} bring it back. */
+  async powerOff(): Promise<void> {
+    await this.#end((host) => host.powerOff())
+  }
+
+  async #end(close: (host: TargetHost) => Promise<void>): Promise<void> {
+    this.#leaveBroadcast?.()
+    this.#leaveBroadcast = undefined
+    await this.#inTurn(() => this.#dismissIntruder())
     const host = this.#host
     this.#host = undefined
-    await host?.close()
+    if (host !== undefined) await close(host)
     await this.#saving
   }
+
+  /** Comes up again with what its storage holds, as after a power cycle; it must be stopped. */
+  async reload(): Promise<void> {
+    this.#stored = (await this.#around.files.load(this.name)) ?? this.#stored
+    this.#device = this.#powerUp()
+  }
+
+  /** No fault of the simulation file strikes any more. */
+  endSchedule(): void {
+    this.#schedule.stop()
+  }
+
+  /** As if its cable were pulled out, or put in again: nothing is heard or sent meanwhile, and no peer is told. */
+  setCable(pulled: boolean): void {
+    this.#cablePulled = pulled
+    this.#applySilence()
+  }
+
+  #applySilence(): void {
+    if (this.#cablePulled || this.#faults.has('hang')) this.#host?.pullCable()
+    else this.#host?.plugCable()
+  }
+
+  #room(protocol: 'tcp' | 'udp'): number {
+    const { tls, dtls } = this.simulated.capacity
+    const transport = protocol === 'tcp' ? 'tls' : 'dtls'
+    const open = this.#host?.associations().filter((row) => row.transport === transport).length ?? 0
+    return (protocol === 'tcp' ? tls : dtls) - open
+  }
+
+  // Storage
 
   /** Writes its storage; durable when the promise resolves. Changes during a write cause one more write. */
   save(): Promise<void> {
@@ -167,48 +248,194 @@ export class VirtualDevice {
   async #write(): Promise<void> {
     while (this.#dirty) {
       this.#dirty = false
-      const { state, secrets } = this.device.persist()
+      const { state, secrets } = this.#device.persist()
       await this.#around.files.save(this.name, { credentials: this.#stored.credentials, state, secrets })
     }
   }
 
-  /** Moves the values that count by themselves; called once a period by the plant. */
-  tick(now: number): void {
-    for (const { tag, simulated } of this.#tags) {
-      if (simulated.change.kind !== 'count') continue
-      if (Math.floor(now / simulated.change.everyMs) === Math.floor((now - 100) / simulated.change.everyMs)) continue
-      countUp(tag, simulated.type)
+  /** A module has used it over the backplane: its actions are taken. Resolves when what it confirmed is stored. */
+  #used(): Promise<void> | undefined {
+    if (this.#host === undefined) this.#carryOut()
+    else this.#host.deviceChanged()
+    return this.#saving
+  }
+
+  /** What a unit without sockets of its own asks for. */
+  #carryOut(): void {
+    for (const action of this.hosted.takeActions()) {
+      if (action.kind === 'save') void this.save().catch((error: unknown) => this.#warn('save-failed', String(error)))
+      else if (action.kind === 'restart') {
+        this.#device.restart(performance.now())
+        void this.#around.restarted(this.name)
+      } else if (action.kind === 'event') {
+        const { name: event, severity, message, peer } = action.event
+        this.#around.log(this.name, { event, severity, message, ...(peer === undefined ? {} : { peer }) })
+      }
     }
   }
 
+  #warn(event: string, message: string): void {
+    this.#around.log(this.name, { severity: 'warning', event, message })
+  }
+
+  // Values
+
+  #movingValues(): MovingValue[] {
+    const { tags, assemblies } = this.simulated
+    const counting = tags.flatMap(({ change, type }, i): MovingValue[] => {
+      const tag = this.#tags[i]
+      if (change.kind !== 'count' || tag === undefined) return []
+      return [{ everyMs: change.everyMs, move: (by) => countUp(tag, type, by) }]
+    })
+    const inputs = assemblies.flatMap(({ instance, countEveryMs }): MovingValue[] => {
+      if (countEveryMs === undefined) return []
+      const move = (by: number, now: number) => {
+        const data = this.#device.assembly(instance)
+        countBytes(data, by)
+        this.#device.setAssembly(instance, data, now)
+      }
+      return [{ everyMs: countEveryMs, move }]
+    })
+    return [...counting, ...inputs]
+  }
+
+  /** How often {@link tick} is to be called, milliseconds; undefined where no value moves. */
+  get period(): number | undefined {
+    return this.#moving.length === 0 ? undefined : Math.min(...this.#moving.map(({ everyMs }) => everyMs))
+  }
+
+  /** Moves the values that count by themselves. */
+  tick(now: number): void {
+    // A unit that hangs or is off computes nothing.
+    if (this.#faults.has('hang')) return
+    let moved = false
+    for (const { steps, move } of this.#moving) {
+      const by = steps.take(now)
+      if (by === 0) continue
+      move(by, now)
+      moved = true
+    }
+    if (moved) this.#host?.deviceChanged()
+  }
+
+  // Faults
+
+  /** Misbehaves from now on; resolves when it does. A power cycle is the plant's to do. */
+  async fail(fault: FaultKind): Promise<void> {
+    this.#faults.set(fault)
+    if (fault.kind === 'hang') this.#applySilence()
+    if (fault.kind === 'protection-mode') this.#protect(protectionMode)
+    if (fault.kind === 'man-in-the-middle') await this.#inTurn(() => this.#adjustIntruder())
+  }
+
+  /** Is itself again, in one respect or in all. */
+  async heal(kind?: FaultKind['kind']): Promise<void> {
+    for (const each of kind === undefined ? this.#faults.kinds() : [kind]) {
+      if (!this.#faults.has(each)) continue
+      this.#faults.clear(each)
+      if (each === 'protection-mode') this.#protect(0)
+    }
+    this.#applySilence()
+    await this.#inTurn(() => this.#adjustIntruder())
+  }
+
+  #protect(mode: number): void {
+    this.#device.setProtectionMode(mode)
+    void this.#used()
+  }
+
+  /** What a man in the middle got between, while he is there and after; empty when there never was one. */
+  interceptions(): readonly Interception[] {
+    return this.#intruder?.man.interceptions() ?? this.#interceptions
+  }
+
+  /** DER of the certificate that a man in the middle shows now. */
+  get intruderCertificate(): Uint8Array | undefined {
+    return this.#intruder?.man.certificate
+  }
+
+  #inTurn(work: () => Promise<void>): Promise<void> {
+    const next = this.#socketWork.then(work)
+    this.#socketWork = next.catch(() => undefined)
+    return next
+  }
+
+  /** Lets a man in the middle in, or shows him out, as the faults say. */
+  async #adjustIntruder(): Promise<void> {
+    const host = this.#host
+    if (!this.#faults.has('man-in-the-middle') || host === undefined) return this.#dismissIntruder()
+    if (this.#intruder !== undefined) return
+    const ports = takenPorts.filter((port) => this.hosted.wants(port))
+    const { address, options } = this.#device
+    try {
+      const place = { outside: address, inside: insideAddress(address), ports }
+      await this.#move(host, place)
+      this.#intruder = { ports, man: await ManInTheMiddle.open(place, options.identity) }
+    } catch (error) {
+      this.#faults.clear('man-in-the-middle')
+      await this.#giveBack(ports)
+      throw error
+    }
+  }
+
+  async #dismissIntruder(): Promise<void> {
+    const intruder = this.#intruder
+    if (intruder === undefined) return
+    this.#intruder = undefined
+    this.#interceptions = intruder.man.interceptions()
+    await intruder.man.close()
+    await this.#giveBack(intruder.ports)
+  }
+
+  /** Closes the unit's sockets on these ports and opens them at an address where nobody looks. */
+  async #move(host: TargetHost, { ports, inside }: FrontPlace): Promise<void> {
+    this.hosted.hold(ports, false)
+    host.deviceChanged()
+    await host.settled()
+    this.hosted.hold(ports, true, inside)
+    host.deviceChanged()
+    await host.settled()
+    this.hosted.settle()
+    const open = host.ports()
+    const missing = ports.filter((port) => !open.includes(port))
+    if (missing.length > 0) {
+      throw new TransportError(
+        'unreachable',
+        `device ${this.name}: ${missing.join(', ')} cannot be moved to ${inside}; is that address there? On macOS: sudo ifconfig lo0 alias ${inside} up`,
+      )
+    }
+  }
+
+  async #giveBack(ports: readonly PortName[]): Promise<void> {
+    const host = this.#host
+    this.hosted.hold(ports, false)
+    host?.deviceChanged()
+    await host?.settled()
+    this.hosted.release(ports)
+    host?.deviceChanged()
+    await host?.settled()
+  }
+
   #options(plantDevice: PlantDevice): DeviceOptions {
-    const { identity, capacity, security, assemblies } = this.simulated
+    const { capacity, security, assemblies } = this.simulated
     const place = this.#around.plant.chassis
       .flatMap((chassis) => chassis.slots)
       .find(({ device }) => device === plantDevice.name)
     return {
       address: plantDevice.address ?? plantDevice.name,
       hostName: plantDevice.name,
-      identity: {
-        vendorId: identity.vendor,
-        deviceType: identity.type,
-        productCode: identity.product,
-        majorRevision: identity.major,
-        minorRevision: identity.minor,
-        serialNumber: identity.serial,
-        productName: identity.name,
-      },
+      identity: identityOf(this.simulated),
       crypto: nodeCrypto,
       capacity: { connections: capacity.connections, sessions: capacity.sessions, minimumRpiUs: capacity.minimumRpiUs },
       assemblies: assemblies.map(({ instance, direction, size, onLoss }) => ({ instance, direction, size, onLoss })),
-      tags: this.#tags.map(({ tag }) => tag),
+      tags: this.#tags,
       eds: electronicDataSheet(this.simulated),
       ...(security === undefined || this.#stored.credentials === undefined
         ? {}
         : { security: securityOptions(security, this.#stored.credentials) }),
       ...(place === undefined
         ? {}
-        : { slot: place.slot, backplane: (slot: number) => this.#around.neighbour(plantDevice.name, slot)?.device }),
+        : { slot: place.slot, backplane: (slot: number) => this.#around.neighbour(plantDevice.name, slot)?.neighbour }),
     }
   }
 }
@@ -235,17 +462,29 @@ function securityOptions(
   }
 }
 
-async function factoryCredentials(
-  simulated: SimulatedDevice,
-  around: DeviceSurroundings,
-): Promise<StoredDevice['credentials']> {
-  const { security, identity } = simulated
-  if (security === undefined) return undefined
-  return security.credential.kind === 'vendor'
-    ? around.vendors.issue(security.credential.vendor, identity)
-    : selfSignedCredentials(identity, around.now)
+/** What the Identity object of a unit answers. */
+export function identityOf({ identity }: SimulatedDevice): DeviceOptions['identity'] {
+  return {
+    vendorId: identity.vendor,
+    deviceType: identity.type,
+    productCode: identity.product,
+    majorRevision: identity.major,
+    minorRevision: identity.minor,
+    serialNumber: identity.serial,
+    productName: identity.name,
+  }
 }
 
-function isAddress(text: string): boolean {
-  return /^\d+\.\d+\.\d+\.\d+$/.test(text)
+/** Makes what a unit leaves the factory with; undefined for one without CIP Security. */
+export async function factoryCredentials(
+  simulated: SimulatedDevice,
+  vendors: VendorPki,
+  now: number,
+): Promise<StoredDevice['credentials']> {
+  const { security } = simulated
+  if (security === undefined) return undefined
+  const identity = identityOf(simulated)
+  return security.credential.kind === 'vendor'
+    ? vendors.issue(security.credential.vendor, identity)
+    : selfSignedCredentials(identity, now)
 }

@@ -75,9 +75,22 @@ function binaryPaths(): string[] {
   ]
 }
 
+/** What is used of Node's diagnostic report. */
+interface Report {
+  excludeNetwork: boolean | undefined
+  getReport(): { readonly header: { readonly glibcVersionRuntime?: string } }
+}
+
 /** Linux binaries are bound to a C library; the report header of glibc builds names its version. */
 function libc(): string {
   if (process.platform !== 'linux') return ''
-  const report = process.report?.getReport() as { header?: { glibcVersionRuntime?: string } } | undefined // untyped in @types/node
-  return report?.header?.glibcVersionRuntime === undefined ? '.musl' : '.glibc'
+  // Untyped in @types/node: excludeNetwork, and what a report holds.
+  const report = process.report as unknown as Report | undefined
+  if (report === undefined) return '.musl'
+  const before = report.excludeNetwork
+  // Otherwise the report asks the name server for the peer of every open socket, and the process stands still for seconds.
+  report.excludeNetwork = true
+  const { header } = report.getReport()
+  report.excludeNetwork = before
+  return header.glibcVersionRuntime === undefined ? '.musl' : '.glibc'
 }

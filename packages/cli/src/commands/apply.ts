@@ -26,12 +26,13 @@ export async function run(context: CommandContext, flags: ApplyFlags, file: stri
   if (accepted === undefined) return exitCodes.usage
   const plant = withFingerprints(accepted.files.plant, flags.fingerprint)
   await using moves = await liveMoves(context, plant.name)
+  const { control } = moves
   const options = {
     ...(await deployOptions(context, plant, flags)),
     closePorts: flags.closePorts,
     ...(flags.closeConnections === undefined ? {} : { closeConnections: flags.closeConnections }),
     ...(flags.resume === undefined ? {} : { resume: flags.resume }),
-    ...(moves.control === undefined ? {} : { connectionMoves: () => plantMoves(moves.control as PlantControl, moves.ended) }),
+    ...(control === undefined ? {} : { connectionMoves: () => plantMoves(control, moves.ended) }),
   }
   await using workspace = await openWorkspace(context)
   const request = { plant, store: workspace.store, authority: workspace.authority, options }

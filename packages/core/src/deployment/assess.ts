@@ -102,7 +102,12 @@ export function assess(
   const settings = effectiveSettings(target.settings, materials)
   const isListed = ({ port, protocol }: { port: number; protocol: 'tcp' | 'udp' }) =>
     reading.ports.some((held) => held.port === port && held.protocol === protocol)
-  const wanted = { ...settings, ports: settings.ports.filter(isListed) }
+  const wanted = {
+    ...settings,
+    // Before revision 9 there is no attribute 19: attribute 4 holds for both directions.
+    originatorSuites: reading.security.allowedOriginatorSuites === undefined ? [] : settings.originatorSuites,
+    ports: settings.ports.filter(isListed),
+  }
   const changes: PlannedChange[] = stateChanges(reading)
   for (const change of deviceDifference(wanted, observedSettings(reading, materials, crypto))) {
     changes.push({ ...change, part: partOf(change.what) })

@@ -1,9 +1,10 @@
 import { generalStatus } from '../cip/general-status.ts'
 import { isStatus } from '../client/reply-status.ts'
-import { MalformedMessage, NotAllowed, NotTrusted, PeerError, TransportError } from '../errors.ts'
+import { MalformedMessage, NotTrusted, PeerError, TransportError } from '../errors.ts'
 import type { StepName } from './journal.ts'
 import { type Message, type MessageCode, message } from './messages.ts'
 import { StepFailure } from './step.ts'
+import { TakenOver } from './step-log.ts'
 
 /** The deployment was asked to stop. */
 export class Cancelled extends Error {
@@ -27,10 +28,10 @@ export function describeFailure(device: string, step: StepName, error: unknown):
 function codeOf(step: StepName, error: unknown): MessageCode {
   if (error instanceof StepFailure) return error.code
   if (error instanceof Cancelled) return 'cancelled'
+  if (error instanceof TakenOver) return 'taken-over'
   // The authority signs at one step only, and talks to no device there.
   if (step === 'certificate' && error instanceof NotTrusted) return 'csr-invalid'
   if (step === 'certificate' && error instanceof Error) return 'authority-refused'
-  if (error instanceof NotAllowed) return 'taken-over'
   if (error instanceof TransportError) return error.code === 'timeout' ? 'timed-out' : 'connection-lost'
   if (error instanceof MalformedMessage) return 'wrong-answer'
   if (isStatus(error, generalStatus.resourceUnavailable)) return 'device-full'

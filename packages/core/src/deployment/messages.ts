@@ -128,7 +128,7 @@ export const messageTable = {
     severity: 'error',
     title: 'the device has no room for another certificate or file',
     cause: 'Its certificate store or file store is full.',
-    next: 'Remove unused certificates with `cordon device call {subject} cip-security object-cleanup`, then apply again.',
+    next: 'Remove what nothing refers to by calling Object_Cleanup of class 0x5D with `cordon device call {subject}`, then apply again.',
   },
   'device-refused': {
     severity: 'error',
@@ -178,12 +178,6 @@ export const messageTable = {
     cause: 'No credential that Cordon holds would open the device under these settings, so they were not applied.',
     next: 'See that the plant file names the device from which Cordon works as `manager` and lets it in.',
   },
-  'nothing-to-do': {
-    severity: 'information',
-    title: 'the device has its settings already',
-    cause: 'Read back over a fresh connection, every setting is as wanted.',
-    next: 'Nothing.',
-  },
   'not-capable': {
     severity: 'error',
     title: 'the device does not speak CIP Security',
@@ -201,6 +195,12 @@ export const messageTable = {
     title: 'the device could not be opened with its new identity',
     cause: 'The new settings were applied, and the connection that should prove them failed.',
     next: 'Run `cordon apply --resume`; the journal holds every credential that may open {subject}.',
+  },
+  'nothing-to-do': {
+    severity: 'information',
+    title: 'the device has its settings already',
+    cause: 'Read back over a fresh connection, every setting is as wanted.',
+    next: 'Nothing.',
   },
   'orphan-in-force': {
     severity: 'warning',
@@ -230,7 +230,7 @@ export const messageTable = {
     severity: 'error',
     title: 'the pre-shared key is not stored',
     cause: 'The plant file names a key, and the store has none of that name.',
-    next: 'Store it with `cordon ca psk set`, then plan again.',
+    next: 'Store it with `cordon psk add`, then plan again.',
   },
   'psk-needs-close-connections': {
     severity: 'error',
@@ -242,7 +242,7 @@ export const messageTable = {
     severity: 'error',
     title: 'no pre-shared key was sent, because the device is not proven',
     cause: 'A key is sent only to a device whose default certificate was verified by a vendor anchor or matches a fingerprint given beforehand. Showing the fingerprint and asking is not enough for a secret.',
-    next: 'Write the fingerprint from the label or the web page of {subject} into the plant file, or trust its vendor with `cordon ca vendor add`, then plan again.',
+    next: 'Give the fingerprint from the label or the web page of {subject} with `--fingerprint {subject}=SHA256` or in the plant file, or trust its vendor with `--trust-vendor FILE`.',
   },
   'psk-over-integrity': {
     severity: 'error',
@@ -302,7 +302,7 @@ export const messageTable = {
     severity: 'error',
     title: 'the default certificate proves nothing and was not accepted',
     cause: 'It is self-signed, or from a vendor that is not trusted here, and nobody said that it may be used.',
-    next: 'Compare the fingerprint in the evidence with the label or the web page of {subject}, then write it into the plant file or apply with `--accept-self-signed {subject}`.',
+    next: 'Compare the fingerprint in the evidence with the label or the web page of {subject}, then give it with `--fingerprint {subject}=SHA256` or in the plant file, or apply with `--accept-self-signed {subject}`.',
   },
   'settings-not-possible': {
     severity: 'error',
@@ -344,7 +344,7 @@ export const messageTable = {
     severity: 'warning',
     title: 'the default certificate is from a vendor that is not trusted here',
     cause: 'It chains to an authority that is not among the vendor anchors, so it proves no more than a self-signed one. It was accepted because a person said so.',
-    next: 'Add the anchor of the vendor with `cordon ca vendor add` after checking it with the vendor.',
+    next: 'Give the anchor of the vendor with `--trust-vendor FILE` after checking it with the vendor.',
   },
   'unreachable': {
     severity: 'error',

@@ -225,7 +225,7 @@ export async function readDevice(session: DeviceSession, options: ReadOptions): 
   ])
   const files = new FileReader(client, options.maxFile ?? defaultMaxFile)
   const [active, authorities, identities, revocationLists] = await Promise.all([
-    readActive(client, security.activeCertificates, files),
+    readActive(client, security, files),
     files.all(security.trustedAuthorities, 'certificate'),
     files.all(security.trustedIdentities, 'certificate'),
     files.all(security.revocationLists, 'list'),
@@ -306,11 +306,13 @@ export const rulesInstance = 1
 
 async function readActive(
   client: ObjectClient,
-  paths: readonly EPath[],
+  { activeCertificates, state }: SecurityAttributes,
   files: FileReader,
 ): Promise<StoredCertificate | undefined> {
-  const instance = addressOf(paths[0] ?? []).instance
+  const instance = addressOf(activeCertificates[0] ?? []).instance
   if (instance === undefined) return undefined
+  // The default certificate was shown in the handshake; it need not be fetched as well.
+  if (state === 'factoryDefault' && instance === defaultInstance) return undefined
   const all = await ifPresent(client.getAll(certificateManagement, instance))
   if (all === undefined) return undefined
   const certificatePath = all.deviceCertificate?.path ?? []
@@ -323,6 +325,9 @@ async function readActive(
     issuerPath: all.caCertificate?.path ?? [],
   }
 }
+
+/** Instance of the default certificate in 0x5F (Volume 8 via cip-security-wire 4.3). */
+const defaultInstance = 1
 
 /** Reads files of a device, each once however many paths lead to it. */
 class FileReader {
@@ -418,7 +423,7 @@ export function capabilitiesOf(reading: DeviceReading): DeviceCapabilities {
     },
     pskSlots: reading.pskSlots,
     ingressEgress: revisions.ingressEgress !== undefined,
-    trustedIdentities: true,
+    // Whether attribute 12 can be set is seen only by setting it.
   }
 }
 

@@ -1,3 +1,4 @@
+import { NotAllowed } from '../errors.ts'
 import type { Clock } from './device-port.ts'
 import type { Journal, JournalDetail, JournalEntry, JournalPhase, StepName } from './journal.ts'
 import type { Message } from './messages.ts'
@@ -16,6 +17,14 @@ export type DeploymentEvent =
   | { readonly kind: 'message'; readonly message: Message; readonly at: number }
   | { readonly kind: 'device'; readonly result: DeviceResult; readonly at: number }
   | { readonly kind: 'connection'; readonly connection: string; readonly gapMs: number | undefined; readonly at: number }
+
+/** Another process has the device now: nothing more may be sent to it, not even to undo something. */
+export class TakenOver extends Error {
+  constructor(cause: NotAllowed) {
+    super(cause.message, { cause })
+    this.name = 'TakenOver'
+  }
+}
 
 /** What a log of steps needs. */
 export interface StepLogMeans {
@@ -83,11 +92,16 @@ export class StepLog {
     this.#unwritten.push({ device: this.device, step, phase, detail })
   }
 
-  /** Writes what waits. @throws NotAllowed `refused` when another process has the device */
+  /** Writes what waits. @throws TakenOver, and what the journal throws */
   async flush(): Promise<void> {
     const entries = this.#unwritten
     this.#unwritten = []
-    if (entries.length > 0) await this.#means.journal.record(entries)
+    if (entries.length === 0) return
+    try {
+      await this.#means.journal.record(entries)
+    } catch (error) {
+      throw error instanceof NotAllowed ? new TakenOver(error) : error
+    }
   }
 
   /** Adds a message to the result. */

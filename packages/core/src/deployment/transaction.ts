@@ -4,7 +4,7 @@ import { generalStatus } from '../cip/general-status.ts'
 import { ObjectClient } from '../client/object-client.ts'
 import { isStatus } from '../client/reply-status.ts'
 import type { Cancellation } from '../client/requester.ts'
-import { MalformedMessage, NotAllowed, NotTrusted, PeerError, TransportError } from '../errors.ts'
+import { MalformedMessage, NotTrusted, PeerError, TransportError } from '../errors.ts'
 import { cipSecurity } from '../objects/cip-security.ts'
 import { applyFlags, ethernetIpSecurity, type PreSharedKey } from '../objects/ethernet-ip-security.ts'
 import { file } from '../objects/file.ts'
@@ -53,7 +53,7 @@ import {
   type Work,
   writeSecurity,
 } from './step.ts'
-import { StepLog, type StepLogMeans } from './step-log.ts'
+import { StepLog, type StepLogMeans, TakenOver } from './step-log.ts'
 import { openingKeys } from './survey.ts'
 import { type DeviceTarget, opensByPsk } from './target.ts'
 
@@ -681,7 +681,7 @@ export class DeviceTransaction {
     await work.keeper.end()
     this.#configuration = 'old'
     // Another process works on the device now: what it does must not be disturbed.
-    if (cause instanceof NotAllowed) return
+    if (cause instanceof TakenOver) return
     try {
       for (const step of [...begun].reverse()) {
         await step.undo(work)
@@ -745,7 +745,7 @@ export class DeviceTransaction {
    * back over that; where it was never certain that Apply_Config arrived, the old credentials tell.
    */
   async #takeBack(work: Work, old: DeviceSession, cause: unknown, certain: boolean): Promise<void> {
-    if (cause instanceof NotAllowed) return
+    if (cause instanceof TakenOver) return
     if (!certain) {
       const reading = await this.#lookAgain(work)
       if (reading === undefined) return
@@ -810,12 +810,29 @@ export class DeviceTransaction {
         await client.call(cipSecurity, 1, 'endConfig')
       }
       this.#configuration = 'old'
+      await this.#tidy(client, before)
       this.#log.write('apply', 'undone', { cause: describe(cause) })
       await this.#log.flush()
       this.note(message('undone', this.device, describe(cause)))
     } catch (error) {
-      if (error instanceof NotAllowed) throw error
+      if (error instanceof TakenOver) throw error
       this.#configuration = this.#configuration === 'unfinished' ? 'unfinished' : 'unknown'
+    }
+  }
+
+  /** What was made for settings that are not in force goes. The reset of a new device has closed its session. */
+  async #tidy(client: ObjectClient, before: DeviceReading): Promise<void> {
+    try {
+      if (isConfigured(before)) {
+        await cleanUp(client)
+        return
+      }
+      await this.end()
+      this.#session = await openDevice(this.#means, { device: this.device, psk: [], configured: false })
+      await cleanUp(new ObjectClient(this.#session))
+    } catch (error) {
+      if (error instanceof TakenOver) throw error
+      this.note(message('cleanup-incomplete', this.device, describe(error)))
     }
   }
 
@@ -1001,7 +1018,7 @@ export class DeviceTransaction {
         await this.#log.flush()
       } catch (late) {
         // The journal refuses: another process has the device, and has its own record.
-        if (!(late instanceof NotAllowed)) this.note(describeFailure(this.device, step, late))
+        if (!(late instanceof TakenOver)) this.note(describeFailure(this.device, step, late))
       }
       return false
     }

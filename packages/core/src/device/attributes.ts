@@ -15,6 +15,7 @@ import type { Codec } from '../wire/codec.ts'
 import { Reader } from '../wire/reader.ts'
 import { Writer } from '../wire/writer.ts'
 import type { DeviceContext } from './context.ts'
+import { decodeData } from './decode-data.ts'
 import type { Link } from './link.ts'
 import { isRefusal, type Outcome, type Refusal, refuse } from './outcome.ts'
 
@@ -174,18 +175,6 @@ function callService(
       ? failure(request.service, result.status, result.extended)
       : success(request.service, encodeValue(declared.reply, result.value))
   return outcome instanceof Promise ? outcome.then(reply) : reply(outcome)
-}
-
-/** Reads service or attribute data: 0x13 for too little, 0x15 for too much, else `otherwise`. */
-export function decodeData<T>(codec: Codec<T>, data: Uint8Array, otherwise: number): { readonly value: T } | Refusal {
-  const reader = new Reader(data)
-  try {
-    const value = codec.read(reader)
-    return reader.remaining > 0 ? refuse(generalStatus.tooMuchData) : { value }
-  } catch (error) {
-    if (!(error instanceof MalformedMessage)) throw error
-    return refuse(error.code === 'truncated' ? generalStatus.notEnoughData : otherwise)
-  }
 }
 
 function encodeValue(codec: Codec<unknown>, value: unknown): Uint8Array {

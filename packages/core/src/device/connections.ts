@@ -360,6 +360,8 @@ export class Connections implements ConnectionFacts {
         ? fail(extendedStatuses.transportClassNotSupported)
         : undefined
     }
+    if (link.transport === 'dtls' && link.localPort !== securePort)
+      return fail(extendedStatuses.invalidOtConnectionType)
     if (link.transport === 'dtls') {
       return to.type === 'multicast' ? fail(extendedStatuses.invalidToConnectionType) : undefined
     }

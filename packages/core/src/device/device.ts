@@ -102,6 +102,9 @@ export interface Device extends HostedDevice, BackplaneDevice {
 /** Connection points that carry no data O->T, of a device whose options say nothing (as many I/O adapters number them). */
 export const defaultHeartbeats = { inputOnly: 198, listenOnly: 199 } as const
 
+/** Actions that wait for the host, beyond which events are dropped. */
+const maximumActions = 4096
+
 const defaultSessions = 64
 const defaultOutstanding = 16
 
@@ -239,6 +242,8 @@ class TargetDevice implements Device, DeviceContext, Routed, ApplicationHost {
   }
 
   report(name: string, severity: DeviceEvent['severity'], message: string, link?: Link): void {
+    // Nobody may be there to take them: a log must not fill memory.
+    if (this.#actions.length >= maximumActions) return
     const peer = link === undefined ? {} : { peer: describePeer(link) }
     this.#actions.push({ kind: 'event', event: { name, severity, message, ...peer } })
   }
@@ -371,6 +376,8 @@ class TargetDevice implements Device, DeviceContext, Routed, ApplicationHost {
 
   #arrived(link: Link, now: number): void {
     this.#now = now
+    // A device behind a module may have nobody who ticks it, and a host may be late: what is over is over.
+    if (this.#objectsDue() <= now) this.#tickObjects(now)
     if (link.transport !== 'backplane') this.links.add(link)
   }
 
@@ -435,27 +442,33 @@ class TargetDevice implements Device, DeviceContext, Routed, ApplicationHost {
   }
 
   deadline(): number | undefined {
+    const next = Math.min(this.#objectsDue(), this.connectionManager.deadline())
+    return next === Number.POSITIVE_INFINITY ? undefined : next
+  }
+
+  #objectsDue(): number {
     this.#objectDeadline ??= Math.min(
       this.#data.cipSecurity.session?.deadline ?? Number.POSITIVE_INFINITY,
       this.#data.ethernetIpSecurity.session?.deadline ?? Number.POSITIVE_INFINITY,
       transferDeadline(this),
     )
-    const next = Math.min(this.#objectDeadline, this.connectionManager.deadline())
-    return next === Number.POSITIVE_INFINITY ? undefined : next
+    return this.#objectDeadline
   }
 
   tick(now: number): void {
     this.#now = now
+    if (this.#objectsDue() <= now) this.#tickObjects(now)
+    this.connectionManager.tick(now)
+  }
+
+  #tickObjects(now: number): void {
     const { cipSecurity, ethernetIpSecurity } = this.#data
     if (cipSecurity.session !== undefined && cipSecurity.session.deadline <= now) endCipSecuritySession(this, 'timeout')
     if (ethernetIpSecurity.session !== undefined && ethernetIpSecurity.session.deadline <= now) {
       endEthernetIpSecuritySession(this, 'timeout')
     }
-    if (transferDeadline(this) <= now) {
-      endLateTransfers(this, now)
-      this.deadlineMoved()
-    }
-    this.connectionManager.tick(now)
+    endLateTransfers(this, now)
+    this.deadlineMoved()
   }
 
   takeActions(): DeviceAction[] {

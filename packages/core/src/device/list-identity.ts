@@ -1,6 +1,7 @@
 import { type CommonPacketItem, commonPacket } from '../enip/common-packet.ts'
 import { type SecurityInformationItem, securityInformationItem } from '../enip/identity-item.ts'
 import { identityStates } from '../objects/identity.ts'
+import { parseAddress } from '../policy/address.ts'
 import { decode, encode } from '../wire/codec.ts'
 import { u16 } from '../wire/numbers.ts'
 import type { DeviceContext } from './context.ts'
@@ -18,7 +19,8 @@ export function identityItems(device: DeviceContext): Uint8Array {
     {
       kind: 'identity',
       protocolVersion: 1,
-      socketAddress: { address, port: 44818 },
+      // A device behind a backplane has no address; nobody asks it over UDP.
+      socketAddress: { address: parseAddress(address) === undefined ? '0.0.0.0' : address, port: 44818 },
       vendorId: identity.vendorId,
       deviceType: identity.deviceType,
       productCode: identity.productCode,

@@ -158,7 +158,9 @@ function multipleService(routed: Routed, request: MessageRouterRequest, arrival:
   const pending = answers.some((answer) => answer instanceof Promise)
   // Without slow services the packet is answered at once.
   if (!pending) return assemble(request.service, answers as readonly DeviceReply[], arrival.room)
-  return Promise.all(answers).then((replies) => assemble(request.service, replies, arrival.room))
+  return Promise.all(answers.map((answer) => Promise.resolve(answer))).then((replies) =>
+    assemble(request.service, replies, arrival.room),
+  )
 }
 
 function assemble(service: number, replies: readonly MessageRouterReply[], room: ReplyRoom): MessageRouterReply {

@@ -32,7 +32,7 @@ import { UsageError } from '../errors.ts'
 import { encode } from '../wire/codec.ts'
 import { Reader } from '../wire/reader.ts'
 import { Writer } from '../wire/writer.ts'
-import { decodeData } from './attributes.ts'
+import { decodeData } from './decode-data.ts'
 import { isRefusal, type Refusal, refuse } from './outcome.ts'
 
 /** A named value of a controller. */

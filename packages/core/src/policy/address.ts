@@ -13,12 +13,26 @@ export const addressPattern = `^${octet}(?:\\.${octet}){3}$`
 /** An IPv4 network in CIDR form, as a pattern for schemas. */
 export const networkPattern = `^${octet}(?:\\.${octet}){3}/(?:3[0-2]|[12]?[0-9])$`
 
-const addressForm = new RegExp(addressPattern)
-
 /** A dotted IPv4 address as an unsigned number, or undefined when it is none (leading zeros are refused: some read them as octal). */
 export function parseAddress(text: string): number | undefined {
-  if (text.length > 15 || !addressForm.test(text)) return undefined
-  return text.split('.').reduce((value, part) => value * 256 + Number(part), 0)
+  let value = 0
+  let octets = 0
+  let octet = -1
+  for (let at = 0; at <= text.length; at++) {
+    const digit = at === text.length ? -1 : text.charCodeAt(at) - 0x30
+    if (digit >= 0 && digit <= 9) {
+      if (octet === 0) return undefined
+      octet = octet < 0 ? digit : octet * 10 + digit
+      if (octet > 255) return undefined
+    } else {
+      if (octet < 0 || (at < text.length && text[at] !== '.')) return undefined
+      value = value * 256 + octet
+      octets++
+      octet = -1
+      if (octets > 4) return undefined
+    }
+  }
+  return octets === 4 ? value : undefined
 }
 
 /** The dotted form of an IPv4 address. */
@@ -33,10 +47,13 @@ function mask(prefix: number): number {
 
 /** A network from `a.b.c.d` or `a.b.c.d/len`; undefined when malformed or when host bits are set. */
 export function parseNetwork(text: string): Network | undefined {
+  if (!text.includes('/')) {
+    const only = parseAddress(text)
+    return only === undefined ? undefined : { address: only, prefix: 32 }
+  }
   const [host = '', length, ...rest] = text.split('/', 3)
   const address = parseAddress(host)
-  if (address === undefined || rest.length > 0) return undefined
-  if (length === undefined) return { address, prefix: 32 }
+  if (address === undefined || length === undefined || rest.length > 0) return undefined
   if (!/^(?:3[0-2]|[12]?[0-9])$/.test(length)) return undefined
   const prefix = Number(length)
   return (address & mask(prefix)) >>> 0 === address ? { address, prefix } : undefined

@@ -70,7 +70,7 @@ export function difference(
     const seen = observed.get(name)
     const before = previous?.compared.get(name)
     const same = before !== undefined && before.wanted === settings && before.observed === seen
-    const entry = same ? before : { wanted: settings, observed: seen, changes: deviceDifference(settings, seen) }
+    const entry = same ? before : { wanted: settings, observed: seen, changes: compareDevice(settings, seen, before) }
     compared.set(name, entry)
     if (entry.changes.length > 0) devices.set(name, entry.changes)
   }
@@ -97,9 +97,14 @@ function findOrphans(
 }
 
 /** The changes that bring one device from what was observed to what is wanted; everything, when nothing is known of it. */
-export function deviceDifference(
+export function deviceDifference(wanted: DeviceSettings, observed?: ObservedSettings): readonly Change[] {
+  return compareDevice(wanted, observed, undefined)
+}
+
+function compareDevice(
   wanted: DeviceSettings,
   observed: ObservedSettings = { device: wanted.device },
+  before: Compared | undefined,
 ): readonly Change[] {
   if (wanted.enforcement === 'none') return []
   const changes: Change[] = []
@@ -121,7 +126,7 @@ export function deviceDifference(
   compareList(changes, 'identities', observed.identities, wanted.identities, String, false)
   const spellPsk = ({ identity, usage }: { identity: string; usage: string }): string => `${identity} (${usage})`
   compareList(changes, 'psk', observed.psk?.map(spellPsk), wanted.psk.map(spellPsk), String, false)
-  compareRules(changes, wanted, observed)
+  compareRules(changes, wanted, observed, before?.observed === observed ? before : undefined)
   for (const port of wanted.ports) comparePort(changes, port, observed.ports)
   return changes
 }
@@ -142,7 +147,7 @@ function compareList<Item>(
     if (same) return
   }
   const kept = new Set(to)
-  const list = (items: readonly Item[]): string => (items.length === 0 ? 'none' : abbreviate(items.map(spell)))
+  const list = (items: readonly Item[]): string => (items.length === 0 ? 'none' : abbreviate(items, spell))
   changes.push({
     what,
     from: from === undefined ? unknown : list(from),
@@ -171,21 +176,32 @@ function onOff(value: boolean): string {
   return value ? 'on' : 'off'
 }
 
-function compareRules(changes: Change[], wanted: DeviceSettings, observed: ObservedSettings): void {
+/**
+ * Rules that were found equal to those wanted before are compared by those instead: compiled rules are the same objects
+ * from one compilation to the next.
+ */
+function compareRules(
+  changes: Change[],
+  wanted: DeviceSettings,
+  observed: ObservedSettings,
+  before: Compared | undefined,
+): void {
   if (wanted.rules === undefined) return
   for (const direction of ['ingress', 'egress'] as const) {
     const to = wanted.rules[direction]
-    const from = observed.rules?.[direction]
+    const wasEqual = before?.changes.every((change) => change.what !== direction) === true
+    const from = (wasEqual ? before.wanted : observed).rules?.[direction]
     if (from !== undefined && isSameRules(from, to)) continue
-    const [added, taken] = from === undefined ? [to, []] : countChanges(from, to)
+    const { added, taken, isReordered } =
+      from === undefined ? { added: to, taken: [], isReordered: true } : compareLists(from, to)
     const counts = `${to.length} rules (${added.length} new, ${taken.length} taken away)`
-    const shown = added.length === 0 ? '' : `: ${abbreviate(added.map(formatRule))}`
+    const shown = added.length === 0 ? '' : `: ${abbreviate(added, formatRule)}`
     changes.push({
       what: direction,
       from: from === undefined ? unknown : from.length === 0 ? 'no rules, everything passes' : `${from.length} rules`,
       to: `${counts}${shown}`,
       // Without any rules everything passes today, so the first rules close what they do not name.
-      interrupts: from === undefined || from.length === 0 || taken.length > 0 || isReordered(from, to, added),
+      interrupts: isReordered || taken.length > 0 || from?.length === 0,
     })
   }
 }
@@ -201,52 +217,56 @@ function isSameRules(a: readonly Rule[], b: readonly Rule[]): boolean {
   return true
 }
 
+/** What differs between two lists of rules. */
+interface RuleChanges {
+  readonly added: readonly Rule[]
+  readonly taken: readonly Rule[]
+  /** Rules that stay may decide differently than before: they changed places, or a new one is about the same peer. */
+  readonly isReordered: boolean
+}
+
 /**
- * The rules that come and go. Both lists are normally by address, so one walk over both finds what differs; what stands
- * in both after all, in another place, is taken out again by its text.
+ * Finds the rules that come and go. Both lists are normally by address, so one walk over both finds what differs; what
+ * stands in both after all, in another place, is taken out again by its text.
  */
-function countChanges(
-  from: readonly Rule[],
-  to: readonly Rule[],
-): readonly [added: readonly Rule[], taken: readonly Rule[]] {
+function compareLists(from: readonly Rule[], to: readonly Rule[]): RuleChanges {
   const added: Rule[] = []
   const taken: Rule[] = []
-  for (let old = 0, fresh = 0; ; ) {
+  let old = 0
+  let fresh = 0
+  while (old < from.length || fresh < to.length) {
     const a = from[old]
     const b = to[fresh]
-    if (a === undefined && b === undefined) break
-    const order =
-      a === undefined ? 1 : b === undefined ? -1 : isSameRule(a, b) ? 0 : (a.ip?.address ?? 0) - (b.ip?.address ?? 0)
-    const same = order === 0 && a !== undefined && b !== undefined && isSameRule(a, b)
-    if (order <= 0) {
-      if (!same && a !== undefined) taken.push(a)
+    if (a !== undefined && b !== undefined && isSameRule(a, b)) {
+      old++
+      fresh++
+      continue
+    }
+    const order = a === undefined ? 1 : b === undefined ? -1 : (a.ip?.address ?? 0) - (b.ip?.address ?? 0)
+    if (a !== undefined && order <= 0) {
+      taken.push(a)
       old++
     }
-    if (order >= 0) {
-      if (!same && b !== undefined) added.push(b)
+    if (b !== undefined && order >= 0) {
+      added.push(b)
       fresh++
     }
   }
   const before = new Set(taken.map(formatRule))
   const after = new Set(added.map(formatRule))
-  return [added.filter((rule) => !before.has(formatRule(rule))), taken.filter((rule) => !after.has(formatRule(rule)))]
+  const isMoved = [...after].some((text) => before.has(text))
+  const really = added.filter((rule) => !before.has(formatRule(rule)))
+  const gone = taken.filter((rule) => !after.has(formatRule(rule)))
+  return { added: really, taken: gone, isReordered: isMoved || overlaps(really, from) }
 }
 
-/**
- * True when rules that stay may decide differently than before: they changed places, or a new rule is about the same
- * peer as one that stays.
- */
-function isReordered(from: readonly Rule[], to: readonly Rule[], added: readonly Rule[]): boolean {
-  const fresh = new Set(added)
-  const kept = to.filter((rule) => !fresh.has(rule))
-  if (!isSameRules(kept, from)) return true
-  if ([...added, ...from].some((rule) => rule.ip === undefined)) return added.length > 0
-  const peers = new Set(added.map(peerKey))
-  return from.some((rule) => peers.has(peerKey(rule)))
-}
-
-function peerKey({ ip }: Rule): number {
-  return ip === undefined ? -1 : ip.address * 64 + ip.prefix
+/** True when a new rule is about a peer that an old one is about; a rule without an address is about everybody. */
+function overlaps(added: readonly Rule[], from: readonly Rule[]): boolean {
+  if (added.length === 0) return false
+  const peers = new Set(added.map((rule) => rule.ip?.address))
+  if (peers.has(undefined)) return true
+  for (const rule of from) if (rule.ip === undefined || peers.has(rule.ip.address)) return true
+  return false
 }
 
 function comparePort(changes: Change[], wanted: PortSetting, observed: readonly PortSetting[] | undefined): void {
@@ -264,7 +284,8 @@ function comparePort(changes: Change[], wanted: PortSetting, observed: readonly 
 }
 
 /** Long lists would hide the rest of a plan. */
-function abbreviate(items: readonly string[]): string {
+function abbreviate<Item>(items: readonly Item[], spell: (item: Item) => string): string {
   const most = 12
-  return items.length <= most ? items.join(', ') : `${items.slice(0, most).join(', ')} and ${items.length - most} more`
+  const shown = items.slice(0, most).map(spell).join(', ')
+  return items.length <= most ? shown : `${shown} and ${items.length - most} more`
 }

@@ -139,9 +139,12 @@ export function indexPlant(plant: Plant, capabilities: Capabilities = new Map())
   const devices = new Map(plant.devices.map((device) => [device.name, device]))
   const zoneOfEnd = new Map<string, Zone>()
   for (const zone of plant.zones) zoneOfEnd.set(zone.name, zone)
-  for (const part of [...plant.devices, ...plant.ranges]) {
-    const zone = zones.get(part.zone)
-    if (zone !== undefined && !zoneOfEnd.has(part.name)) zoneOfEnd.set(part.name, zone)
+  const named = new Set(plant.conduits.flatMap((conduit) => conduit.between))
+  for (const parts of [plant.devices, plant.ranges]) {
+    for (const part of parts) {
+      const zone = named.has(part.name) ? zones.get(part.zone) : undefined
+      if (zone !== undefined && !zoneOfEnd.has(part.name)) zoneOfEnd.set(part.name, zone)
+    }
   }
   const { conduits, conduitsByEnd } = indexConduits(plant, zoneOfEnd)
   const builder = new GroupBuilder(plant, capabilities, zones, conduitsByEnd)
@@ -202,7 +205,7 @@ class GroupBuilder {
   readonly groupsByZone = new Map<string, EndpointGroup[]>()
   readonly #byKey = new Map<string, EndpointGroup>()
   readonly #taken = new Set<string>()
-  readonly #resolved = new Map<string, ResolvedCapabilities>()
+  readonly #resolved = new Map<string, Resolved>()
   readonly #plant: Plant
   readonly #capabilities: Capabilities
   readonly #zones: ReadonlyMap<string, Zone>
@@ -224,7 +227,7 @@ class GroupBuilder {
     const zone = this.#zones.get(zoneName)
     const network = parseNetwork(addresses)
     if (zone === undefined || network === undefined || this.endpoints.has(name) || this.#zones.has(name)) return
-    const address = formatNetwork(network)
+    const address = device === undefined ? formatNetwork(network) : addresses // one address has one spelling
     if (this.#taken.has(address)) return
     this.#taken.add(address)
     const group = this.#groupOf(name, zone, device)
@@ -242,11 +245,12 @@ class GroupBuilder {
     const io = strictestProtection(zone.io, device?.io)
     const role = isManager ? 'originator' : (device?.role ?? 'both')
     const named = this.#conduitsByEnd.has(name) ? name : undefined
-    const closes = (device?.close ?? []).map(({ protocol, port }) => `${protocol}/${port}`).join()
+    const own = device?.close ?? []
+    const closes = own.length === 0 ? '' : own.map(({ protocol, port }) => `${protocol}/${port}`).join()
     const key = `${zone.name} ${named ?? ''} ${isManager ? 'manager' : role} ${messaging} ${io} ${closes} ${capabilityKey}`
     const existing = this.#byKey.get(key)
     if (existing !== undefined) return existing
-    const close = [...zone.close, ...(device?.close ?? [])]
+    const close = [...zone.close, ...own]
     const group = {
       id: this.groups.length,
       key,
@@ -268,12 +272,11 @@ class GroupBuilder {
     return group
   }
 
-  #resolve(
-    mayBeCapable: boolean,
-    known: DeviceCapabilities | undefined,
-  ): { key: string; capabilities: ResolvedCapabilities } {
+  #resolve(mayBeCapable: boolean, known: DeviceCapabilities | undefined): Resolved {
     const capable = mayBeCapable && known?.capable !== false
-    if (!capable) return { key: 'none', capabilities: incapable }
+    if (!capable) return resolvedIncapable
+    const before = known === undefined ? undefined : resolvedOf.get(known)
+    if (before !== undefined) return before
     const suites = known?.suites ?? assumedCapabilities.suites
     const originatorSuites = known?.originatorSuites ?? known?.suites ?? assumedCapabilities.originatorSuites
     const revision = known?.objectRevisions?.ethernetIpSecurity ?? assumedCapabilities.revision
@@ -281,18 +284,33 @@ class GroupBuilder {
     const trustedIdentities = known?.trustedIdentities ?? assumedCapabilities.trustedIdentities
     const key = `${suites.join()}/${originatorSuites.join()}/${revision}/${ingressEgress}/${trustedIdentities}`
     const shared = this.#resolved.get(key)
-    if (shared !== undefined) return { key, capabilities: shared }
-    const capabilities = { capable, suites, originatorSuites, revision, ingressEgress, trustedIdentities }
-    this.#resolved.set(key, capabilities)
-    return { key, capabilities }
+    const resolved = shared ?? {
+      key,
+      capabilities: { capable, suites, originatorSuites, revision, ingressEgress, trustedIdentities },
+    }
+    if (shared === undefined) this.#resolved.set(key, resolved)
+    if (known !== undefined) resolvedOf.set(known, resolved)
+    return resolved
   }
 }
 
-const incapable: ResolvedCapabilities = {
-  capable: false,
-  suites: [],
-  originatorSuites: [],
-  revision: 0,
-  ingressEgress: false,
-  trustedIdentities: false,
+/** Capabilities with a key that is equal for equal ones. */
+interface Resolved {
+  readonly key: string
+  readonly capabilities: ResolvedCapabilities
+}
+
+/** What was resolved before: one plant is indexed again and again while the capabilities of its devices stay. */
+const resolvedOf = new WeakMap<DeviceCapabilities, Resolved>()
+
+const resolvedIncapable: Resolved = {
+  key: 'none',
+  capabilities: {
+    capable: false,
+    suites: [],
+    originatorSuites: [],
+    revision: 0,
+    ingressEgress: false,
+    trustedIdentities: false,
+  },
 }

@@ -233,7 +233,7 @@ const connection = Type.Object(
                   output: unsigned(16, 'O->T connection point.'),
                   input: unsigned(16, 'T->O connection point.'),
                 },
-                strict,
+                { ...strict, description: 'Instances of the Assembly object.' },
               ),
             },
             { ...strict, description: 'Connection points of the Assembly object.' },

@@ -110,6 +110,7 @@ const tags = Type.Record(
       length: Type.Optional(Type.Integer({ minimum: 1, maximum: 65_535, description: 'Number of elements.' })),
       value: Type.Optional(
         Type.Union([scalar, Type.Array(scalar, { maxItems: 65_535 })], {
+          description: 'Value, or a list of one per element; zero when absent.',
           'x-expected': 'a value, or a list of one per element',
         }),
       ),

@@ -40,8 +40,15 @@ export interface RefusalCheck extends CheckFacts {
   /** What must succeed before and after, so that the refusal means something. */
   readonly control: Attempt
   readonly fallback?: RuleFallback | undefined
-  /** Why success would be a risk and no failure: nobody can enforce it. */
-  readonly tolerated?: string | undefined
+  /** Why success would be no failure of this device: somebody else keeps the promise, or nobody can. */
+  readonly tolerated?: Tolerance | undefined
+}
+
+/** What it means when a device lets in what it has no way to refuse. */
+export interface Tolerance {
+  /** `not-probed`: the peer keeps the promise. `risk`: nobody can. */
+  readonly verdict: 'not-probed' | 'risk'
+  readonly reason: string
 }
 
 /** Traffic whose fate is read from a device's rules when it cannot be tried. */

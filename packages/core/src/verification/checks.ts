@@ -6,7 +6,7 @@ import { type DeviceSettings, everyoneElse } from '../policy/settings.ts'
 import { runTests } from '../policy/tests.ts'
 import { cipherSuites, findSuite, suiteHex } from '../security/cipher-suites.ts'
 import type { Attempt, CredentialChoice, OtherVersion, SecureTransport, Source } from './attempt.ts'
-import type { Check, ConnectCheck, RefusalCheck, Risk, RuleFallback } from './check.ts'
+import type { Check, ConnectCheck, RefusalCheck, Risk, RuleFallback, Tolerance } from './check.ts'
 import { type CheckId, checkTable } from './check-table.ts'
 
 /** What a verification has at hand, as far as it decides which checks can be made. */
@@ -478,14 +478,16 @@ class DeviceChecks {
   }
 
   /** Why getting through would not be this device's failure: it has no rules, and its one list of settings allows it. */
-  #tolerance(peer: string, transport: SecureTransport, suites: readonly number[]): string | undefined {
+  #tolerance(peer: string, transport: SecureTransport, suites: readonly number[]): Tolerance | undefined {
     const { enforcement, promises, allowedSuites } = this.#settings
     if (enforcement === 'rules' || !suites.some((id) => allowedSuites.includes(id))) return undefined
     const about = (name: string) =>
       promises.find((promise) => promise.peer === name && promise.transport === policyTransport[transport])
     const promise = about(peer) ?? about(everyoneElse)
     if (promise === undefined || promise.enforcement === 'here') return undefined
-    return promise.enforcement === 'peer' ? `kept by the peer: ${promise.reason}` : `not enforceable: ${promise.reason}`
+    return promise.enforcement === 'peer'
+      ? { verdict: 'not-probed', reason: `kept by the peer: ${promise.reason}` }
+      : { verdict: 'risk', reason: `not enforceable: ${promise.reason}` }
   }
 }
 

@@ -32,6 +32,7 @@ export type {
   Risk,
   RuleFallback,
   SettledCheck,
+  Tolerance,
   TrustCheck,
   Verdict,
   VerificationResult,

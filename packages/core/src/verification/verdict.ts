@@ -70,7 +70,7 @@ export function judgeRefusal(
       const how = outcome.suite === undefined ? 'it was let in' : `it was let in with ${suiteHex(outcome.suite)}`
       const version = outcome.version === undefined ? '' : `, ${outcome.version}`
       if (check.tolerated === undefined) return { verdict: 'fail', reason: `${how}${version}` }
-      return { verdict: 'risk', reason: `${how}${version}; ${check.tolerated}` }
+      return { verdict: check.tolerated.verdict, reason: `${how}${version}; ${check.tolerated.reason}` }
     }
     case 'error':
       return { verdict: 'fail', reason: `not proven: ${outcome.detail}` }

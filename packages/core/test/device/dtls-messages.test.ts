@@ -59,9 +59,14 @@ describe('unconnected messages over DTLS', () => {
   })
 
   it('forget replies after 10 s, and the oldest after eight others', () => {
-    exchange(dtlsRequest(5, begin))
-    expect(reply(exchange(dtlsRequest(5, begin), replayCacheMs - 1)[0]).cip?.status).toBe(0)
-    expect(reply(exchange(dtlsRequest(5, begin), replayCacheMs)[0]).cip?.status).toBe(0x0c)
+    const create = encode(messageRouterRequest, {
+      service: 0x08,
+      path: path({ class: 0x5f, instance: 0 }),
+      data: Uint8Array.of(1, 0x61),
+    })
+    exchange(dtlsRequest(5, create))
+    expect(reply(exchange(dtlsRequest(5, create), replayCacheMs - 1)[0]).cip?.status).toBe(0)
+    expect(reply(exchange(dtlsRequest(5, create), replayCacheMs)[0]).cip?.status).toBe(0x0d)
     for (let i = 0; i < replayCacheSize; i++) exchange(dtlsRequest(100 + i, getState), replayCacheMs + 1)
     expect(reply(exchange(dtlsRequest(100, getState), replayCacheMs + 2)[0]).cip?.status).toBe(0)
     expect(reply(exchange(dtlsRequest(5, getState), replayCacheMs + 2)[0]).cip?.service).toBe(0x0e)

@@ -53,7 +53,7 @@ function register(target = session): number {
   return one(encapsulate({ command: 'registerSession', data: version, senderContext: context }), target).session
 }
 
-const cip = (service: number, target: EPath, data = new Uint8Array(0)) =>
+const cip = (service: number, target: EPath, data: Uint8Array = new Uint8Array(0)) =>
   encode(messageRouterRequest, { service, path: target, data })
 const getVendor = cip(0x0e, path({ class: 1, instance: 1, attribute: 1 }))
 

@@ -16,7 +16,7 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import { plainDevice, secureDevice, TestClient, tcpLink, testIdentity, tlsLink } from './fixture.ts'
 
 const identityPath = path({ class: 1, instance: 1 })
-const request = (service: number, target: EPath, data = new Uint8Array(0)) =>
+const request = (service: number, target: EPath, data: Uint8Array = new Uint8Array(0)) =>
   encode(messageRouterRequest, { service, path: target, data })
 
 let device: Device

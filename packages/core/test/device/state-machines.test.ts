@@ -306,7 +306,7 @@ describe('File instances', () => {
     await fc.assert(
       fc.asyncProperty(fc.array(command, { maxLength: 25 }), async (commands) => {
         const { instance } = await client.call(file, 0, 'create', { name: internationalText('m') })
-        let state: keyof typeof fileMachine.states = 'empty'
+        const at: { state: keyof typeof fileMachine.states } = { state: 'empty' }
         let next = 0
         const name = await client.get(file, instance, 'instanceName')
         for (const what of commands) {
@@ -315,8 +315,8 @@ describe('File instances', () => {
               typeof nextState<keyof typeof fileMachine.states, (typeof fileMachine.transitions)[number]['event']>
             >[2],
           ) => {
-            const to = nextState(fileMachine, state, event)
-            if (to !== undefined) state = to
+            const to = nextState(fileMachine, at.state, event)
+            if (to !== undefined) at.state = to
             return to !== undefined
           }
           const call = async (service: keyof typeof file.services, data: Uint8Array) =>
@@ -328,7 +328,7 @@ describe('File instances', () => {
             if (ok) next = 0
             expect(await call('initiateUpload', Uint8Array.of(255))).toBe(ok ? 0 : 0x0c)
           } else if (what === 'packet') {
-            const ok = state === 'uploadInitiated' || state === 'uploading'
+            const ok = at.state === 'uploadInitiated' || at.state === 'uploading'
             expect(await call('uploadTransfer', Uint8Array.of(next))).toBe(ok ? 0 : 0x0c)
             if (ok) move(next === 1 ? 'lastUploadPacket' : 'uploadPacket')
             next = 1
@@ -340,23 +340,23 @@ describe('File instances', () => {
               ok ? 0 : 0x0c,
             )
           } else if (what === 'first') {
-            const ok = state === 'downloadInitiated'
+            const ok = at.state === 'downloadInitiated'
             const status = await call('downloadTransfer', packet('first', 0, content.subarray(0, 255)))
-            expect(status).toBe(ok ? 0 : state === 'downloading' ? 0x20 : 0x0c)
+            expect(status).toBe(ok ? 0 : at.state === 'downloading' ? 0x20 : 0x0c)
             if (ok) move('downloadPacket')
             if (ok) next = 1
           } else if (what === 'last' || what === 'bad') {
-            const ok = state === 'downloading'
+            const ok = at.state === 'downloading'
             const good = withChecksum(content.subarray(255), content)
             const data = what === 'last' ? good : Uint8Array.from([...content.subarray(255), 1, 2])
             const status = await call('downloadTransfer', packet('last', 1, data))
             if (ok) move(what === 'last' ? 'lastDownloadPacket' : 'downloadDropped')
-            expect(status).toBe(ok ? (what === 'last' ? 0 : 0xd0) : state === 'downloadInitiated' ? 0x20 : 0x0c)
+            expect(status).toBe(ok ? (what === 'last' ? 0 : 0xd0) : at.state === 'downloadInitiated' ? 0x20 : 0x0c)
           } else if (what === 'abort') {
-            const ok = state === 'downloading' || state === 'downloadInitiated'
+            const ok = at.state === 'downloading' || at.state === 'downloadInitiated'
             const status = await call(
               'downloadTransfer',
-              packet('abort', state === 'downloading' ? 1 : 0, new Uint8Array(0)),
+              packet('abort', at.state === 'downloading' ? 1 : 0, new Uint8Array(0)),
             )
             expect(status).toBe(ok ? 0 : 0x0c)
             if (ok) move('downloadDropped')
@@ -367,7 +367,7 @@ describe('File instances', () => {
             client.pass(10_000)
             move('transferEnded')
           }
-          expect([what, await client.get(file, instance, 'state')]).toEqual([what, state])
+          expect([what, await client.get(file, instance, 'state')]).toEqual([what, at.state])
         }
         client.pass(10_000)
         await client.call(file, instance, 'delete', undefined)

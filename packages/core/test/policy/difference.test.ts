@@ -1,4 +1,13 @@
-import { type Change, compile, deviceDifference, type DeviceSettings, difference, formatRule, type ObservedSettings, parseRules } from '@cordon/core/policy'
+import {
+  type Change,
+  compile,
+  deviceDifference,
+  type DeviceSettings,
+  difference,
+  formatRule,
+  type ObservedSettings,
+  parseRules,
+} from '@cordon/core/policy'
 import { describe, expect, test } from 'vitest'
 import { current, indexOf, twoZones } from './plants.ts'
 
@@ -13,7 +22,10 @@ function wanted(name: string): DeviceSettings {
 /** A device that holds exactly what it shall. */
 function settled(name: string, part: Partial<ObservedSettings> = {}): ObservedSettings {
   const { rules, ...settings } = wanted(name)
-  const read = rules === undefined ? undefined : { ingress: parseRules(rules.ingress.map(formatRule)), egress: parseRules(rules.egress.map(formatRule)) }
+  const read =
+    rules === undefined
+      ? undefined
+      : { ingress: parseRules(rules.ingress.map(formatRule)), egress: parseRules(rules.egress.map(formatRule)) }
   return { ...settings, device: name, configured: true, rules: read, ...part }
 }
 
@@ -28,7 +40,19 @@ describe('a device', () => {
 
   test('of which nothing is known gets everything', () => {
     const all = deviceDifference(wanted('A1'))
-    expect(all.map((change) => change.what)).toEqual(['allowedSuites', 'originatorSuites', 'verifyClient', 'sendChain', 'checkExpiration', 'dtlsTimeout', 'authorities', 'identities', 'psk', 'ingress', 'egress'])
+    expect(all.map((change) => change.what)).toEqual([
+      'allowedSuites',
+      'originatorSuites',
+      'verifyClient',
+      'sendChain',
+      'checkExpiration',
+      'dtlsTimeout',
+      'authorities',
+      'identities',
+      'psk',
+      'ingress',
+      'egress',
+    ])
     for (const change of all) expect(change.from).toBe('not known')
   })
 
@@ -42,22 +66,74 @@ describe('a device', () => {
 
 describe('a change', () => {
   test.each<[string, Partial<ObservedSettings>, Partial<Change>]>([
-    ['of suites that takes one away interrupts', { allowedSuites: [0xc02c, 0xc023, 0xc024, 0xc006] }, { what: 'allowedSuites', from: 'C02C, C023, C024, C006', to: 'C023, C024, C006', interrupts: true }],
-    ['of suites that adds one does not', { allowedSuites: [0xc023, 0xc006] }, { what: 'allowedSuites', from: 'C023, C006', interrupts: false }],
-    ['of the order of suites does not', { allowedSuites: [0xc006, 0xc024, 0xc023] }, { what: 'allowedSuites', interrupts: false }],
+    [
+      'of suites that takes one away interrupts',
+      { allowedSuites: [0xc02c, 0xc023, 0xc024, 0xc006] },
+      { what: 'allowedSuites', from: 'C02C, C023, C024, C006', to: 'C023, C024, C006', interrupts: true },
+    ],
+    [
+      'of suites that adds one does not',
+      { allowedSuites: [0xc023, 0xc006] },
+      { what: 'allowedSuites', from: 'C023, C006', interrupts: false },
+    ],
+    [
+      'of the order of suites does not',
+      { allowedSuites: [0xc006, 0xc024, 0xc023] },
+      { what: 'allowedSuites', interrupts: false },
+    ],
     ['from no suites does not', { allowedSuites: [] }, { what: 'allowedSuites', from: 'none', interrupts: false }],
-    ['of an unknown list may', { allowedSuites: undefined }, { what: 'allowedSuites', from: 'not known', interrupts: true }],
-    ['of originator suites counts like the other', { originatorSuites: [0xc02b] }, { what: 'originatorSuites', interrupts: true }],
-    ['that begins to verify clients may turn one away', { verifyClient: false }, { what: 'verifyClient', from: 'off', to: 'on', interrupts: true }],
-    ['that stops checking dates turns nobody away', { checkExpiration: true }, { what: 'checkExpiration', from: 'on', to: 'off', interrupts: false }],
-    ['that stops checking names turns nobody away', { checkName: true }, { what: 'checkName', from: 'on', to: 'off', interrupts: false }],
+    [
+      'of an unknown list may',
+      { allowedSuites: undefined },
+      { what: 'allowedSuites', from: 'not known', interrupts: true },
+    ],
+    [
+      'of originator suites counts like the other',
+      { originatorSuites: [0xc02b] },
+      { what: 'originatorSuites', interrupts: true },
+    ],
+    [
+      'that begins to verify clients may turn one away',
+      { verifyClient: false },
+      { what: 'verifyClient', from: 'off', to: 'on', interrupts: true },
+    ],
+    [
+      'that stops checking dates turns nobody away',
+      { checkExpiration: true },
+      { what: 'checkExpiration', from: 'on', to: 'off', interrupts: false },
+    ],
+    [
+      'that stops checking names turns nobody away',
+      { checkName: true },
+      { what: 'checkName', from: 'on', to: 'off', interrupts: false },
+    ],
     ['of the chain turns nobody away', { sendChain: true }, { what: 'sendChain', interrupts: false }],
-    ['of the timeout ends no association', { dtlsTimeoutS: 30 }, { what: 'dtlsTimeout', from: '30 s', to: '12 s', interrupts: false }],
-    ['that takes an authority away interrupts', { authorities: ['left', 'right', 'unknown:00ff'] }, { what: 'authorities', from: 'left, right, unknown:00ff', to: 'left, right', interrupts: true }],
+    [
+      'of the timeout ends no association',
+      { dtlsTimeoutS: 30 },
+      { what: 'dtlsTimeout', from: '30 s', to: '12 s', interrupts: false },
+    ],
+    [
+      'that takes an authority away interrupts',
+      { authorities: ['left', 'right', 'unknown:00ff'] },
+      { what: 'authorities', from: 'left, right, unknown:00ff', to: 'left, right', interrupts: true },
+    ],
     ['that adds an authority does not', { authorities: ['left'] }, { what: 'authorities', interrupts: false }],
-    ['that takes an identity away interrupts', { identities: ['B1'] }, { what: 'identities', from: 'B1', to: 'none', interrupts: true }],
-    ['that takes a key away interrupts', { psk: [{ identity: 'old', usage: 'any' }] }, { what: 'psk', from: 'old (any)', to: 'none', interrupts: true }],
-    ['from no rules closes what they do not name', { rules: { ingress: [], egress: settled('A1').rules?.egress ?? [] } }, { what: 'ingress', from: 'no rules, everything passes', interrupts: true }],
+    [
+      'that takes an identity away interrupts',
+      { identities: ['B1'] },
+      { what: 'identities', from: 'B1', to: 'none', interrupts: true },
+    ],
+    [
+      'that takes a key away interrupts',
+      { psk: [{ identity: 'old', usage: 'any' }] },
+      { what: 'psk', from: 'old (any)', to: 'none', interrupts: true },
+    ],
+    [
+      'from no rules closes what they do not name',
+      { rules: { ingress: [], egress: settled('A1').rules?.egress ?? [] } },
+      { what: 'ingress', from: 'no rules, everything passes', interrupts: true },
+    ],
   ])('%s', (_, part, expected) => {
     expect(changes(part)).toEqual([expect.objectContaining(expected)])
   })
@@ -85,10 +161,16 @@ describe('rules', () => {
 
   test('that are taken away, replaced or change places may interrupt', () => {
     const extra = parseRules(['allow ip=192.0.2.99 port=44818 proto=tcp'])
-    expect(changes({ rules: { ingress: [...own, ...extra], egress } })).toMatchObject([{ what: 'ingress', interrupts: true, to: '7 rules (0 new, 1 taken away)' }])
+    expect(changes({ rules: { ingress: [...own, ...extra], egress } })).toMatchObject([
+      { what: 'ingress', interrupts: true, to: '7 rules (0 new, 1 taken away)' },
+    ])
     const looser = parseRules(['allow ip=192.0.2.2 port=2221 proto=tcp'])
-    expect(changes({ rules: { ingress: [...looser, ...own.slice(1)], egress } })).toMatchObject([{ what: 'ingress', interrupts: true, to: expect.stringContaining('1 new, 1 taken away') as string }])
-    expect(changes({ rules: { ingress: [second, first, ...own.slice(2)], egress } })).toMatchObject([{ what: 'ingress', interrupts: true, to: expect.stringContaining('0 new, 0 taken away') as string }])
+    expect(changes({ rules: { ingress: [...looser, ...own.slice(1)], egress } })).toMatchObject([
+      { what: 'ingress', interrupts: true, to: expect.stringContaining('1 new, 1 taken away') as string },
+    ])
+    expect(changes({ rules: { ingress: [second, first, ...own.slice(2)], egress } })).toMatchObject([
+      { what: 'ingress', interrupts: true, to: expect.stringContaining('0 new, 0 taken away') as string },
+    ])
   })
 
   test('that are added for a peer that has others may interrupt', () => {
@@ -101,7 +183,9 @@ describe('rules', () => {
   })
 
   test('in great number are shown shortly', () => {
-    const many = parseRules(Array.from({ length: 60 }, (_, place) => `allow ip=198.51.100.${place} port=44818 proto=tcp`))
+    const many = parseRules(
+      Array.from({ length: 60 }, (_, place) => `allow ip=198.51.100.${place} port=44818 proto=tcp`),
+    )
     const settings: DeviceSettings = { ...wanted('A1'), rules: { ingress: [...own, ...many], egress } }
     const [change] = deviceDifference(settings, settled('A1'))
     expect(change?.to).toContain('and 48 more')
@@ -116,17 +200,25 @@ describe('ports', () => {
       { port: 2222, protocol: 'udp', open: true },
     ],
   }
-  const ports = (list: ObservedSettings['ports']): readonly Change[] => deviceDifference(settings, settled('A1', { ports: list }))
+  const ports = (list: ObservedSettings['ports']): readonly Change[] =>
+    deviceDifference(settings, settled('A1', { ports: list }))
 
   test('that close interrupt, that open do not', () => {
-    expect(ports([{ port: 44_818, protocol: 'tcp', open: true }, { port: 2222, protocol: 'udp', open: false }])).toEqual([
+    expect(
+      ports([
+        { port: 44_818, protocol: 'tcp', open: true },
+        { port: 2222, protocol: 'udp', open: false },
+      ]),
+    ).toEqual([
       { what: 'port', from: 'tcp/44818 open', to: 'tcp/44818 closed', interrupts: true },
       { what: 'port', from: 'udp/2222 closed', to: 'udp/2222 open', interrupts: false },
     ])
   })
 
   test('that were not read are closed to be sure, and left open without a change', () => {
-    expect(ports(undefined)).toEqual([{ what: 'port', from: 'tcp/44818 not known', to: 'tcp/44818 closed', interrupts: true }])
+    expect(ports(undefined)).toEqual([
+      { what: 'port', from: 'tcp/44818 not known', to: 'tcp/44818 closed', interrupts: true },
+    ])
     expect(ports([{ port: 44_818, protocol: 'tcp', open: false }])).toEqual([])
   })
 })
@@ -157,7 +249,10 @@ describe('a plant', () => {
   })
 
   test('counts a device as orphan that the file names without a policy', () => {
-    const text = twoZones.replace('B2: { address: 192.0.2.12, zone: right }', 'B2: { address: 192.0.2.12, zone: right, capability: none }')
+    const text = twoZones.replace(
+      'B2: { address: 192.0.2.12, zone: right }',
+      'B2: { address: 192.0.2.12, zone: right, capability: none }',
+    )
     expect(difference(compile(indexOf(text)).settings, observed).orphans.map(({ device }) => device)).toEqual(['B2'])
   })
 

@@ -189,7 +189,7 @@ describe('hostile text', () => {
     ['a million list marks on a line', '- '.repeat(1_000_000), 'nested too deeply'],
     ['a million question marks on a line', '? '.repeat(1_000_000), 'nested too deeply'],
     ['brackets line by line', '[\n'.repeat(200_000), 'nested too deeply'],
-    ['brackets hidden behind keys at the left', `${'k: [\nk2: {\n'.repeat(100_000)}`, ''],
+    ['brackets hidden behind keys at the left', `${'k: [\nk2: {\n'.repeat(20_000)}`, ''],
     [
       'a staircase of keys',
       Array.from({ length: 3000 }, (_, depth) => `${' '.repeat(depth)}k:`).join('\n'),
@@ -201,8 +201,8 @@ describe('hostile text', () => {
       '',
     ],
     ['an alias to itself', 'a: &a [*a]\n', ''],
-    ['a hundred thousand different keys', Array.from({ length: 100_000 }, (_, place) => `k${place}: 1`).join('\n'), ''],
-    ['a hundred thousand equal keys', 'k: 1\n'.repeat(100_000), ''],
+    ['thirty thousand different keys', Array.from({ length: 30_000 }, (_, place) => `k${place}: 1`).join('\n'), ''],
+    ['thirty thousand equal keys', 'k: 1\n'.repeat(30_000), ''],
     ['one line of a million letters', 'a'.repeat(1_000_000), ''],
     [
       'a megabyte of noise',

@@ -52,18 +52,44 @@ describe('the published schemas', () => {
 
   test.each(['cpwe', 'cell3'])('hold for the example %s, by an independent judge', (name) => {
     expect([...Value.Errors(plantSchema, parse(readFileSync(example(`${name}/plant.yaml`), 'utf8')))]).toEqual([])
-    expect([...Value.Errors(simulationSchema, parse(readFileSync(example(`${name}/simulation.yaml`), 'utf8')))]).toEqual([])
+    expect([
+      ...Value.Errors(simulationSchema, parse(readFileSync(example(`${name}/simulation.yaml`), 'utf8'))),
+    ]).toEqual([])
   })
 })
 
 describe('our reader and an independent judge of the schema', () => {
   const plant = readFileSync(example('cpwe/plant.yaml'), 'utf8')
   const simulation = readFileSync(example('cpwe/simulation.yaml'), 'utf8')
-  const replacement = fc.constantFrom('none', 'both', '1', '0', 'true', '[]', '{}', '[a, b]', 'A', 'a b', '"127.0.0.1"', '192.0.2.0/28', '20ms', '-1', '65536', '0xC023', '1.5', '{ tag: X }', 'tcp/44818')
+  const replacement = fc.constantFrom(
+    'none',
+    'both',
+    '1',
+    '0',
+    'true',
+    '[]',
+    '{}',
+    '[a, b]',
+    'A',
+    'a b',
+    '"127.0.0.1"',
+    '192.0.2.0/28',
+    '20ms',
+    '-1',
+    '65536',
+    '0xC023',
+    '1.5',
+    '{ tag: X }',
+    'tcp/44818',
+  )
   /** Scalars as the files write them: after a colon, a bracket or a comma. */
   const scalar = /(?<=[:[,] )[A-Za-z0-9_./-]+(?=[ ,\]}\n])/g
 
-  function agree(text: string, problems: readonly { readonly message: string; readonly path: string }[], schema: typeof plantSchema | typeof simulationSchema): void {
+  function agree(
+    text: string,
+    problems: readonly { readonly message: string; readonly path: string }[],
+    schema: typeof plantSchema | typeof simulationSchema,
+  ): void {
     let value: unknown
     try {
       value = parse(text)
@@ -82,7 +108,9 @@ describe('our reader and an independent judge of the schema', () => {
       const places = [...text.matchAll(scalar)]
       return list.reduce((current, [at, word]) => {
         const place = places[at % places.length]
-        return place === undefined ? current : current.slice(0, place.index) + word + text.slice(place.index + place[0].length)
+        return place === undefined
+          ? current
+          : current.slice(0, place.index) + word + text.slice(place.index + place[0].length)
       }, text)
     }
     fc.assert(

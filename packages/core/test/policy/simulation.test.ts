@@ -35,12 +35,29 @@ const identity = 'identity: { vendor: 1, type: 12, product: 1, revision: [1, 1],
 
 describe('a unit', () => {
   test('takes what its model says, field by field, and adds or replaces its own', () => {
-    const device = unit('  A: { model: M, identity: { serial: 5, name: Other }, security: { pskSlots: 1, revisions: { certificateManagement: 2 } }, capacity: { tls: 4 }, tags: { Own: { type: BOOL } }, faults: [{ kind: hang, after: 3s }] }\n')
-    expect(device.identity).toEqual({ vendor: 65001, type: 12, product: 7, major: 1, minor: 4, serial: 5, name: 'Other' })
-    expect(device.security).toMatchObject({ suites: [0xc023, 0xc006], pskSlots: 1, objectRevisions: { cipSecurity: 4, ethernetIpSecurity: 7, certificateManagement: 2 }, credential: { kind: 'vendor', vendor: 'acme' } })
+    const device = unit(
+      '  A: { model: M, identity: { serial: 5, name: Other }, security: { pskSlots: 1, revisions: { certificateManagement: 2 } }, capacity: { tls: 4 }, tags: { Own: { type: BOOL } }, faults: [{ kind: hang, after: 3s }] }\n',
+    )
+    expect(device.identity).toEqual({
+      vendor: 65001,
+      type: 12,
+      product: 7,
+      major: 1,
+      minor: 4,
+      serial: 5,
+      name: 'Other',
+    })
+    expect(device.security).toMatchObject({
+      suites: [0xc023, 0xc006],
+      pskSlots: 1,
+      objectRevisions: { cipSecurity: 4, ethernetIpSecurity: 7, certificateManagement: 2 },
+      credential: { kind: 'vendor', vendor: 'acme' },
+    })
     expect(device.capacity).toMatchObject({ connections: 8, minimumRpiUs: 5000, tls: 4 })
     expect(device.tags.map((tag) => tag.name)).toEqual(['Shared', 'Own'])
-    expect(device.assemblies).toEqual([{ instance: 100, direction: 'output', size: 8, onLoss: 'zero', countEveryMs: undefined }])
+    expect(device.assemblies).toEqual([
+      { instance: 100, direction: 'output', size: 8, onLoss: 'zero', countEveryMs: undefined },
+    ])
     expect(device.faults).toEqual([
       { fault: { kind: 'slow-csr', delayMs: 8000 }, when: { kind: 'time', afterMs: 0 }, durationMs: undefined },
       { fault: { kind: 'hang' }, when: { kind: 'time', afterMs: 3000 }, durationMs: undefined },
@@ -55,7 +72,9 @@ describe('a unit', () => {
     const device = unit(`  A: { kind: drive, ${identity}, security: {} }\n`)
     expect(device.security).toEqual({
       suites: [0xc02c, 0xc02b, 0xcca9, 0xc024, 0xc023, 0x003d, 0x003c, 0xccac, 0xc037, 0xc006, 0x003b, 0xc03a],
-      originatorSuites: [0xc02c, 0xc02b, 0xcca9, 0xc024, 0xc023, 0x003d, 0x003c, 0xccac, 0xc037, 0xc006, 0x003b, 0xc03a],
+      originatorSuites: [
+        0xc02c, 0xc02b, 0xcca9, 0xc024, 0xc023, 0x003d, 0x003c, 0xccac, 0xc037, 0xc006, 0x003b, 0xc03a,
+      ],
       objectRevisions: { cipSecurity: 4, ethernetIpSecurity: 9, certificateManagement: 3 },
       pskSlots: 1,
       ingressEgress: true,
@@ -65,21 +84,48 @@ describe('a unit', () => {
       profiles: 0x0002,
       credential: { kind: 'self-signed' },
     })
-    expect(device).toMatchObject({ startsWhen: 'plant', web: false, listens: true, faults: [], tags: [], assemblies: [] })
+    expect(device).toMatchObject({
+      startsWhen: 'plant',
+      web: false,
+      listens: true,
+      faults: [],
+      tags: [],
+      assemblies: [],
+    })
   })
 
   test.each([
     ['A: { model: Gone, identity: { serial: 5 } }', 'devices.A.model', 'there is no model Gone'],
-    ['A: { model: M, identity: { serial: 5 }, security: { credential: { vendor: gone } } }', 'devices.A.security', 'there is no vendor gone'],
+    [
+      'A: { model: M, identity: { serial: 5 }, security: { credential: { vendor: gone } } }',
+      'devices.A.security',
+      'there is no vendor gone',
+    ],
     [`A: { ${identity} }`, 'devices.A', 'the kind is not known'],
     ['A: { model: M }', 'devices.A.identity', 'serial missing'],
-    ['A: { model: M, identity: { serial: 5 } }\n  B: { model: M, identity: { serial: 5 } }', 'devices.B.identity', 'A has the same vendor and serial number'],
-    ['A: { model: M, identity: { serial: 5 }, capacity: { minimumRpi: 1us } }', 'devices.A.capacity.minimumRpi', 'found 1us'],
+    [
+      'A: { model: M, identity: { serial: 5 } }\n  B: { model: M, identity: { serial: 5 } }',
+      'devices.B.identity',
+      'A has the same vendor and serial number',
+    ],
+    [
+      'A: { model: M, identity: { serial: 5 }, capacity: { minimumRpi: 1us } }',
+      'devices.A.capacity.minimumRpi',
+      'found 1us',
+    ],
     ['A: { model: M, identity: { serial: 5, revision: 33.11 } }', 'devices.A.identity.revision', 'found 33.11'],
     ['A: { model: M, identity: { serial: 5, name: "caf\u00e9" } }', 'devices.A.identity.name', 'found'],
-    ['A: { model: M, identity: { serial: 5 }, security: { suites: [0x1301] } }', 'devices.A.security.suites[0]', 'is no cipher suite'],
+    [
+      'A: { model: M, identity: { serial: 5 }, security: { suites: [0x1301] } }',
+      'devices.A.security.suites[0]',
+      'is no cipher suite',
+    ],
     ['A: { model: M, identity: { serial: 5 }, security: some }', 'devices.A.security', 'found "some"'],
-    ['A: { model: M, identity: { serial: 5 }, assemblies: { 70000: { direction: input, size: 1 } } }', 'devices.A.assemblies.70000', 'found instance 70000'],
+    [
+      'A: { model: M, identity: { serial: 5 }, assemblies: { 70000: { direction: input, size: 1 } } }',
+      'devices.A.assemblies.70000',
+      'found instance 70000',
+    ],
   ])('is refused at its place: %s', (text, path, message) => {
     const problem = refusal(`  ${text}\n`)
     expect(problem?.path).toBe(path)
@@ -89,13 +135,25 @@ describe('a unit', () => {
 })
 
 describe('tags', () => {
-  const tag = (text: string) => unit(`  A: { model: M, identity: { serial: 5 }, tags: { T: ${text} } }\n`).tags.find(({ name }) => name === 'T')
+  const tag = (text: string) =>
+    unit(`  A: { model: M, identity: { serial: 5 }, tags: { T: ${text} } }\n`).tags.find(({ name }) => name === 'T')
 
   test('have a value for each element, zero where none is given', () => {
-    expect(tag('{ type: DINT, length: 3, value: [1, -2] }')).toEqual({ name: 'T', type: 'DINT', length: 3, value: [1, -2, 0], produced: false, change: { kind: 'constant' } })
+    expect(tag('{ type: DINT, length: 3, value: [1, -2] }')).toEqual({
+      name: 'T',
+      type: 'DINT',
+      length: 3,
+      value: [1, -2, 0],
+      produced: false,
+      change: { kind: 'constant' },
+    })
     expect(tag('{ type: STRING, value: Hello }')?.value).toEqual(['Hello'])
     expect(tag('{ type: BOOL }')?.value).toEqual([false])
-    expect(tag('{ type: REAL, value: 1.5, produced: true, countEvery: 20ms }')).toMatchObject({ value: [1.5], produced: true, change: { kind: 'count', everyMs: 20 } })
+    expect(tag('{ type: REAL, value: 1.5, produced: true, countEvery: 20ms }')).toMatchObject({
+      value: [1.5],
+      produced: true,
+      change: { kind: 'count', everyMs: 20 },
+    })
   })
 
   test('have the sizes that they take on the wire', () => {
@@ -120,18 +178,36 @@ describe('tags', () => {
     ['{ type: BOOL, countEvery: 1s }'],
     ['{ type: WORD }'],
   ])('refuse %s', (text) => {
-    expect(refusal(`  A: { model: M, identity: { serial: 5 }, tags: { T: ${text} } }\n`)?.path).toContain('devices.A.tags.T')
+    expect(refusal(`  A: { model: M, identity: { serial: 5 }, tags: { T: ${text} } }\n`)?.path).toContain(
+      'devices.A.tags.T',
+    )
   })
 })
 
 describe('faults', () => {
-  const faults = (text: string) => unit(`  A: { model: M, identity: { serial: 5 }, faults: [${text}] }\n`).faults.slice(1)
+  const faults = (text: string) =>
+    unit(`  A: { model: M, identity: { serial: 5 }, faults: [${text}] }\n`).faults.slice(1)
 
   test.each([
-    ['{ kind: drop, share: 0.2, lasts: 10s }', { fault: { kind: 'drop', share: 0.2 }, when: { kind: 'time', afterMs: 0 }, durationMs: 10_000 }],
-    ['{ kind: delay, delay: 200ms, after: 1min }', { fault: { kind: 'delay', delayMs: 200 }, when: { kind: 'time', afterMs: 60_000 } }],
-    ['{ kind: power-cycle, down: 5s, request: { class: 0x5E, service: 0x4D } }', { fault: { kind: 'power-cycle', downMs: 5000 }, when: { kind: 'service', class: 0x5e, service: 0x4d, occurrence: 1 } }],
-    ['{ kind: hang, request: { class: 0x5F, service: 0x4B, occurrence: 2 } }', { fault: { kind: 'hang' }, when: { kind: 'service', class: 0x5f, service: 0x4b, occurrence: 2 } }],
+    [
+      '{ kind: drop, share: 0.2, lasts: 10s }',
+      { fault: { kind: 'drop', share: 0.2 }, when: { kind: 'time', afterMs: 0 }, durationMs: 10_000 },
+    ],
+    [
+      '{ kind: delay, delay: 200ms, after: 1min }',
+      { fault: { kind: 'delay', delayMs: 200 }, when: { kind: 'time', afterMs: 60_000 } },
+    ],
+    [
+      '{ kind: power-cycle, down: 5s, request: { class: 0x5E, service: 0x4D } }',
+      {
+        fault: { kind: 'power-cycle', downMs: 5000 },
+        when: { kind: 'service', class: 0x5e, service: 0x4d, occurrence: 1 },
+      },
+    ],
+    [
+      '{ kind: hang, request: { class: 0x5F, service: 0x4B, occurrence: 2 } }',
+      { fault: { kind: 'hang' }, when: { kind: 'service', class: 0x5f, service: 0x4b, occurrence: 2 } },
+    ],
     ['{ kind: wrong-answer, status: 0x0C }', { fault: { kind: 'wrong-answer', status: 12 } }],
     ['{ kind: full-certificate-store }', { fault: { kind: 'full-certificate-store' } }],
     ['{ kind: protection-mode }', { fault: { kind: 'protection-mode' } }],
@@ -159,15 +235,27 @@ describe('the capabilities of a simulation', () => {
   const capabilities = simulatedCapabilities(simulation)
 
   test('are what each unit states', () => {
-    expect(capabilities.get('Blue_EN4TR')).toMatchObject({ capable: true, suites: [0xc006, 0xc023, 0xc024], objectRevisions: { ethernetIpSecurity: 7, certificateManagement: 2 }, ingressEgress: true, pskSlots: 1, maxConnections: 1000 })
+    expect(capabilities.get('Blue_EN4TR')).toMatchObject({
+      capable: true,
+      suites: [0xc006, 0xc023, 0xc024],
+      objectRevisions: { ethernetIpSecurity: 7, certificateManagement: 2 },
+      ingressEgress: true,
+      pskSlots: 1,
+      maxConnections: 1000,
+    })
     expect(capabilities.get('Compact_IO_40')).toEqual({ capable: false, maxConnections: 32 })
   })
 
   test('have originator suites of their own from class revision 9 only', () => {
-    const device = unit(`  A: { kind: drive, ${identity}, security: { suites: [0xC023, 0xC006], originatorSuites: [0xC023] } }\n`)
+    const device = unit(
+      `  A: { kind: drive, ${identity}, security: { suites: [0xC023, 0xC006], originatorSuites: [0xC023] } }\n`,
+    )
     const of = (revision: number) => {
       if (device.security === undefined) throw new Error('the unit has security')
-      const security = { ...device.security, objectRevisions: { ...device.security.objectRevisions, ethernetIpSecurity: revision } }
+      const security = {
+        ...device.security,
+        objectRevisions: { ...device.security.objectRevisions, ethernetIpSecurity: revision },
+      }
       return simulatedCapabilities({ ...simulation, devices: [{ ...device, security }] }).get('A')?.originatorSuites
     }
     expect(of(9)).toEqual([0xc023])

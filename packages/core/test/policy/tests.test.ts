@@ -38,11 +38,17 @@ describe('a statement about the policy', () => {
   })
 
   test('about a name that does not exist fails, although nobody could reach it', () => {
-    expect(run('{ from: A1, to: Gone, access: denied }')).toMatchObject({ verdict: 'fail', reason: 'there is no device or range Gone' })
+    const result = run('{ from: A1, to: Gone, access: denied }')
+    expect(result.verdict).toBe('fail')
+    expect(result.reason).toContain('there is no device or range Gone')
   })
 
   test('keeps its place when it stands for several pairs', () => {
-    const results = runTests(indexOf(`${twoZones}tests:\n  - { from: A1, to: B1, access: secure }\n  - { from: [A1, A2], to: right, access: denied }\n`))
+    const results = runTests(
+      indexOf(
+        `${twoZones}tests:\n  - { from: A1, to: B1, access: secure }\n  - { from: [A1, A2], to: right, access: denied }\n`,
+      ),
+    )
     expect(results.map((result) => [result.path, result.test.from, result.test.to, result.verdict])).toEqual([
       ['tests[0]', 'A1', 'B1', 'pass'],
       ['tests[1]', 'A1', 'B1', 'fail'],

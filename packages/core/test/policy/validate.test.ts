@@ -396,7 +396,8 @@ describe('what is refused', () => {
     ],
   ]
 
-  test.each(cases)('%s: %s', (code, reason, text, where, capabilities) => {
+  test.each(cases.map((row) => ({ code: row[0], reason: row[1], row })))('$code: $reason', ({ row }) => {
+    const [code, reason, text, where, capabilities] = row
     const problems = check(text, capabilities)
     const found = problems.filter(
       (problem) => problem.code === code && `${problem.reason} ${problem.alternative}`.includes(reason),

@@ -1,5 +1,6 @@
 import type { EPath, MessageRouterReply, MessageRouterRequest } from '@cordon/core/cip'
 import type { TimeoutMultiplier } from './class3.ts'
+import type { OriginatorIdentity } from './numbers.ts'
 
 /** A connection that an originator keeps alive. */
 export interface ConfiguredConnection {
@@ -23,6 +24,8 @@ export interface ConfiguredConnection {
   readonly runIdleHeader?: boolean
   /** Connection serial number where the plant fixes it; else the host takes the next free one. */
   readonly serial?: number
+  /** Who opens it, where that is not the host's own: one of several controllers behind a module. */
+  readonly originator?: OriginatorIdentity
   /** Watchdog in packets. Default 4, for class 3 16. */
   readonly timeoutMultiplier?: TimeoutMultiplier
   /** Class 0/1: fills the output data before each production. Default: zeros. */

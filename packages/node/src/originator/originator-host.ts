@@ -73,9 +73,40 @@ interface Open {
   readonly secure: boolean
 }
 
+type OpenWay = Way & { readonly allowed: true }
+
+/** The first packet or reply of a connection, and how long none had come before it. */
+class FirstData {
+  readonly settled: Promise<void>
+  #gapMs: number | undefined
+  #settle: () => void = () => {}
+
+  constructor() {
+    this.settled = new Promise((resolve) => {
+      this.#settle = resolve
+    })
+  }
+
+  /** Milliseconds since the data before; undefined while nothing came. */
+  get gapMs(): number | undefined {
+    return this.#gapMs
+  }
+
+  arrived(now: number, lastDataAt: number | undefined): void {
+    if (this.#gapMs !== undefined) return
+    this.#gapMs = lastDataAt === undefined ? 0 : now - lastDataAt
+    this.#settle()
+  }
+
+  giveUp(): void {
+    this.#settle()
+  }
+}
+
 /** What the keepers of one host share. */
 interface Surroundings {
-  readonly device: HostedDevice
+  /** The device of the moment: a power cycle may replace it. */
+  readonly device: () => HostedDevice
   readonly originator: OriginatorIdentity
   readonly pool: SessionPool
   readonly schedule: Schedule
@@ -97,6 +128,9 @@ class ConnectionKeeper {
   #stopped = false
   #state: ConnectionStatus['state'] = 'connecting'
   #open: Open | undefined
+  /** The way of the last opening. */
+  #before: Pick<Open, 'transport' | 'wayId'> | undefined
+  readonly #stopping = new Set<FirstData>()
   #failingSince: number | undefined
   #packets = 0
   #missedBefore = 0
@@ -123,6 +157,7 @@ class ConnectionKeeper {
 
   async stop(): Promise<void> {
     this.#stopped = true
+    for (const first of this.#stopping) first.giveUp()
     this.#wake()
     await this.#ended
   }
@@ -166,7 +201,7 @@ class ConnectionKeeper {
 
   async #run(): Promise<void> {
     while (!this.#stopped) {
-      const way = wayTo(this.#around.device, this.connection.target, this.connection.class)
+      const way = wayTo(this.#around.device(), this.connection.target, this.connection.class)
       const open = this.#open
       if (!way.allowed) {
         if (open !== undefined) this.#log('warning', `closed, because policy refuses it: ${way.reason}`)
@@ -186,7 +221,7 @@ class ConnectionKeeper {
     this.#state = 'stopped'
   }
 
-  async #attempt(way: Way & { readonly allowed: true }, open: Open | undefined): Promise<void> {
+  async #attempt(way: OpenWay, open: Open | undefined): Promise<void> {
     try {
       if (open === undefined) {
         if (this.#state !== 'waiting') this.#state = 'connecting'
@@ -200,7 +235,7 @@ class ConnectionKeeper {
     }
   }
 
-  async #failed(way: Way & { readonly allowed: true }, error: AnyError): Promise<void> {
+  async #failed(way: OpenWay, error: AnyError): Promise<void> {
     if (this.#stopped) return
     const now = this.#around.schedule.now()
     this.#failingSince ??= now
@@ -215,13 +250,17 @@ class ConnectionKeeper {
     await this.#sleep(this.#backoff.next())
   }
 
-  async #openFresh(way: Way & { readonly allowed: true }): Promise<void> {
+  async #openFresh(way: OpenWay): Promise<void> {
+    const before = this.#before
     const lease = await this.#around.pool.acquire(way.key)
+    const first = new FirstData()
     try {
-      const live = await this.#forwardOpen(lease, this.connection.serial ?? nextConnectionSerial(), way.secure, (now) =>
-        this.#heard(now),
-      )
+      const serial = this.connection.serial ?? nextConnectionSerial()
+      const live = await this.#forwardOpen(lease, serial, way.secure, (now) => this.#heard(now, first))
       this.#adopt(live, lease, way)
+      // It was lost over another way: plain ports that close, or links that new credentials ended.
+      if (before !== undefined && before.wayId !== wayId(way))
+        void this.#reportMove(before, way, live, lease, first, false)
     } catch (error) {
       lease.release()
       throw error
@@ -231,21 +270,10 @@ class ConnectionKeeper {
   }
 
   /** The new way first, where the target lets both be open; data is missed only between the last old and the first new. */
-  async #move(way: Way & { readonly allowed: true }, old: Open): Promise<void> {
+  async #move(way: OpenWay, old: Open): Promise<void> {
     const lease = await this.#around.pool.acquire(way.key)
-    const { schedule } = this.#around
-    let gapMs: number | undefined
-    let tellFirst: () => void = () => {}
-    const first = new Promise<void>((resolve) => {
-      tellFirst = resolve
-    })
-    const heard = (now: number) => {
-      if (gapMs === undefined) {
-        gapMs = this.#lastDataAt === undefined ? 0 : now - this.#lastDataAt
-        tellFirst()
-      }
-      this.#heard(now)
-    }
+    const first = new FirstData()
+    const heard = (now: number) => this.#heard(now, first)
     let live: LiveConnection | undefined
     let overlap = false
     try {
@@ -264,28 +292,46 @@ class ConnectionKeeper {
     const replaced = overlap ? this.#open : undefined
     this.#open = undefined
     this.#adopt(live, lease, way)
-    const patience = schedule.after(firstDataMs, () => tellFirst())
-    await Promise.race([first, live.closed])
-    patience.cancel()
+    await this.#reportMove(old, way, live, lease, first, overlap)
     if (replaced !== undefined) await this.#dismiss(replaced)
+  }
+
+  /** Waits for the first data over the new way, then tells of the move. */
+  async #reportMove(
+    from: Pick<Open, 'transport' | 'wayId'>,
+    way: OpenWay,
+    live: LiveConnection,
+    lease: Lease,
+    first: FirstData,
+    overlap: boolean,
+  ): Promise<void> {
+    const { schedule } = this.#around
+    const patience = schedule.after(firstDataMs, () => first.giveUp())
+    this.#stopping.add(first)
+    await Promise.race([first.settled, live.closed])
+    this.#stopping.delete(first)
+    patience.cancel()
+    if (first.gapMs === undefined && (this.#stopped || this.#open?.live !== live)) {
+      // It ended before any data came: the move is not done yet.
+      this.#before = { transport: from.transport, wayId: from.wayId }
+      return
+    }
+    const { connection } = this
     const move: ConnectionMove = {
-      connection: this.connection.name,
-      class: this.connection.class,
-      target: this.connection.target,
+      connection: connection.name,
+      class: connection.class,
+      target: connection.target,
       movedAt: Date.now(),
-      gapMs: gapMs ?? (this.#lastDataAt === undefined ? 0 : schedule.now() - this.#lastDataAt),
-      intervalMs:
-        this.connection.class === 3 ? (this.connection.pollMs ?? this.connection.rpiMs) : live.granted.toApi / 1000,
-      from: old.transport,
+      gapMs: first.gapMs ?? (this.#lastDataAt === undefined ? 0 : schedule.now() - this.#lastDataAt),
+      intervalMs: connection.class === 3 ? (connection.pollMs ?? connection.rpiMs) : live.granted.toApi / 1000,
+      from: from.transport,
       to: way.key.transport,
       suite: lease.session.peer.security?.suite,
       overlap,
     }
     this.#lastMove = move
-    this.#log(
-      'notice',
-      `moved from ${move.from} to ${move.to}, ${Math.round(move.gapMs)} ms without data; ${way.reason}`,
-    )
+    const gap = `${Math.round(move.gapMs)} ms without data`
+    this.#log('notice', `moved from ${move.from} to ${move.to}, ${gap}; ${way.reason}`)
     this.#around.moved(move)
   }
 
@@ -309,7 +355,8 @@ class ConnectionKeeper {
     secure: boolean,
     heard: (now: number) => void,
   ): Promise<LiveConnection> {
-    const { originator, schedule } = this.#around
+    const { schedule } = this.#around
+    const originator = this.connection.originator ?? this.#around.originator
     const plain = secure || this.connection.class === 3 ? undefined : await this.#around.plain()
     const options = { originator, schedule, plain, heard }
     try {
@@ -328,7 +375,7 @@ class ConnectionKeeper {
     }
   }
 
-  #adopt(live: LiveConnection, lease: Lease, way: Way & { readonly allowed: true }): void {
+  #adopt(live: LiveConnection, lease: Lease, way: OpenWay): void {
     const open: Open = {
       live,
       lease,
@@ -338,6 +385,7 @@ class ConnectionKeeper {
       secure: way.secure,
     }
     this.#open = open
+    this.#before = { transport: open.transport, wayId: open.wayId }
     this.#state = 'open'
     this.#lastError = undefined
     this.#opens++
@@ -366,7 +414,8 @@ class ConnectionKeeper {
     open.lease.release()
   }
 
-  #heard(now: number): void {
+  #heard(now: number, first: FirstData): void {
+    first.arrived(now, this.#lastDataAt)
     this.#packets++
     if (this.#lastDataAt !== undefined) this.#longestGapMs = Math.max(this.#longestGapMs, now - this.#lastDataAt)
     this.#lastDataAt = now
@@ -397,19 +446,20 @@ class ConnectionKeeper {
  * Ethernet modules share them: one TCP or TLS session and one DTLS association per target address.
  */
 export class OriginatorHost implements AsyncDisposable {
-  readonly #options: OriginatorHostOptions
   readonly #keepers = new Map<string, ConnectionKeeper>()
   readonly #around: Surroundings
-  readonly #unsubscribe: () => void
+  #device: HostedDevice
+  #target: TargetHost | undefined
+  #unsubscribe: () => void = () => {}
   #ownPlain: Promise<OwnPlainIoPort> | undefined
   #closed = false
 
   /** Begins at once with the configured connections. @throws UsageError `bad-option` for a name that is there twice */
   constructor(options: OriginatorHostOptions) {
-    this.#options = options
+    this.#device = options.device
     const schedule = options.schedule ?? processSchedule()
     this.#around = {
-      device: options.device,
+      device: () => this.#device,
       originator: options.originator,
       pool: new SessionPool(options.device.address, schedule, options.keyLog),
       schedule,
@@ -419,7 +469,7 @@ export class OriginatorHost implements AsyncDisposable {
       log: (entry) => options.log?.(entry),
       moved: (move) => options.onMove?.(move),
     }
-    this.#unsubscribe = options.target?.onSecurityChanged(() => this.securityChanged()) ?? (() => {})
+    this.#follow(options.target)
     for (const connection of options.connections ?? []) this.add(connection)
   }
 
@@ -442,6 +492,22 @@ export class OriginatorHost implements AsyncDisposable {
     const keeper = this.#keepers.get(name)
     this.#keepers.delete(name)
     await keeper?.stop()
+  }
+
+  /**
+   * Goes on with another device object of the same address, after a power cycle made a new one with a new host. What is
+   * open stays open as long as the new one's policy and credentials agree.
+   */
+  useDevice(device: HostedDevice, target?: TargetHost): void {
+    this.#device = device
+    this.#follow(target)
+    this.securityChanged()
+  }
+
+  #follow(target: TargetHost | undefined): void {
+    this.#unsubscribe()
+    this.#target = target
+    this.#unsubscribe = target?.onSecurityChanged(() => this.securityChanged()) ?? (() => {})
   }
 
   /** Policy, rules or credentials changed: every connection decides again. */
@@ -468,7 +534,8 @@ export class OriginatorHost implements AsyncDisposable {
 
   /** The device's own 2222/udp where it is hosted with one, so that a closed port stops plain I/O in both directions. */
   async #plainPort(): Promise<PlainIoPort> {
-    const { target, device } = this.#options
+    const device = this.#device
+    const target = this.#target
     const has2222 = device.ports().some(({ port, protocol }) => port === plainIoPort && protocol === 'udp')
     if (target !== undefined && has2222) {
       const port = target.plainIo()
@@ -486,7 +553,7 @@ export class OriginatorHost implements AsyncDisposable {
   }
 }
 
-function wayId(way: Way & { readonly allowed: true }): string {
+function wayId(way: OpenWay): string {
   return `${way.key.transport}|${way.key.credentialsId}`
 }
 

@@ -16,6 +16,8 @@ export interface AssociationHost {
   ended(association: Association, reason: string, error: AnyError | undefined): void
   /** The peer did not do what it must in time. */
   readonly frameTimeoutMs: number
+  /** The device or its conversation threw: a defect of ours, which must not spread to other peers and devices. */
+  defect(error: unknown, association: Association): void
   /** Nothing moves in either direction. */
   isCablePulled(): boolean
 }
@@ -98,6 +100,11 @@ export class Association implements Guest {
     this.#end(reason, undefined)
   }
 
+  /** Ends at once, without a word. */
+  destroy(reason: string): void {
+    this.#drop(reason)
+  }
+
   evict(): void {
     this.#drop('made room for a newer one, because it never opened a session')
   }
@@ -123,7 +130,12 @@ export class Association implements Guest {
   #receive(bytes: Uint8Array): void {
     if (this.#over) return
     const now = this.#host.schedule.now()
-    this.#conversation.receive(bytes, now)
+    try {
+      this.#conversation.receive(bytes, now)
+    } catch (error) {
+      this.#host.defect(error, this)
+      return
+    }
     this.#watch(now)
     this.#host.afterDevice(now)
     this.pump()

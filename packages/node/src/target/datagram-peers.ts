@@ -13,6 +13,8 @@ export interface DatagramPeersOptions {
   afterDevice(now: number): void
   isSaving(): boolean
   isSilent(): boolean
+  /** The device threw. */
+  defect(error: unknown, peer: string): void
   /** For flows that StartDTLS turned into DTLS. */
   readonly dtls: DtlsFlowsOptions
   accept(transport: SecureTransport): void
@@ -64,7 +66,11 @@ export class DatagramPeers {
       return
     }
     const now = this.#options.schedule.now()
-    this.#encapsulation.receive(bytes, { address: remote.address, port: remote.port }, now, broadcast)
+    try {
+      this.#encapsulation.receive(bytes, { address: remote.address, port: remote.port }, now, broadcast)
+    } catch (error) {
+      this.#options.defect(error, formatEndpoint(remote))
+    }
     for (const peer of this.#encapsulation.takeStartDtls()) this.#expectDtls(peer)
     this.#options.afterDevice(now)
     this.pump()

@@ -11,8 +11,8 @@ export interface Guest {
 export type GateVerdict = 'in' | 'too-many' | 'too-many-from-host'
 
 /**
- * Places for associations of one kind. When all are taken, the oldest guest that never proved to be a working peer makes
- * room, so that idle connections cannot lock everybody else out.
+ * Places for associations of one kind. When all are taken, a guest that never proved to be a working peer makes room, so that
+ * idle connections cannot lock everybody else out.
  */
 export class Gate {
   readonly #maximum: number
@@ -56,13 +56,50 @@ export class Gate {
     else this.#hosts.delete(guest.address)
   }
 
+  /** Evicts the oldest unproven guest of the address that holds most places, so that a flood from one harms itself. */
   #makeRoom(may: (guest: Guest) => boolean): boolean {
+    let chosen: Guest | undefined
+    let most = 0
     for (const guest of this.#guests) {
       if (guest.proven || !may(guest)) continue
-      this.leave(guest)
-      guest.evict()
-      return true
+      const held = this.#hosts.get(guest.address) ?? 0
+      if (held <= most) continue
+      most = held
+      chosen = guest
     }
-    return false
+    if (chosen === undefined) return false
+    this.leave(chosen)
+    chosen.evict()
+    return true
+  }
+}
+
+/** How many handshakes may begin: so many per second in all, and at most half of that from one address. */
+export class HandshakeRate {
+  readonly #perSecond: number
+  readonly #hosts = new Map<string, number>()
+  #tokens: number
+  #refilledAt = 0
+  #windowEndsAt = 0
+
+  constructor(perSecond: number) {
+    this.#perSecond = perSecond
+    this.#tokens = perSecond
+  }
+
+  /** Takes a handshake's share; false when it may not begin now. */
+  take(address: string, now: number): boolean {
+    if (now >= this.#windowEndsAt) {
+      this.#hosts.clear()
+      this.#windowEndsAt = now + 1000
+    }
+    this.#tokens = Math.min(this.#perSecond, this.#tokens + ((now - this.#refilledAt) / 1000) * this.#perSecond)
+    this.#refilledAt = now
+    const used = this.#hosts.get(address) ?? 0
+    if (this.#tokens < 1 || used >= Math.max(1, this.#perSecond / 2)) return false
+    this.#tokens--
+    // No more entries than tokens in a second: the map cannot grow beyond the rate.
+    this.#hosts.set(address, used + 1)
+    return true
   }
 }

@@ -13,7 +13,7 @@ import { bindUdp, type UdpSocket } from '../transports/udp.ts'
 import { Association, type AssociationHost } from './association.ts'
 import { type Conversation, datagramConversation, dtlsConversation, streamConversation } from './conversation.ts'
 import { DatagramPeers } from './datagram-peers.ts'
-import { Gate, type Guest } from './gate.ts'
+import { Gate, type Guest, HandshakeRate } from './gate.ts'
 import { ServerContexts } from './server-contexts.ts'
 import { LimitedLog, type TargetLogEntry } from './target-log.ts'
 
@@ -53,6 +53,8 @@ export interface TargetHostOptions {
   readonly restart?: () => void | Promise<void>
   readonly event?: (event: DeviceEvent) => void
   readonly keyLog?: KeyLog
+  /** How long each handshake waits before it begins, milliseconds: for virtual devices that are slow on purpose. */
+  readonly handshakeDelayMs?: () => number
   readonly schedule?: Schedule
 }
 
@@ -80,6 +82,8 @@ interface PlainPeer {
 
 /** Peers of 2222/udp that are remembered; beyond it all are asked about anew. */
 const maxPlainPeers = 1024
+/** How long a device rests that threw while time passed, milliseconds. */
+const afterDefectMs = 1_000
 /** How often silent DTLS associations are looked for, milliseconds. */
 const dtlsSweepMs = 1_000
 
@@ -105,14 +109,13 @@ export class TargetHost implements AsyncDisposable {
   readonly #plainPeers = new Map<string, PlainPeer>()
   readonly #around: AssociationHost
   readonly #handshakes = new Set<SecureTransport>()
+  readonly #handshakeRate: HandshakeRate
   #datagramPeers: DatagramPeers | undefined
   #udp2222: UdpSocket | undefined
   #portWork: Promise<void> = Promise.resolve()
   #saving: Promise<void> | undefined
   #running = false
   #cablePulled = false
-  #handshakeTokens: number
-  #handshakesRefilledAt = 0
 
   constructor(options: TargetHostOptions) {
     this.#options = options
@@ -126,11 +129,8 @@ export class TargetHost implements AsyncDisposable {
     })
     const { maxAssociations, maxPerHost } = this.#limits
     this.#gates = { tcp: new Gate(maxAssociations, maxPerHost), tls: new Gate(maxAssociations, maxPerHost) }
-    this.#handshakeTokens = this.#limits.maxHandshakesPerSecond
-    this.#deadline = this.#schedule.idle((now) => {
-      this.device.tick(now)
-      this.#afterDevice(now)
-    })
+    this.#handshakeRate = new HandshakeRate(this.#limits.maxHandshakesPerSecond)
+    this.#deadline = this.#schedule.idle((now) => this.#tick(now))
     this.#dtlsSweep = this.#schedule.idle((now) => this.#endSilentDtls(now))
     this.#around = {
       schedule: this.#schedule,
@@ -138,6 +138,10 @@ export class TargetHost implements AsyncDisposable {
       afterDevice: (now) => this.#afterDevice(now),
       isSaving: () => this.#saving !== undefined,
       isCablePulled: () => this.#cablePulled,
+      defect: (error, association) => {
+        this.#defect(error, association.describePeer())
+        association.destroy('it met a defect of the device')
+      },
       ended: (association, reason, error) => this.#ended(association, reason, error),
     }
   }
@@ -158,6 +162,13 @@ export class TargetHost implements AsyncDisposable {
       await this.close()
       throw error
     }
+  }
+
+  /** As a loss of power: every socket ends without a goodbye of TLS, DTLS or CIP. The host is closed then. */
+  async powerOff(): Promise<void> {
+    this.#running = false
+    for (const association of [...this.#associations.values()]) association.destroy('the power is off')
+    await this.close()
   }
 
   /** Closes every association and port. What the device still wanted saved is saved. */
@@ -249,6 +260,31 @@ export class TargetHost implements AsyncDisposable {
 
   // The device
 
+  #tick(now: number): void {
+    try {
+      this.device.tick(now)
+    } catch (error) {
+      this.#defect(error, undefined)
+      // What threw may throw again at once: the process goes on serving others meanwhile.
+      this.#deadline.move(now + afterDefectMs)
+      return
+    }
+    this.#afterDevice(now)
+  }
+
+  /** What a device throws is its own fault; the stack is for whoever mends it. */
+  #defect(error: unknown, peer: string | undefined): void {
+    this.#log.writeLimited(
+      {
+        severity: 'error',
+        event: 'defect',
+        message: error instanceof Error ? (error.stack ?? error.message) : String(error),
+        ...(peer === undefined ? {} : { peer }),
+      },
+      this.#schedule.now(),
+    )
+  }
+
   #afterDevice(now: number): void {
     for (const action of this.device.takeActions()) this.#carryOut(action, now)
     if (!this.#running) return
@@ -321,14 +357,7 @@ export class TargetHost implements AsyncDisposable {
     const before = this.#saving
     const all: Promise<void> = Promise.all([before, saved]).then(
       () => {},
-      (error: unknown) => {
-        // Nothing may be confirmed that is not stored; peers see their requests time out.
-        this.#log.write({
-          severity: 'error',
-          event: 'save-failed',
-          message: `the state could not be stored: ${String(error)}`,
-        })
-      },
+      (error: unknown) => this.#saveFailed(error),
     )
     this.#saving = all
     void all.then(() => {
@@ -337,6 +366,16 @@ export class TargetHost implements AsyncDisposable {
       for (const association of [...this.#associations.values()]) association.pump()
       this.#datagramPeers?.pump()
     })
+  }
+
+  /** Nothing may be confirmed that is not stored: the replies that waited are lost with their links. */
+  #saveFailed(error: unknown): void {
+    this.#log.write({
+      severity: 'error',
+      event: 'save-failed',
+      message: `the state could not be stored, so no reply is sent: ${String(error)}`,
+    })
+    for (const association of [...this.#associations.values()]) association.destroy('the state could not be stored')
   }
 
   #closeLinks(which: Extract<DeviceAction, { kind: 'close-links' }>['which'], reason: string): void {
@@ -421,7 +460,7 @@ export class TargetHost implements AsyncDisposable {
     if (protocol === 'tcp') {
       const secure = port === 2221
       return listenTcp({ address, port, admit: (remote) => this.#admit(remote, port, secure) }, (transport) => {
-        if (secure) this.#handshake(transport)
+        if (secure) this.#handshakeSoon(transport)
         else this.#begin(transport, { transport: 'tcp', localPort: port, peer: transport.remote })
       })
     }
@@ -448,6 +487,7 @@ export class TargetHost implements AsyncDisposable {
       afterDevice: (now) => this.#afterDevice(now),
       isSaving: () => this.#saving !== undefined,
       isSilent: () => this.#cablePulled,
+      defect: (error, peer) => this.#defect(error, peer),
       dtls: {
         maxPerHost,
         maxHandshakesPerSecond,
@@ -455,6 +495,7 @@ export class TargetHost implements AsyncDisposable {
         isSilent: () => this.#cablePulled,
         context: (peer) => this.#contextFor({ address: peer, port: 0 }, 'dtls', port),
         refused: (remote, error) => this.#handshakeFailed(remote, port, error),
+        handshakeDelayMs: () => this.#handshakeDelayMs(),
         ...(this.#options.keyLog === undefined ? {} : { keyLog: this.#options.keyLog }),
       },
       accept: (transport) => this.#beginDtls(transport, port),
@@ -482,6 +523,7 @@ export class TargetHost implements AsyncDisposable {
         isSilent: () => this.#cablePulled,
         context: (peer) => this.#contextFor({ address: peer, port: 0 }, 'dtls', port),
         refused: (remote, error) => this.#handshakeFailed(remote, port, error),
+        handshakeDelayMs: () => this.#handshakeDelayMs(),
         ...(this.#options.keyLog === undefined ? {} : { keyLog: this.#options.keyLog }),
       },
       (transport) => this.#beginDtls(transport, port),
@@ -500,7 +542,7 @@ export class TargetHost implements AsyncDisposable {
       return false
     }
     const verdict = (secure ? this.#gates.tls : this.#gates.tcp).admits(remote.address)
-    if (verdict === 'in') return !secure || this.#takeHandshakeToken(remote, port, now)
+    if (verdict === 'in') return !secure || this.#mayShakeHands(remote, port, now)
     const { maxAssociations, maxPerHost } = this.#limits
     const reason =
       verdict === 'too-many'
@@ -510,15 +552,16 @@ export class TargetHost implements AsyncDisposable {
     return false
   }
 
-  #takeHandshakeToken(remote: Endpoint, port: number, now: number): boolean {
+  #mayShakeHands(remote: Endpoint, port: number, now: number): boolean {
+    if (this.#handshakeRate.take(remote.address, now)) return true
     const rate = this.#limits.maxHandshakesPerSecond
-    this.#handshakeTokens = Math.min(rate, this.#handshakeTokens + ((now - this.#handshakesRefilledAt) / 1000) * rate)
-    this.#handshakesRefilledAt = now
-    if (this.#handshakeTokens >= 1) {
-      this.#handshakeTokens--
-      return true
-    }
-    this.#refuse('too-many', remote, port, `more than ${rate} handshakes per second`, now)
+    this.#refuse(
+      'too-many',
+      remote,
+      port,
+      `more than ${rate} handshakes per second, or half of that from one address`,
+      now,
+    )
     return false
   }
 
@@ -550,6 +593,12 @@ export class TargetHost implements AsyncDisposable {
       })
       return undefined
     }
+  }
+
+  #handshakeSoon(lower: Transport): void {
+    const delayMs = this.#handshakeDelayMs()
+    if (delayMs > 0) this.#later(delayMs, () => this.#handshake(lower))
+    else this.#handshake(lower)
   }
 
   #handshake(lower: Transport): void {
@@ -594,6 +643,10 @@ export class TargetHost implements AsyncDisposable {
       },
     )
     secure.start()
+  }
+
+  #handshakeDelayMs(): number {
+    return this.#options.handshakeDelayMs?.() ?? 0
   }
 
   #handshakeFailed(remote: Endpoint, port: number, error: AnyError): void {
@@ -676,7 +729,11 @@ export class TargetHost implements AsyncDisposable {
     }
     if (!peer.allowed || this.#io.deliver(bytes, remote.address)) return
     const now = this.#schedule.now()
-    this.device.datagram(peer.link, bytes, now)
+    try {
+      this.device.datagram(peer.link, bytes, now)
+    } catch (error) {
+      this.#defect(error, name)
+    }
     this.#afterDevice(now)
   }
 

@@ -41,6 +41,8 @@ export interface ListenDtlsOptions {
   /** Associations per peer address. Default 64. */
   readonly maxPerHost?: number
   readonly maxHandshakesPerSecond?: number
+  /** How long a ClientHello with its cookie waits before it is looked at, milliseconds: for devices that are slow on purpose. */
+  readonly handshakeDelayMs?: () => number
   /** While this says true nothing is heard and nothing is sent, as with a pulled cable. */
   readonly isSilent?: () => boolean
   /** A handshake that did not come about, after the cookie proved the address. */
@@ -134,6 +136,13 @@ export class DtlsFlows {
   /** A datagram from any peer. What belongs to no association and is no ClientHello meets silence. */
   receive(bytes: Uint8Array, remote: Endpoint): void {
     if (this.#closing || this.#isSilent()) return
+    const delayMs = this.#options.handshakeDelayMs?.() ?? 0
+    if (delayMs > 0 && isSecondHello(bytes)) this.#schedule.after(delayMs, () => this.#take(bytes, remote))
+    else this.#take(bytes, remote)
+  }
+
+  #take(bytes: Uint8Array, remote: Endpoint): void {
+    if (this.#closing) return
     // The native listener (and its cookie secret) exists from the first datagram on.
     this.#listener ??= this.#makeListener()
     const result = this.#listener.receive(remote, bytes, this.#schedule.now())
@@ -184,6 +193,13 @@ export class DtlsFlows {
     )
     secure.pump()
   }
+}
+
+/** A ClientHello that brings its cookie back (RFC 6347 4.2.1): what a server begins to work at. */
+function isSecondHello(datagram: Uint8Array): boolean {
+  if (datagram[0] !== 22 || datagram[13] !== 1) return false
+  const sessionIdLength = datagram[59] ?? 0
+  return (datagram[60 + sessionIdLength] ?? 0) > 0
 }
 
 /** A UDP port that speaks DTLS with every peer that proved its address by a cookie. */

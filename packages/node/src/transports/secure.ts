@@ -45,6 +45,7 @@ export class SecureTransport implements Transport {
   #security: TransportSecurity | undefined
   #alert: { readonly name: string; readonly code: number } | undefined
   #lastReceivedAt: number
+  #held = false
 
   constructor(lower: Transport, session: Session, options: SecureOptions = {}) {
     this.kind = lower.boundaries === 'stream' ? 'tls' : 'dtls'
@@ -111,6 +112,10 @@ export class SecureTransport implements Transport {
 
   attach(handlers: TransportHandlers): void {
     this.#queue.attach(handlers)
+    if (this.#held) {
+      this.#held = false
+      this.#lower.resume()
+    }
   }
 
   send(bytes: Uint8Array): boolean {
@@ -192,6 +197,11 @@ export class SecureTransport implements Transport {
       case 'data':
         this.#lastReceivedAt = this.#schedule.now()
         this.#queue.push(event.bytes)
+        // Before anybody listens a peer fills the kernel's buffers, not ours.
+        if (this.kind === 'tls' && this.#queue.blocked && this.#queue.size > receiveLimit && !this.#held) {
+          this.#held = true
+          this.#lower.pause()
+        }
         break
       case 'keylog':
         this.#keyLog?.(event.line)

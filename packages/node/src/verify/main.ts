@@ -131,7 +131,7 @@ export async function runVerifier(
     ...(limits === undefined ? {} : { limits }),
     events: onEvent !== undefined,
   }
-  const script = `import { verifyMain } from ${JSON.stringify(entryPoint())}; process.exitCode = await verifyMain([])`
+  const script = `import { verifyMain } from ${JSON.stringify(entryPoint())}; process.exit(await verifyMain([]))`
   const child = spawn(execPath ?? process.execPath, ['--input-type=module', '--eval', script], {
     stdio: ['pipe', 'pipe', 'pipe'],
   })

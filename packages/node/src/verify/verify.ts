@@ -23,6 +23,7 @@ import {
   type VerificationResult,
 } from '@cordon/core/verification'
 import { decodeBase64, fingerprint } from '@cordon/core/x509'
+import { setMaxListeners } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { nodeCrypto } from '../crypto.ts'
 import { CredentialBook } from './credentials.ts'
@@ -62,7 +63,12 @@ export async function verifyPlant(
   request: VerificationRequest,
   options: VerifyOptions = {},
 ): Promise<VerificationResult> {
-  return new Verification(request, options, await CredentialBook.open(request)).run()
+  const { signal } = options
+  if (signal === undefined) return new Verification(request, options, await CredentialBook.open(request)).run()
+  // Every attempt listens for the end: on a signal of our own, whose listeners nobody else counts.
+  const own = AbortSignal.any([signal])
+  setMaxListeners(0, own)
+  return new Verification(request, { ...options, signal: own }, await CredentialBook.open(request)).run()
 }
 
 class Verification {

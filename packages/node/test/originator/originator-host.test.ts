@@ -318,3 +318,44 @@ describe('without help', () => {
     expect(new Set(names)).toEqual(new Set([66]))
   })
 })
+
+describe('an originator behind a module', () => {
+  it('keeps its own identity in a shared session', async () => {
+    const { target, row } = await plant((address) => [
+      explicit('first', address, { originator: { vendorId: 1, serialNumber: 11 }, serial: 9 }),
+      explicit('second', address, { originator: { vendorId: 1, serialNumber: 22 }, serial: 9 }),
+    ])
+    await until(() => row('first').packets > 1 && row('second').packets > 1)
+    expect(target.host.associations()).toHaveLength(1)
+    expect(target.device.connections(0)).toHaveLength(2)
+  })
+
+  it('goes on with a new device object and host of the same address', async () => {
+    const { origin, originator, row } = await plant((address) => [cyclic('io', address)])
+    await until(() => row('io').packets > 3)
+    await origin.host.powerOff()
+    await until(() => row('io').state !== 'open')
+    const again = new TargetHost({ device: origin.steered })
+    await again.start()
+    open.push(again)
+    const packets = row('io').packets
+    originator.useDevice(origin.steered, again)
+    await until(() => row('io').packets > packets + 3)
+  })
+})
+
+describe('a move that policy forces by closing the old way', () => {
+  it('is reported with its gap like any other', async () => {
+    const { target, moves, row, secureAll } = await plant((address) => [cyclic('io', address)])
+    await until(() => row('io').packets > 3)
+    target.steered.openPorts = target.steered.openPorts.filter(({ port }) => port === 2221)
+    target.steered.announce({ kind: 'ports-changed' })
+    target.host.deviceChanged()
+    await until(() => row('io').state !== 'open')
+    secureAll([0xc02c])
+    await until(() => moves.length === 1)
+    expect(moves[0]).toMatchObject({ from: 'tcp', to: 'dtls', overlap: false })
+    expect(moves[0]?.gapMs).toBeGreaterThan(30)
+    expect(row('io').lastMove).toEqual(moves[0])
+  })
+})

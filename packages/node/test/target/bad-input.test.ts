@@ -1,4 +1,4 @@
-import { encapsulate } from '@cordon/core/enip'
+import { encapsulate, unconnectedMessage } from '@cordon/core/enip'
 import { path } from '@cordon/core/cip'
 import { assembly, identity } from '@cordon/core/objects'
 import { execFileSync } from 'node:child_process'
@@ -163,6 +163,73 @@ describe('random bytes', () => {
     await stillServed()
     expect(attacker.state).toBe('open')
     attacker.close()
+  })
+})
+
+describe('hostile CIP in well-formed frames', () => {
+  it('is answered or dropped, whatever it holds', async () => {
+    const { address, log } = await host({ limits: { logLinesPerSecond: 10_000 } })
+    const { stillServed } = await witnesses(address)
+    const context = makeContext('client', 'tls', credentialsOf(manager, authority))
+    const services = [
+      0x01, 0x03, 0x04, 0x05, 0x08, 0x0a, 0x0e, 0x10, 0x4b, 0x4c, 0x4d, 0x4e, 0x4f, 0x50, 0x51, 0x52, 0x54, 0x55, 0x5b,
+    ]
+    const classes = [0x01, 0x02, 0x04, 0x06, 0x37, 0x48, 0x5d, 0x5e, 0x5f, 0x63, 0x6b, 0x6c, 0xf4, 0xf5, 0xf6]
+    const attacker = await connectTls({ address, port: 2221, context })
+    let answers = 0
+    let handle = 0
+    attacker.attach({
+      data: (bytes) => {
+        if (bytes[0] === 0x65) handle = Buffer.from(bytes).readUInt32LE(4)
+        answers++
+      },
+      closed: () => {},
+    })
+    attacker.send(encapsulate({ command: 'registerSession', data: Uint8Array.of(1, 0, 0, 0) }))
+    await until(() => handle !== 0)
+    for (let seed = 1; seed <= 3000; seed++) {
+      const random = noise(64, seed * 2_654_435)
+      const pick = (from: readonly number[], at: number) => from[(random[at] ?? 0) % from.length] ?? 0
+      const body = random.subarray(8, 8 + ((random[7] ?? 0) % 50))
+      const instance = (random[2] ?? 0) % 3
+      // Now a plausible path, now none at all.
+      const message =
+        seed % 3 === 0
+          ? random.subarray(0, 40)
+          : [pick(services, 0), 3, 0x20, pick(classes, 1), 0x24, instance, 0x30, (random[3] ?? 0) % 20, ...body]
+      attacker.send(
+        encapsulate({ command: 'sendRRData', session: handle, data: unconnectedMessage(Uint8Array.from(message)) }),
+      )
+      if (seed % 100 === 0) await new Promise((resolve) => setImmediate(resolve))
+      if (attacker.state === 'closed') break
+    }
+    await until(() => answers > 10)
+    expect(log.filter((entry) => entry.event === 'defect')).toEqual([])
+    await stillServed()
+    attacker.close()
+  })
+
+  it('that meets a defect of the device costs its own connection alone, and leaves a trace', async () => {
+    const device = await secureDevice(testAddress(next++))
+    const steered = steer(device, credentialsOf(own, authority))
+    const request = steered.request
+    steered.request = (asked, link, now, context) => {
+      if (asked.service === 0x4b) throw new Error('a bug')
+      return request(asked, link, now, context)
+    }
+    const log: TargetLogEntry[] = []
+    const target = new TargetHost({ device: steered, log: (entry) => log.push(entry) })
+    await target.start()
+    open.push(target)
+    const victim = await connect({ address: device.address })
+    const other = await connect({ address: device.address })
+    open.push(victim, other)
+    await expect(
+      victim.request({ service: 0x4b, path: path({ class: 1, instance: 1 }), data: new Uint8Array(0) }),
+    ).rejects.toMatchObject({ code: 'closed' })
+    expect(await other.objects.get(identity, 1, 'vendorId')).toBe(1)
+    expect(log.find((entry) => entry.event === 'defect')).toMatchObject({ severity: 'error' })
+    expect(log.find((entry) => entry.event === 'defect')?.message).toContain('a bug')
   })
 })
 

@@ -216,6 +216,30 @@ describe('a configured target', () => {
     expect(host.associations()).toHaveLength(0)
   })
 
+  it.each(['tls', 'dtls'] as const)('can be slow to shake hands over %s, and still gets there', async (transport) => {
+    let delayMs = 300
+    const { address } = await hostConfigured({ handshakeDelayMs: () => delayMs })
+    const credentials = credentialsOf(manager, authority)
+    await expect(connect({ address, transport, credentials, connectTimeoutMs: 150 })).rejects.toMatchObject({
+      code: 'timeout',
+    })
+    const session = await connect({ address, transport, credentials })
+    open.push(session)
+    delayMs = 0
+    expect(await session.objects.get(identity, 1, 'vendorId')).toBe(1)
+  })
+
+  it('says no goodbye when its power goes', async () => {
+    const { address, host } = await hostConfigured()
+    const session = await connect({ address, transport: 'dtls', credentials: credentialsOf(manager, authority) })
+    await until(() => host.associations().length === 1)
+    await host.powerOff()
+    expect(host.ports()).toHaveLength(0)
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    expect(session.state).toBe('open')
+    await session.close()
+  })
+
   it('confirms nothing before it is durable', async () => {
     let finish: () => void = () => {}
     const saved = new Promise<void>((resolve) => {
@@ -233,6 +257,15 @@ describe('a configured target', () => {
     expect(answered).toBe(false)
     finish()
     await answer
+  })
+
+  it('answers nothing that it could not store', async () => {
+    const { address, steered, log } = await hostConfigured({ save: () => Promise.reject(new Error('disk full')) })
+    const session = await connect({ address, credentials: credentialsOf(manager, authority) })
+    open.push(session)
+    steered.announce({ kind: 'save' })
+    await expect(session.objects.get(identity, 1, 'vendorId')).rejects.toBeInstanceOf(TransportError)
+    expect(log.find((entry) => entry.event === 'save-failed')?.message).toContain('disk full')
   })
 
   it('carries class 1 over DTLS 2221, Forward_Open included', async () => {

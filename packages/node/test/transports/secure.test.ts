@@ -274,6 +274,26 @@ describe('a TLS listener', () => {
   })
 })
 
+describe('a TLS client that nobody listens to yet', () => {
+  it('lets the sender wait instead of filling its own memory', async () => {
+    const joined = await join({ protocol: 'tls' })
+    const { client: quiet, server: talker } = await joined.pair()
+    talker.attach({ data: () => {}, closed: () => {} })
+    let sent = 0
+    // Until the kernel's buffers and ours are full; what waits beyond that waits at the sender.
+    for (let i = 0; i < 2000 && sent < 64 * 2 ** 20; i++) {
+      sent += 2 ** 16
+      if (!talker.send(new Uint8Array(2 ** 16))) break
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    expect(sent).toBeLessThan(64 * 2 ** 20)
+    const heard = collect(quiet)
+    await heard.length(sent)
+    quiet.destroy()
+    await joined.dispose()
+  })
+})
+
 describe('a DTLS listener', () => {
   it('is silent to garbage and keeps no state for it', async () => {
     const joined = await join({ protocol: 'dtls' })

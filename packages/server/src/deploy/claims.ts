@@ -9,6 +9,7 @@ import type {
 import { NotAllowed, UsageError } from '@cordon/core/errors'
 import { sql } from 'kysely'
 import { randomUUID } from 'node:crypto'
+import { hostname } from 'node:os'
 import { type GroupCommit, groupCommit } from '../store/group-commit.ts'
 import { jsonText } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
@@ -51,7 +52,7 @@ export class Claims implements Journal, AsyncDisposable {
   readonly #store: Store
   readonly #deployment: string
   readonly #plant: string
-  readonly #owner = randomUUID()
+  readonly #owner = `${hostname()} ${process.pid} ${randomUUID()}`
   readonly #held = new Map<string, Held>()
   readonly #claims: GroupCommit<WaitingClaim>
   readonly #records: GroupCommit<WaitingRecord>
@@ -136,6 +137,7 @@ export class Claims implements Journal, AsyncDisposable {
     const granted = await this.#store.db.transaction().execute(async (trx) => {
       // Two deployments of one plant take turns here, so that neither misses the other's claims.
       await sql`select pg_advisory_xact_lock(hashtextextended(${`cordon plant ${this.#plant}`}, 0))`.execute(trx)
+      const dead = await this.#deadOwners(trx, devices)
       const { rows } = await sql<{ device: string; token: number }>`
         update deployment_targets set
           status = 'running', lease_owner = ${this.#owner}, lease_until = now() + ${leaseMs} * interval '1 millisecond',
@@ -143,17 +145,28 @@ export class Claims implements Journal, AsyncDisposable {
         where deployment = ${this.#deployment} and device in (
           select t.device from deployment_targets t
           where t.deployment = ${this.#deployment} and t.device = any(${devices}::text[])
-            and (t.lease_until is null or t.lease_until < now())
+            and (t.lease_until is null or t.lease_until < now() or t.lease_owner = any(${dead}::text[]))
             and not exists (
               select 1 from deployment_targets o join deployments d on d.id = o.deployment
               where d.plant = ${this.#plant} and o.deployment <> t.deployment and o.device = t.device
-                and o.lease_until > now())
+                and o.lease_until > now() and not o.lease_owner = any(${dead}::text[]))
           for update of t skip locked)
         returning device, fencing_token as token`.execute(trx)
       return rows
     })
     const tokens = new Map(granted.map(({ device, token }) => [device, token]))
     for (const one of waiting) one.granted = tokens.get(one.device)
+  }
+
+  /**
+   * Owners of claims whose process is gone: a crash is taken up at once, without waiting for its leases to run out. Only
+   * processes of this machine can be asked; a process id that was given out again keeps its claim until it runs out.
+   */
+  async #deadOwners(db: Store['db'], devices: readonly string[]): Promise<readonly string[]> {
+    const { rows } = await sql<{ owner: string }>`
+      select distinct o.lease_owner as owner from deployment_targets o join deployments d on d.id = o.deployment
+      where d.plant = ${this.#plant} and o.device = any(${devices}::text[]) and o.lease_until > now()`.execute(db)
+    return rows.map(({ owner }) => owner).filter((owner) => owner !== this.#owner && isGone(owner))
   }
 
   async #recordAll(waiting: readonly WaitingRecord[]): Promise<void> {
@@ -200,6 +213,18 @@ export class Claims implements Journal, AsyncDisposable {
     } catch {
       // Without the store nothing can be recorded either: the claims run out, and work stops by itself.
     }
+  }
+}
+
+/** Whether a claim belongs to a process of this machine that does not exist any more. */
+function isGone(owner: string): boolean {
+  const [host, pid] = owner.split(' ')
+  if (host !== hostname() || pid === undefined) return false
+  try {
+    process.kill(Number(pid), 0)
+    return false
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'ESRCH'
   }
 }
 

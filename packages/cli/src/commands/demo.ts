@@ -1,0 +1,279 @@
+import { existsSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { TransportError, UsageError } from '@cordon/core/errors'
+import type { VerificationResult } from '@cordon/core/verification'
+import { loadStateKey, nodeCrypto } from '@cordon/node/crypto'
+import { discover } from '@cordon/node/originator'
+import { keyLogFile } from '@cordon/node/transports'
+import { deploy, prepare, type StoredReport } from '@cordon/server/deploy'
+import { checkAddresses, type ConnectionStatus, defaultDirectory, lockAddresses, openVendorPki, type PlantControl } from '@cordon/simulator'
+import { type AcceptedPlant, acceptedPlant } from '../accepted-plant.ts'
+import { connectionsTable } from '../connections-table.ts'
+import type { CommandContext } from '../context.ts'
+import { freshDemoState } from '../demo-state.ts'
+import { vendorRoots } from '../deploy-options.ts'
+import { deploymentStep } from '../deployment-progress.ts'
+import { reportText } from '../deployment-text.ts'
+import { type DiscoveryRow, discoveryRow } from '../discovery.ts'
+import { type ExitCode, exitCodes } from '../exit-codes.ts'
+import { managerOf } from '../manager.ts'
+import { plantMoves } from '../plant-moves.ts'
+import { withProgress } from '../progress.ts'
+import { verificationStep, verificationText } from '../verification.ts'
+import { type PlantProcess, startPlantProcess } from '../virtual-plant-process.ts'
+import { openWorkspace, type Workspace } from '../workspace.ts'
+
+interface DemoFlags {
+  readonly once?: boolean
+  readonly keyLog?: string
+}
+
+/** The plant that the demonstration runs, in a checkout of the sources. */
+const plantFile = fileURLToPath(new URL('../../../../examples/cpwe/plant.yaml', import.meta.url))
+
+/** How long the plant's own traffic may take to be up, milliseconds. */
+const trafficTimeoutMs = 60_000
+
+/** Serial number of a device that nobody put into the plant. */
+const boughtSerial = 0x00badbad
+
+/** What the demonstration did, for programs. */
+interface DemoResult {
+  readonly verdict: 'pass' | 'fail'
+  readonly plant: { readonly name: string; readonly discovered: readonly DiscoveryRow[]; readonly connections: readonly ConnectionStatus[] }
+  readonly deployment: StoredReport
+  readonly verification: VerificationResult
+}
+
+/** `cordon demo`: a plant in plain, secured while it runs, verified from outside. */
+export async function run(context: CommandContext, flags: DemoFlags): Promise<ExitCode> {
+  const { output, signal } = context
+  if (!existsSync(plantFile)) {
+    throw new UsageError('missing', `${plantFile} is not there: the demonstration runs from a checkout of the sources`)
+  }
+  const accepted = await acceptedPlant(context, plantFile)
+  if (accepted === undefined) return exitCodes.usage
+  if (flags.keyLog !== undefined) output.note(`warning: ${flags.keyLog} gets the keys of every association; whoever reads it reads the traffic`)
+  await addressesAreFree(accepted)
+  await freshDemoState(context.state)
+  const demo = new Demonstration(context, accepted, flags)
+  try {
+    const result = await demo.secure()
+    output.document(result, () => demo.text(result))
+    if (flags.once !== true) await demo.untilEnded()
+    return result.verdict === 'pass' ? exitCodes.ok : exitCodes.error
+  } catch (error) {
+    if (signal.aborted) {
+      output.note('ended')
+      return exitCodes.ok
+    }
+    throw error
+  } finally {
+    await demo.end()
+  }
+}
+
+/** Says who holds the addresses before anything is emptied or started. */
+async function addressesAreFree({ files }: AcceptedPlant): Promise<void> {
+  await checkAddresses(files.plant)
+  const lock = await lockAddresses(files.plant, 'cordon demo')
+  await lock[Symbol.asyncDispose]()
+}
+
+class Demonstration {
+  readonly #context: CommandContext
+  readonly #plant: AcceptedPlant
+  readonly #flags: DemoFlags
+  readonly #over = new AbortController()
+  #process: PlantProcess | undefined
+  #workspace: Workspace | undefined
+
+  constructor(context: CommandContext, plant: AcceptedPlant, flags: DemoFlags) {
+    this.#context = context
+    this.#plant = plant
+    this.#flags = flags
+  }
+
+  async secure(): Promise<DemoResult> {
+    const { output, signal, state } = this.#context
+    const { plant, capabilities, simulation } = this.#plant.files
+    const directory = defaultDirectory(state, plant.name)
+    let discovered: readonly DiscoveryRow[] = []
+    let report: StoredReport | undefined
+    let verification: VerificationResult | undefined
+    let connections: readonly ConnectionStatus[] = []
+    await withProgress(output, [
+      {
+        title: `Bring up ${plant.name}: virtual devices with real sockets`,
+        run: async (show, rename) => {
+          this.#process = await startPlantProcess({ plantFile, directory, state, keyLog: this.#flags.keyLog, signal, note: (line) => this.#log(line) })
+          const running = await this.#traffic(show)
+          rename(`${plant.name} runs in plain: ${plant.devices.length} devices, ${running} connections`)
+        },
+      },
+      {
+        title: 'Discover by ListIdentity',
+        run: async (_show, rename) => {
+          const from = managerOf(plant).addresses[0]
+          const replies = await discover({ broadcast: ['127.255.255.255'], ...(from === undefined ? {} : { localAddress: from }), signal })
+          discovered = replies.map(discoveryRow)
+          const capable = discovered.filter(({ security }) => security !== 'none').length
+          rename(`Discover by ListIdentity: ${discovered.length} devices answer, ${capable} of them capable of CIP Security`)
+        },
+      },
+      deploymentStep(
+        'Secure the plant while it runs',
+        () => this.#deploy(),
+        (finished) => {
+          report = finished
+        },
+      ),
+      {
+        title: 'Start what begins after the deployment',
+        run: async (show, rename) => {
+          const { started } = await this.#control.call('start-later', {})
+          await this.#traffic(show)
+          rename(`Started after the deployment: ${started.length} connections`)
+        },
+      },
+      verificationStep(
+        this.#context,
+        async () => {
+          connections = (await this.#control.call('connections', {})).connections
+          return {
+            plant,
+            workspace: await this.#store(),
+            capabilities,
+            live: connections,
+            ...(simulation === undefined ? {} : await this.#vendor(directory)),
+          }
+        },
+        (finished) => {
+          verification = finished
+        },
+      ),
+    ])
+    if (report === undefined || verification === undefined) throw new TransportError('aborted', 'the demonstration did not come to its end')
+    connections = (await this.#control.call('connections', {})).connections
+    const isSecured = report.outcome !== 'not-complete' && connections.every((connection) => connection.state === 'open')
+    const verdict = verification.verdict === 'pass' && isSecured ? 'pass' : 'fail'
+    return { verdict, plant: { name: plant.name, discovered, connections }, deployment: report, verification }
+  }
+
+  #deploy(): ReturnType<typeof deploy> {
+    const moves = (): ReturnType<typeof plantMoves> => plantMoves(this.#control, this.#over.signal)
+    return deferred(async () => {
+      const workspace = await this.#store()
+      const { plant } = this.#plant.files
+      const options = {
+        signal: this.#context.signal,
+        vendorAnchors: await vendorRoots(this.#process?.vendorRoots ?? ''),
+        // The demonstration's software endpoints have self-signed certificates: the report carries a warning for each.
+        acceptSelfSigned: 'all',
+        connectionMoves: moves,
+        ...(this.#flags.keyLog === undefined ? {} : { keyLog: keyLogFile(this.#flags.keyLog) }),
+      } as const
+      const request = { plant, store: workspace.store, authority: workspace.authority, options }
+      return deploy({ ...request, preparation: await prepare(request) })
+    })
+  }
+
+  /** A vendor certificate as any buyer of such a device has one: it must open nothing. */
+  async #vendor(directory: string): Promise<{ vendor: { chain: readonly Uint8Array[]; key: Uint8Array } } | Record<never, never>> {
+    const { simulation } = this.#plant.files
+    const [maker] = simulation?.vendors ?? []
+    const unit = simulation?.devices.find((device) => device.security !== undefined)
+    if (maker === undefined || unit === undefined) return {}
+    const { key: sealingKey } = await loadStateKey(nodeCrypto, this.#context.state)
+    const pki = await openVendorPki(directory, simulation?.vendors ?? [], sealingKey, Date.now())
+    const { vendor: vendorId, type: deviceType, product: productCode, major, minor, name: productName } = unit.identity
+    const identity = { vendorId, deviceType, productCode, majorRevision: major, minorRevision: minor, productName }
+    const bought = await pki.issue(maker.name, { ...identity, serialNumber: boughtSerial })
+    const key = bought.key.export()
+    return key === undefined ? {} : { vendor: { chain: bought.chain, key } }
+  }
+
+  /** Waits until every connection that was begun runs; returns how many do. */
+  async #traffic(show: (text: string) => void): Promise<number> {
+    const until = performance.now() + trafficTimeoutMs
+    for (;;) {
+      const { connections } = await this.#control.call('connections', {})
+      const open = connections.filter(({ state, received }) => state === 'open' && received > 0)
+      show(`connections ${open.length} of ${connections.length}`)
+      if (open.length === connections.length) return open.length
+      if (performance.now() > until) {
+        const silent = connections.filter(({ state }) => state !== 'open').map(({ name, problem }) => `${name} (${problem ?? 'no data'})`)
+        throw new TransportError('timeout', `the plant's own traffic is not up after ${trafficTimeoutMs / 1000} s: ${silent.join(', ')}`)
+      }
+      await sleep(200, undefined, { signal: this.#context.signal })
+    }
+  }
+
+  get #control(): PlantControl {
+    if (this.#process === undefined) throw new TransportError('closed', 'the virtual plant does not run')
+    return this.#process.control
+  }
+
+  async #store(): Promise<Workspace> {
+    this.#workspace ??= await openWorkspace(this.#context)
+    return this.#workspace
+  }
+
+  /** Lines of the plant that a person needs now; the rest is the plant's own business. */
+  #log(line: string): void {
+    if (process.env['CORDON_DEBUG'] !== undefined || line.startsWith('cordon:') || line.startsWith('  because:')) this.#context.output.note(line)
+  }
+
+  text(result: DemoResult): string {
+    const { output } = this.#context
+    const plain = result.plant.connections.filter(({ protection }) => protection === 'None')
+    const why = new Map(result.deployment.plan.connections.map((connection) => [connection.connection, connection.reason]))
+    return [
+      reportText(output, { ...result.deployment, connections: [] }),
+      '',
+      output.strong('Connections'),
+      connectionsTable(output, result.plant.connections),
+      '',
+      output.strong('What stays plain, and why'),
+      ...plain.map(({ name, from, to }) => `${from} - ${to}: ${why.get(name) ?? 'not in the policy'}`),
+      '',
+      verificationText(output, result.verification, false),
+    ].join('\n')
+  }
+
+  /** Keeps the plant running until Ctrl-C, or until the plant itself ends. */
+  async untilEnded(): Promise<void> {
+    const { output, signal } = this.#context
+    output.note('The plant keeps running; end it with Ctrl-C. Try: npx --no-install cordon device connections')
+    await this.#workspace?.[Symbol.asyncDispose]()
+    this.#workspace = undefined
+    await new Promise<void>((done) => {
+      if (signal.aborted) done()
+      signal.addEventListener('abort', () => done(), { once: true })
+      void this.#process?.ended.then((code) => {
+        output.note(`the virtual plant ended by itself with ${code}`)
+        done()
+      })
+    })
+  }
+
+  async end(): Promise<void> {
+    this.#over.abort()
+    await this.#workspace?.[Symbol.asyncDispose]()
+    await this.#process?.[Symbol.asyncDispose]()
+  }
+}
+
+/** A deployment run that is made by something asynchronous. */
+function deferred(make: () => Promise<ReturnType<typeof deploy>>): ReturnType<typeof deploy> {
+  const made = make()
+  const report = made.then((run) => run.report)
+  report.catch(() => {})
+  return {
+    report,
+    async *[Symbol.asyncIterator]() {
+      yield* await made
+    },
+  }
+}
