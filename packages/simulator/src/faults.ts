@@ -31,6 +31,11 @@ export class Faults {
     return this.#inForce.has(kind)
   }
 
+  /** It answers nothing at all. */
+  get silent(): boolean {
+    return this.has('hang') || this.has('power-cycle')
+  }
+
   /** The fault of this kind, if it is in force. */
   get<K extends FaultKind['kind']>(kind: K): FaultOf<K> | undefined {
     // The map holds each fault under its own kind.

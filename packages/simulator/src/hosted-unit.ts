@@ -154,7 +154,7 @@ export class HostedUnit implements HostedDevice {
     const request = requestOf(message)
     if (request !== undefined) for (const service of servicesOf(request)) this.#options.asked(service)
     const { faults, wait } = this.#options
-    if (faults.has('hang')) return undefined
+    if (faults.silent) return undefined
     const pass = (at: number, bytes: Uint8Array) => this.#unit.connected(link, connectionId, sequenceCount, bytes, at)
     if (request === undefined) return pass(now, message)
     const delayMs = faults.delayMs(request)
@@ -188,7 +188,7 @@ export class HostedUnit implements HostedDevice {
   ): R | MessageRouterReply | Promise<R | MessageRouterReply> {
     const { faults, asked, wait } = this.#options
     for (const service of servicesOf(request)) asked(service)
-    if (faults.has('hang')) return silence()
+    if (faults.silent) return silence()
     const delayMs = faults.delayMs(request)
     if (delayMs === 0) return faults.refusal(request) ?? ask(now)
     return wait(delayMs).then(() => {
@@ -212,7 +212,7 @@ export class HostedUnit implements HostedDevice {
 
   datagram(link: Link, bytes: Uint8Array, now: number): void {
     const { faults, random } = this.#options
-    if (faults.has('hang') || faults.loses(random)) return
+    if (faults.silent || faults.loses(random)) return
     if (!this.#isInterceptable(link)) {
       this.#unit.datagram(link, bytes, now)
       return
@@ -244,7 +244,7 @@ export class HostedUnit implements HostedDevice {
     const taken = this.#unit.takeActions()
     if (taken.length === 0 && this.#announced.length === 0) return taken
     const { faults } = this.#options
-    const touched = faults.has('hang') || faults.has('drop') || faults.has('man-in-the-middle')
+    const touched = faults.silent || faults.has('drop') || faults.has('man-in-the-middle')
     return [...(touched ? taken.filter((action) => this.#leaves(action)) : taken), ...this.#announced.splice(0)]
   }
 
@@ -252,7 +252,7 @@ export class HostedUnit implements HostedDevice {
   #leaves(action: DeviceAction): boolean {
     if (action.kind !== 'send') return true
     const { faults, random } = this.#options
-    if (faults.has('hang') || faults.loses(random)) return false
+    if (faults.silent || faults.loses(random)) return false
     if (this.#isInterceptable(action.link)) alterIo(action.datagram)
     return true
   }
@@ -268,7 +268,7 @@ export class HostedUnit implements HostedDevice {
         return reply instanceof Promise ? reply.then(durable) : durable(reply)
       },
       bind: (epath, request: ApplicationRequest, link, now): BoundApplication | Refusal => {
-        if (this.#options.faults.has('hang')) return { status: generalStatus.connectionFailure, extended: [extendedStatuses.unconnectedRequestTimedOut] }
+        if (this.#options.faults.silent) return { status: generalStatus.connectionFailure, extended: [extendedStatuses.unconnectedRequestTimedOut] }
         const bound = this.#unit.bind(epath, request, link, now)
         return 'status' in bound ? bound : this.#bound(bound, durable)
       },

@@ -51,8 +51,10 @@ export class VirtualPlant implements AsyncDisposable {
   readonly #devices = new Map<string, VirtualDevice>()
   readonly #originators: Originators
   readonly #stop = new AbortController()
-  /** Power cycles and other faults under way. */
+  /** Power cycles and other faults under way; they never reject. */
   readonly #busy = new Set<Promise<void>>()
+  /** The last power cycle of each supply, by its first unit. */
+  readonly #cycles = new Map<VirtualDevice, Promise<void>>()
   #broadcast: BroadcastResponder | undefined
   #timer: NodeJS.Timeout | undefined
   #moving: readonly VirtualDevice[] = []
@@ -185,8 +187,17 @@ export class VirtualPlant implements AsyncDisposable {
       return
     }
     this.#log({ severity: 'notice', device: name, message: `fault: ${fault.kind}` })
-    if (fault.kind === 'power-cycle') await this.#powerCycle(device, fault.downMs)
-    else await device.fail(fault)
+    if (fault.kind !== 'power-cycle') return device.fail(fault)
+    const units = this.#onOneSupply(device)
+    const [first = device] = units
+    for (const unit of units) unit.goDark(fault.downMs)
+    // One after the other: a unit cannot lose power that it does not have.
+    const cycle = (this.#cycles.get(first) ?? Promise.resolve()).then(() => this.#powerCycle(units, fault.downMs))
+    const settled = cycle.catch(() => undefined)
+    this.#cycles.set(first, settled)
+    this.#busy.add(settled)
+    void settled.then(() => this.#busy.delete(settled))
+    await cycle
   }
 
   async #heal(name: string, kind: FaultKind['kind']): Promise<void> {
@@ -218,11 +229,10 @@ export class VirtualPlant implements AsyncDisposable {
     return chassis.slots.flatMap((place) => this.#devices.get(place.device) ?? [])
   }
 
-  async #powerCycle(device: VirtualDevice, downMs: number): Promise<void> {
-    const units = this.#onOneSupply(device)
+  async #powerCycle(units: readonly VirtualDevice[], downMs: number): Promise<void> {
     const running = units.filter(({ host }) => host !== undefined)
     const names = units.map(({ name }) => name)
-    await Promise.all([...units.map((unit) => unit.powerOff()), this.#originators.suspend(names)])
+    await Promise.all([...units.map((unit) => unit.powerOff(downMs)), this.#originators.suspend(names)])
     await sleep(downMs, undefined, { signal: this.#stop.signal }).catch(() => undefined)
     if (this.#stop.signal.aborted) throw new TransportError('aborted', 'the plant ends')
     for (const unit of units) await unit.reload()

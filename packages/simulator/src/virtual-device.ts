@@ -10,7 +10,7 @@ import { electronicDataSheet } from './eds.ts'
 import { FaultSchedule } from './fault-schedule.ts'
 import { type AskedService, Faults } from './faults.ts'
 import { type FrontPlace, insideAddress } from './front-place.ts'
-import { HostedUnit, type PortName, portName } from './hosted-unit.ts'
+import { HostedUnit, type PortName } from './hosted-unit.ts'
 import { type Interception, ManInTheMiddle } from './man-in-the-middle.ts'
 import type { DeviceStatus } from './status.ts'
 import { countBytes, countUp, Steps, virtualTag } from './tags.ts'
@@ -176,7 +176,9 @@ export class VirtualDevice {
     this.#host = host
     this.joinBroadcast()
     this.#applySilence()
-    await this.#inTurn(() => this.#adjustIntruder())
+    await this.#inTurn(() => this.#adjustIntruder()).catch((error: unknown) => {
+      this.#warn('fault-failed', error instanceof Error ? error.message : String(error))
+    })
   }
 
   /** Answers ListIdentity to all from now on, where there is somebody who hears it. */
@@ -190,8 +192,14 @@ export class VirtualDevice {
     await this.#end((host) => host.close())
   }
 
-  /** Goes dark as in a power failure: no peer is told. {@link reload} and {@link start} bring it back. */
-  async powerOff(): Promise<void> {
+  /** Answers nothing any more: what is under way when the power goes is lost. */
+  goDark(downMs: number): void {
+    this.#faults.set({ kind: 'power-cycle', downMs })
+  }
+
+  /** Ends as in a power failure: no peer is told. {@link reload} and {@link start} bring it back. */
+  async powerOff(downMs: number): Promise<void> {
+    this.goDark(downMs)
     await this.#end((host) => host.powerOff())
   }
 
@@ -205,10 +213,11 @@ export class VirtualDevice {
     await this.#saving
   }
 
-  /** Comes up again with what its storage holds, as after a power cycle; it must be stopped. */
+  /** Comes up again with what its storage holds, after {@link powerOff}. */
   async reload(): Promise<void> {
     this.#stored = (await this.#around.files.load(this.name)) ?? this.#stored
     this.#device = this.#powerUp()
+    this.#faults.clear('power-cycle')
   }
 
   /** No fault of the simulation file strikes any more. */
@@ -307,7 +316,7 @@ export class VirtualDevice {
   /** Moves the values that count by themselves. */
   tick(now: number): void {
     // A unit that hangs or is off computes nothing.
-    if (this.#faults.has('hang')) return
+    if (this.#faults.silent) return
     let moved = false
     for (const { steps, move } of this.#moving) {
       const by = steps.take(now)
@@ -331,7 +340,8 @@ export class VirtualDevice {
   /** Is itself again, in one respect or in all. */
   async heal(kind?: FaultKind['kind']): Promise<void> {
     for (const each of kind === undefined ? this.#faults.kinds() : [kind]) {
-      if (!this.#faults.has(each)) continue
+      // A power cycle ends by itself.
+      if (!this.#faults.has(each) || each === 'power-cycle') continue
       this.#faults.clear(each)
       if (each === 'protection-mode') this.#protect(0)
     }

@@ -228,6 +228,7 @@ function certificateReason(
   if (target.dnsName !== undefined && !names.some(({ kind, value }) => kind === 'dns' && value === target.dnsName)) {
     return `without name ${target.dnsName}`
   }
+  if (wish.beginsAfter !== undefined && held.notBefore < wish.beginsAfter) return 'to be renewed'
   const renewAt = held.notBefore + (held.notAfter - held.notBefore) * wish.renewAt
   if (date >= renewAt) return date >= held.notAfter ? 'expired' : 'due for renewal'
   const fits = settings.allowedSuites.some((id) => findSuite(id)?.authentication === held.key.family)

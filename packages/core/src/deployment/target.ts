@@ -22,6 +22,8 @@ export interface CertificateWish {
   readonly validityMs: number
   /** Share of the lifetime after which it is renewed, between 0 and 1. */
   readonly renewAt: number
+  /** Milliseconds since 1970: a certificate that begins earlier is renewed now. Absent: only when it is due. */
+  readonly beginsAfter?: number | undefined
   readonly subject: SubjectTemplate
 }
 

@@ -92,7 +92,7 @@ const reads: ReadonlySet<number> = new Set<number>([
 ])
 
 /** Does a service only read? Everything else passes the guard of its object. */
-export function onlyReads(service: number): boolean {
+function onlyReads(service: number): boolean {
   return reads.has(service)
 }
 

@@ -39,7 +39,7 @@ import type { DeviceOptions } from './options.ts'
 import { isRefusal, type Refusal, refuse } from './outcome.ts'
 
 /** What the Connection Manager asks of the device it belongs to. */
-export interface ConnectionHost {
+interface ConnectionHost {
   readonly options: DeviceOptions
   /** Binds an application of this device itself. */
   bind(path: EPath, request: ApplicationRequest, link: Link, now: number): BoundApplication | Refusal
@@ -243,11 +243,9 @@ export class Connections implements ConnectionFacts {
       `Forward_Open refused: status 0x${outcome.status.toString(16)}, extended ${words.map((word) => `0x${word.toString(16)}`).join(' ')}`,
       link,
     )
-    const { remaining }: OpenRefusal = outcome
-    const data = encode(connectionFailure, {
-      triad: triadOf(open),
-      ...(remaining === undefined ? {} : { remainingPathSize: Math.min(remaining, 0xff) }),
-    })
+    const { remaining = 0 }: OpenRefusal = outcome
+    // Always with the remaining path, also when nothing remains: decoders exist that read no further without it.
+    const data = encode(connectionFailure, { triad: triadOf(open), remainingPathSize: Math.min(remaining, 0xff) })
     return failure(request.service, outcome.status, words, data)
   }
 
@@ -700,7 +698,7 @@ export class Connections implements ConnectionFacts {
 }
 
 /** The reply to a connected message and the id it goes out under. */
-export interface ConnectedReply {
+interface ConnectedReply {
   readonly connectionId: number
   readonly message: Uint8Array
 }

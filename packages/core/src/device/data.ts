@@ -14,7 +14,7 @@ import type { Link } from './link.ts'
 import type { AssemblyOptions, DeviceOptions, SecurityOptions } from './options.ts'
 
 /** A configuration session: who holds it, and until when without another Kick_Timer. */
-export interface ConfigurationSession {
+interface ConfigurationSession {
   readonly owner: Link
   /** Milliseconds of the host's clock. */
   readonly deadline: number
@@ -29,7 +29,7 @@ export type CipSecurityState =
   | 'incompleteConfiguration'
 
 /** What 0x5D holds. */
-export interface CipSecurityData {
+interface CipSecurityData {
   state: CipSecurityState
   session: ConfigurationSession | undefined
 }
@@ -54,7 +54,7 @@ export interface SecuritySettings {
 }
 
 /** What 0x5E holds. */
-export interface EthernetIpSecurityData {
+interface EthernetIpSecurityData {
   state: EthernetIpSecurityStateName
   /** Where Abort_Config and the timeout lead back to. */
   previous: EthernetIpSecurityStateName
@@ -92,7 +92,7 @@ export interface CertificateData {
 }
 
 /** A transfer under way. */
-export interface Transfer {
+interface Transfer {
   readonly owner: Link
   /** Bytes of file in one packet. */
   readonly size: number
@@ -128,7 +128,7 @@ export interface FileData {
 }
 
 /** An administered port of 0xF5 attribute 14. */
-export interface PortData {
+interface PortData {
   readonly name: string
   readonly port: number
   readonly protocol: 'tcp' | 'udp'
@@ -145,7 +145,7 @@ export interface RulesData {
 }
 
 /** What TCP/IP Interface keeps. */
-export interface TcpIpData {
+interface TcpIpData {
   readonly ports: readonly PortData[]
   /** ICMP, 0xF5 attribute 15. */
   icmpOpen: boolean
@@ -185,7 +185,7 @@ export interface DeviceData {
 export const defaultCertificateInstance = 1
 
 /** Path of the default certificate, as 0x5E attribute 6 holds it in factory default. */
-export const defaultCertificatePath: EPath = path({ class: 0x5f, instance: defaultCertificateInstance })
+const defaultCertificatePath: EPath = path({ class: 0x5f, instance: defaultCertificateInstance })
 
 /** No path at all. */
 export const noPath: EPath = []
@@ -197,7 +197,7 @@ const defaultActive: readonly EPath[] = [defaultCertificatePath]
 export const defaultDtlsTimeoutS = 12
 
 /** Encapsulation inactivity timeout from the factory, seconds (0xF5 attribute 13). */
-export const defaultInactivityTimeoutS = 120
+const defaultInactivityTimeoutS = 120
 
 /** Seconds after which a transfer without packets is dropped (0x37 attribute 12). */
 export const defaultTransferTimeoutS = 10
@@ -225,12 +225,12 @@ export function factorySettings(security: SecurityOptions | undefined): Security
 }
 
 /** 0x5D from the factory. */
-export function factoryCipSecurity(): CipSecurityData {
+function factoryCipSecurity(): CipSecurityData {
   return { state: 'factoryDefault', session: undefined }
 }
 
 /** 0x5E from the factory. */
-export function factoryEthernetIpSecurity(security: SecurityOptions | undefined): EthernetIpSecurityData {
+function factoryEthernetIpSecurity(security: SecurityOptions | undefined): EthernetIpSecurityData {
   return {
     state: 'factoryDefault',
     previous: 'factoryDefault',
@@ -245,7 +245,7 @@ export function factoryEthernetIpSecurity(security: SecurityOptions | undefined)
 }
 
 /** A File instance that exists from the factory on. */
-export function staticFile(name: string, content: Uint8Array, encoding: FileEncoding): FileData {
+function staticFile(name: string, content: Uint8Array, encoding: FileEncoding): FileData {
   return {
     instanceName: internationalText(name),
     fileName: internationalText(name),
@@ -262,7 +262,7 @@ export function staticFile(name: string, content: Uint8Array, encoding: FileEnco
 }
 
 /** The File instances a device has from the factory. */
-export function factoryFiles(options: DeviceOptions): Map<number, FileData> {
+function factoryFiles(options: DeviceOptions): Map<number, FileData> {
   const files = new Map<number, FileData>()
   if (options.eds !== undefined) files.set(fileInstances.eds, staticFile('EDS.txt', options.eds, 'text'))
   const [leaf, ...issuers] = options.security?.credentials.chain ?? []
@@ -280,7 +280,7 @@ function pem(certificates: readonly Uint8Array[]): Uint8Array {
 }
 
 /** The Certificate Management instances a device has from the factory. */
-export function factoryCertificates(options: DeviceOptions): Map<number, CertificateData> {
+function factoryCertificates(options: DeviceOptions): Map<number, CertificateData> {
   const certificates = new Map<number, CertificateData>()
   const credentials = options.security?.credentials
   if (credentials === undefined) return certificates
@@ -304,7 +304,7 @@ export function factoryCertificates(options: DeviceOptions): Map<number, Certifi
 }
 
 /** 0xF5 from the factory: every port open, the secured ones only where the device has CIP Security. */
-export function factoryTcpIp(options: DeviceOptions): TcpIpData {
+function factoryTcpIp(options: DeviceOptions): TcpIpData {
   const ports: PortData[] = [
     { name: 'EtherNet/IP TCP', port: 44818, protocol: 'tcp', open: true },
     { name: 'EtherNet/IP UDP', port: 44818, protocol: 'udp', open: true },
@@ -328,7 +328,7 @@ export function factoryTcpIp(options: DeviceOptions): TcpIpData {
 }
 
 /** 0x48 from the factory. */
-export function factoryQos(): QosData {
+function factoryQos(): QosData {
   return [
     0,
     defaultDscp.ptpEvent,

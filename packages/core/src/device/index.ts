@@ -18,7 +18,7 @@ export {
   storeVendorPki,
   type VendorPki,
 } from './default-credentials.ts'
-export type { CipSecurityState } from './data.ts'
+export type { CipSecurityState, SecuritySettings } from './data.ts'
 export { createDevice, type Device, type Dscp, defaultHeartbeats, type OutputListener } from './device.ts'
 export { DtlsMessages, type DtlsMessagesOptions, replayCacheMs, replayCacheSize } from './dtls-messages.ts'
 export {
@@ -51,7 +51,7 @@ export {
   type SecurityOptions,
 } from './options.ts'
 export type { Refusal } from './outcome.ts'
-export type { DeviceSecrets, DeviceState } from './persistence.ts'
+export type { DeviceSecrets, DeviceState, StoredPlace, StoredSettings } from './persistence.ts'
 export type { StateMachine, Transition } from './state-machine.ts'
 export { printStateMachines } from './state-tables.ts'
 export { createTag, type Tag, TagTable } from './tags.ts'

@@ -24,25 +24,23 @@ import { nextState } from './state-machine.ts'
 import { cipSecurityMachine } from './security/cip-security.ts'
 import { ethernetIpSecurityMachine } from './security/ethernet-ip-security.ts'
 
-/** Bytes as base64. */
-type Base64 = string
-
-/** Settings of 0x5E without the keys of attribute 5. */
-type StoredSettings = Omit<
+/** Settings of 0x5E without the keys of attribute 5; byte strings and paths as base64. */
+export type StoredSettings = Omit<
   SecuritySettings,
   'preSharedKeys' | 'activeCertificates' | 'trustedAuthorities' | 'revocationLists' | 'trustedIdentities'
 > & {
-  readonly preSharedKeys: readonly { readonly identity: Base64; readonly usage: PskUsage }[]
+  readonly preSharedKeys: readonly { readonly identity: string; readonly usage: PskUsage }[]
   /** Paths as padded EPATH. */
-  readonly activeCertificates: readonly Base64[]
-  readonly trustedAuthorities: readonly Base64[]
-  readonly revocationLists: readonly Base64[]
-  readonly trustedIdentities: readonly Base64[]
+  readonly activeCertificates: readonly string[]
+  readonly trustedAuthorities: readonly string[]
+  readonly revocationLists: readonly string[]
+  readonly trustedIdentities: readonly string[]
 }
 
-interface StoredPlace {
+/** Where a certificate of 0x5F lies, its path as padded EPATH. Byte strings of a stored state are base64. */
+export interface StoredPlace {
   readonly status: CertificatePlace['status']
-  readonly path: Base64
+  readonly path: string
 }
 
 /** Everything of a device that survives a power cycle, as plain JSON, without secrets. */
@@ -69,7 +67,7 @@ export interface DeviceState {
     readonly instance: number
     readonly instanceName: StringI
     readonly fileName: StringI
-    readonly content: Base64
+    readonly content: string
     readonly encoding: FileEncoding
     readonly revision: readonly [number, number]
     readonly readOnly: boolean
@@ -98,13 +96,13 @@ export interface DeviceState {
 export interface DeviceSecrets {
   readonly version: 1
   /** Private keys by Certificate Management instance, PKCS#8; instance 1 is not among them. */
-  readonly keys: readonly { readonly instance: number; readonly pkcs8: Base64 }[]
+  readonly keys: readonly { readonly instance: number; readonly pkcs8: string }[]
   /** Keys of the pre-shared keys, in the order of attribute 5. */
-  readonly preSharedKeys: readonly Base64[]
+  readonly preSharedKeys: readonly string[]
 }
 
-const storedPath = (path: EPath): Base64 => encodeBase64(encode(paddedEPath, path))
-const readPath = (text: Base64): EPath => decode(paddedEPath, decodeBase64(text, 'a stored path'))
+const storedPath = (path: EPath): string => encodeBase64(encode(paddedEPath, path))
+const readPath = (text: string): EPath => decode(paddedEPath, decodeBase64(text, 'a stored path'))
 
 /** What is to be stored of a device. A configuration under way is stored as a power cycle would leave it. */
 export function persistData(data: DeviceData): { readonly state: DeviceState; readonly secrets: DeviceSecrets } {

@@ -31,7 +31,7 @@ import type { Link } from './link.ts'
 import { callSymbol, callTag, callTemplate, isTagPath, type TagTable, unconnectedTagRoom } from './tags.ts'
 
 /** How much a reply may carry: all of it, and of it a tag's data. */
-export interface ReplyRoom {
+interface ReplyRoom {
   readonly bytes: number
   readonly tagBytes: number
 }

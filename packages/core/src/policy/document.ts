@@ -86,24 +86,15 @@ export function readDocument(text: string, file: string, declared: TSchema): Doc
     const expected = `at most ${maximumFileLength} characters`
     return refuse(0, `the file has ${text.length} characters`, expected, 'split the plant into several files')
   }
-  const parsed = parse(text, lines)
-  if (parsed instanceof TooDeep) {
-    return refuse(
-      parsed.offset,
-      'nested too deeply',
-      `at most ${maximumDepth} levels`,
-      'write it flatter; nothing in a valid file is so deep',
-    )
+  const { document, second, tooDeep } = parse(text, lines)
+  if (document === undefined || tooDeep !== undefined) {
+    const remedy = 'write it flatter; nothing in a valid file is so deep'
+    return refuse(tooDeep ?? 0, 'nested too deeply', `at most ${maximumDepth} levels`, remedy)
   }
-  const { document, second } = parsed
-  if (second !== undefined)
-    reader.problem(
-      positions.place(second),
-      '',
-      'a second document begins',
-      'one document',
-      'remove the `---` line and what follows it',
-    )
+  if (second !== undefined) {
+    const remedy = 'remove the `---` line and what follows it'
+    reader.problem(positions.place(second), '', 'a second document begins', 'one document', remedy)
+  }
   for (const fault of [...document.errors, ...document.warnings].slice(0, maximumProblems)) {
     const [expected, remedy] = yamlAdvice[fault.code] ?? ['well-formed YAML', 'correct the text at this place']
     reader.problem(positions.place(fault.pos[0]), '', firstLine(fault.message), expected, remedy)
@@ -128,42 +119,32 @@ const yamlOptions = {
 } as const
 
 /** Parses the first document, and says where a second one begins. Deep nesting ends it before anything recurses. */
-function parse(text: string, lines: LineCounter): Parsed | TooDeep {
+function parse(text: string, lines: LineCounter): Parsed {
   lines.addNewLine(0)
   const parser = new Parser(lines.addNewLine)
-  const tokens = parseBounded(text, parser)
-  let first: Document.Parsed | undefined
-  try {
-    for (const document of new Composer(yamlOptions).compose(tokens, true, text.length)) {
-      if (first !== undefined) return { document: first, second: document.range[0] }
-      first = document
-    }
-  } catch (error) {
-    if (error instanceof TooDeep) return error
-    throw error
+  const documents = new Composer(yamlOptions).compose(parseBounded(text, parser), true, text.length)
+  let document: Document.Parsed | undefined
+  for (const next of documents) {
+    if (document !== undefined) return { document, second: next.range[0], tooDeep: undefined }
+    document = next
   }
-  return first === undefined ? new TooDeep(0) : { document: first, second: undefined }
+  const tooDeep = parser.stack.length > maximumStack ? parser.offset : undefined
+  return { document, second: undefined, tooDeep }
 }
 
 interface Parsed {
-  readonly document: Document.Parsed
+  readonly document: Document.Parsed | undefined
+  /** Offset of a second document. */
   readonly second: number | undefined
-}
-
-/** Signals within this file that the text is nested too deeply. */
-class TooDeep {
-  readonly offset: number
-
-  constructor(offset: number) {
-    this.offset = offset
-  }
+  /** Offset where the nesting became too deep; nothing after it was parsed. */
+  readonly tooDeep: number | undefined
 }
 
 /** The parser keeps its open levels on a stack of its own; the composer behind it recurses over finished ones. */
 function* parseBounded(text: string, parser: Parser): Generator<CST.Token, void> {
   for (const lexeme of new Lexer().lex(text)) {
     yield* parser.next(lexeme)
-    if (parser.stack.length > maximumStack) throw new TooDeep(parser.offset)
+    if (parser.stack.length > maximumStack) return
   }
   yield* parser.end()
 }

@@ -62,7 +62,7 @@ export const unsigned = (bits: 8 | 16 | 32, description: string) =>
 export const suite = Type.Union([Type.Integer({ minimum: 0, maximum: 0xffff }), Type.String({ maxLength: 64 })], {
   description: 'A cipher suite: its IANA number (0xC023) or name.',
   'x-expected': 'a cipher suite of CIP Security, as 0xC023 or by its IANA name',
-  'x-remedy': 'use one of the thirteen suites that `cordon scan --help` lists',
+  'x-remedy': 'use the number or the IANA name of one of the thirteen suites',
 })
 
 const suites = (description: string) => Type.Array(suite, { minItems: 1, maxItems: 13, description })

@@ -7,15 +7,17 @@ import { parse } from 'yaml'
 import { example } from './plants.ts'
 import { fc } from './properties.ts'
 
-const published = (name: string): unknown =>
-  JSON.parse(readFileSync(fileURLToPath(new URL(`../../../../docs/schema/${name}`, import.meta.url)), 'utf8'))
+const schemaFile = (name: string): string => fileURLToPath(new URL(`../../../../docs/schema/${name}`, import.meta.url))
+
+const published = (name: string): unknown => JSON.parse(readFileSync(schemaFile(name), 'utf8'))
 
 describe('the published schemas', () => {
+  // After a change of a schema, `npx vitest run packages/core/test/policy/schema.test.ts -u` writes them anew.
   test.each([
     ['plant.schema.json', plantSchema],
     ['simulation.schema.json', simulationSchema],
-  ])('%s is the one that files are read by', (name, schema) => {
-    expect(published(name)).toEqual(JSON.parse(JSON.stringify(schema)))
+  ])('%s is the one that files are read by', async (name, schema) => {
+    await expect(`${JSON.stringify(schema, null, 2)}\n`).toMatchFileSnapshot(schemaFile(name))
   })
 
   test('describe every key, so that an editor can explain it', () => {

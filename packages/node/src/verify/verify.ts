@@ -348,12 +348,21 @@ class Verification {
     return enforcement === 'identities' || (enforcement === 'authorities' && authorities.length === 0)
   }
 
-  /** What was known at deployment counts; what nobody said, the device says itself. */
+  /** What a device says of itself counts, as at its deployment; but a device does not shed by itself what it is known to have. */
   #capabilities(): Map<string, DeviceCapabilities> {
-    const found = new Map<string, DeviceCapabilities>()
-    for (const [device, reading] of this.#readings)
-      if (typeof reading === 'object') found.set(device, capabilitiesOf(reading.reading))
-    for (const [device, known] of Object.entries(this.#request.capabilities ?? {})) found.set(device, known)
+    const found = new Map<string, DeviceCapabilities>(Object.entries(this.#request.capabilities ?? {}))
+    for (const [device, reading] of this.#readings) {
+      if (typeof reading !== 'object') continue
+      const known = found.get(device)
+      const said = capabilitiesOf(reading.reading)
+      found.set(device, {
+        ...known,
+        ...said,
+        ingressEgress: known?.ingressEgress === true || said.ingressEgress,
+        // Whether attribute 12 can be set is not to be read.
+        trustedIdentities: known?.trustedIdentities ?? said.trustedIdentities,
+      })
+    }
     return found
   }
 

@@ -57,6 +57,8 @@ async function witnesses(address: string) {
     class: 1,
     path: path({ class: assembly.id, instance: 102, connectionPoints: [101, 100] }),
     rpiMs: 20,
+    // Both ends and the attackers share this process: its pauses must not look like a dead peer.
+    timeoutMultiplier: 512,
     outputSize: 14,
     inputSize: 42,
   })
@@ -74,7 +76,7 @@ async function witnesses(address: string) {
   }
 }
 
-const until = async (condition: () => boolean, ms = 5000) => {
+const until = async (condition: () => boolean, ms = 15_000) => {
   for (let i = 0; i < ms / 10 && !condition(); i++) await new Promise((resolve) => setTimeout(resolve, 10))
   expect(condition()).toBe(true)
 }

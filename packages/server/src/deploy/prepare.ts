@@ -1,4 +1,4 @@
-import type { Authority } from '@cordon/core/authority'
+import { type Authority, backdateMs } from '@cordon/core/authority'
 import {
   capabilitiesOf,
   type DeploymentPlan,
@@ -50,6 +50,8 @@ export interface DeployOptions extends ReachOptions {
   readonly closePorts?: 'now' | 'later'
   /** Only these devices are changed. */
   readonly onlyDevices?: readonly string[]
+  /** Devices that get a new certificate although theirs is not due. */
+  readonly renew?: readonly string[]
   /** Devices whose default certificate proves nothing and that may be used all the same; `all` for every one. */
   readonly acceptSelfSigned?: readonly string[] | 'all'
   /** CA certificates of vendors, DER. */
@@ -138,7 +140,7 @@ export async function prepare(request: DeployRequest): Promise<Preparation> {
   }
   const index = indexPlant(plant, capabilities)
   const { settings } = compile(index)
-  const targets = targetsOf(plant, settings)
+  const targets = renewing(targetsOf(plant, settings), options.renew ?? [])
   const unfinished = await findDeployment(store, plant.name)
   const plan = withProblems(
     planDeployment({
@@ -156,6 +158,22 @@ export async function prepare(request: DeployRequest): Promise<Preparation> {
     problemsOf(index),
   )
   return { plan, index, targets, observations, materials, manager, records, psks, ports, knowledge }
+}
+
+/** Targets of which some are to get a new certificate. */
+function renewing(
+  targets: ReadonlyMap<string, DeviceTarget>,
+  devices: readonly string[],
+): ReadonlyMap<string, DeviceTarget> {
+  if (devices.length === 0) return targets
+  // Certificates are dated back, and know whole seconds only.
+  const beginsAfter = Math.floor((systemClock.date() - backdateMs) / 1000) * 1000
+  return new Map(
+    [...targets].map(([name, target]) => [
+      name,
+      devices.includes(name) ? { ...target, certificate: { ...target.certificate, beginsAfter } } : target,
+    ]),
+  )
 }
 
 /** Refusals that only show once the real capabilities of the devices are known. */

@@ -36,7 +36,7 @@ import { allocateFile, fileSlotsLeft } from './files.ts'
 import { certificatesIn, eraseCertificate, fileOf, freeInstance, loadedFile, readable } from './references.ts'
 
 /** What can happen to a Certificate Management instance. */
-export type CertificateEvent =
+type CertificateEvent =
   | 'create'
   | 'createCsr'
   | 'setCertificate'
@@ -91,7 +91,7 @@ function step(data: CertificateData, event: CertificateEvent): void {
 const conflict = refuse(generalStatus.objectStateConflict)
 
 /** Certificate Management instances besides instance 1, of a device whose options say nothing. */
-export const defaultCertificateSlots = 8
+const defaultCertificateSlots = 8
 
 function create(call: Call, name: string): Outcome<number> {
   const { device } = call
@@ -368,7 +368,7 @@ function instances(device: DeviceContext): readonly number[] {
 const placeOf = (which: 'device' | 'ca') => (call: Call) => call.device.data.certificates.get(call.instance)?.[which]
 
 /** How a device behaves as Certificate Management Object. */
-export const certificateManagementBehaviour = behaviour(certificateManagement, {
+const certificateManagementBehaviour = behaviour(certificateManagement, {
   revision: 3,
   instances,
   has: (device, instance) => device.data.certificates.has(instance),

@@ -3,16 +3,8 @@ import { cipSecurityStates } from '../../enip/identity-item.ts'
 import { cipSecurity } from '../../objects/cip-security.ts'
 import { securityProfiles } from '../../security/profiles.ts'
 import { behaviour, type Call } from '../attributes.ts'
-import {
-  configurationTimeoutMs,
-  type DeviceContext,
-  describePeer,
-  isConfigured,
-  mayConfigure,
-  outermost,
-} from '../context.ts'
+import { configurationTimeoutMs, type DeviceContext, isConfigured, mayConfigure } from '../context.ts'
 import type { CipSecurityState } from '../data.ts'
-import type { Link } from '../link.ts'
 import { done, type Outcome, type Refusal, refuse } from '../outcome.ts'
 import { nextState, type StateMachine } from '../state-machine.ts'
 import { cleanUp } from './cleanup.ts'
@@ -148,7 +140,7 @@ function reset(call: Call): Outcome<undefined> {
 }
 
 /** 0x5D goes to factory default, without 0x5E. */
-export function resetCipSecurity(device: DeviceContext): void {
+function resetCipSecurity(device: DeviceContext): void {
   step(device, 'reset')
   device.data.cipSecurity.session = undefined
   device.deadlineMoved()
@@ -164,11 +156,6 @@ export function endCipSecuritySession(device: DeviceContext, event: 'timeout' | 
   if (event === 'timeout') device.report('config-timeout', 'warning', '0x5D: no Kick_Timer for 10 s', session?.owner)
 }
 
-/** Is this link the one that configures? */
-export function ownsCipSecurity(device: DeviceContext, link: Link): boolean {
-  return device.data.cipSecurity.session?.owner === link
-}
-
 function objectCleanup(call: Call): Outcome<undefined> {
   // Nobody removes what somebody else is just putting together.
   const owner = call.device.data.cipSecurity.session?.owner ?? call.device.data.ethernetIpSecurity.session?.owner
@@ -177,7 +164,7 @@ function objectCleanup(call: Call): Outcome<undefined> {
 }
 
 /** General status of Object_Cleanup that found nothing (cip-security-wire 4.1). */
-export const nothingToCleanUp = 0xd0
+const nothingToCleanUp = 0xd0
 
 /** How a device behaves as CIP Security Object. */
 export const cipSecurityBehaviour = behaviour(cipSecurity, {
@@ -226,10 +213,4 @@ export function configuredProfiles(device: DeviceContext): number {
   if (state !== 'configured' && state !== 'reconfiguration') return 0
   const { confidentiality, resourceConstrained, pullModel } = securityProfiles
   return supportedProfiles(device) & (confidentiality | resourceConstrained | pullModel)
-}
-
-/** The address of whoever configures, for messages. */
-export function configurator(device: DeviceContext): string | undefined {
-  const { session } = device.data.cipSecurity
-  return session === undefined ? undefined : describePeer(outermost(session.owner))
 }

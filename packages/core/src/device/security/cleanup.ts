@@ -4,7 +4,7 @@ import { defaultCertificateInstance, type SecuritySettings } from '../data.ts'
 import { certificateOf, eraseCertificate, fileOf } from './references.ts'
 
 /** File and Certificate Management instances that settings lead to. */
-export interface References {
+interface References {
   readonly files: Set<number>
   readonly certificates: Set<number>
 }

@@ -19,7 +19,7 @@ import { behaviour, type BehaviourDeclaration, type Call } from '../attributes.t
 import { configurationTimeoutMs, type DeviceContext, isConfigured, mayConfigure } from '../context.ts'
 import { defaultCertificateInstance, factorySettings, type SecuritySettings } from '../data.ts'
 import type { ActiveSecurity } from '../hosted-device.ts'
-import { isConfidentialLink, type Link } from '../link.ts'
+import { isConfidentialLink } from '../link.ts'
 import { done, type Outcome, type Refusal, refuse } from '../outcome.ts'
 import { nextState, type StateMachine } from '../state-machine.ts'
 import { cleanUp } from './cleanup.ts'
@@ -242,10 +242,7 @@ export function closeSecuredLinks(device: DeviceContext, afterMs: number, reason
 }
 
 /** Which of the four failures of Apply_Config stands in the way, if any. */
-export function whyNotApplicable(
-  device: DeviceContext,
-  settings: SecuritySettings,
-): keyof typeof applyFailures | undefined {
+function whyNotApplicable(device: DeviceContext, settings: SecuritySettings): keyof typeof applyFailures | undefined {
   const kinds = settings.allowedSuites.map((suite) => findSuite(suite)?.authentication)
   if (kinds.length === 0) return 'noSuites'
   const certificateKinds = kinds.filter((kind) => kind === 'ecdsa' || kind === 'rsa')
@@ -339,7 +336,7 @@ function setPreSharedKeys(call: Call, keys: readonly PreSharedKey[]): Refusal | 
 }
 
 /** Pre-shared keys of a device whose options say nothing (0x5E class attribute 8). */
-export const defaultPskSlots = 1
+const defaultPskSlots = 1
 
 function setActiveCertificates(call: Call, paths: readonly EPath[]): Refusal | undefined {
   if (paths.length > 1) return invalid
@@ -533,9 +530,4 @@ function activeCredentials(
   }
   const chain = [...derOf(loadedFile(device, data.device.path)), ...derOf(loadedFile(device, data.ca.path))]
   return { chain: settings.sendChain ? chain : chain.slice(0, 1), key }
-}
-
-/** Is this link the one that configures? */
-export function ownsEthernetIpSecurity(device: DeviceContext, link: Link): boolean {
-  return device.data.ethernetIpSecurity.session?.owner === link
 }

@@ -27,7 +27,7 @@ import { referencesInForce } from './cleanup.ts'
 import { freeInstance } from './references.ts'
 
 /** What can happen to a File instance. */
-export type FileEvent =
+type FileEvent =
   | 'create'
   | 'initiateUpload'
   | 'uploadPacket'
@@ -94,7 +94,7 @@ export const fileMachine: StateMachine<FileStateName, FileEvent> = {
 }
 
 /** File instances besides the static ones, of a device whose options say nothing. */
-export const defaultFileSlots = 32
+const defaultFileSlots = 32
 
 /** Longest file and instance name, characters. */
 const longestName = 64

@@ -11,7 +11,7 @@ import type { Link } from '../link.ts'
 import { done, type Outcome, refuse } from '../outcome.ts'
 
 /** Bytes of rule text that a device holds (0x63 class attribute 10). */
-export const rulesBufferSize = 65_536
+const rulesBufferSize = 65_536
 
 /** Bit 0 of Set_Rules: connections that the new rules do not allow are broken. */
 export const breakConnections = 0x0000_0001
@@ -20,7 +20,7 @@ export const breakConnections = 0x0000_0001
 const ethernetInstance = 1
 
 /** Has this device the Ingress Egress object? */
-export function hasRules(device: DeviceContext): boolean {
+function hasRules(device: DeviceContext): boolean {
   return device.options.security !== undefined && device.options.security.ingressEgress !== false
 }
 
