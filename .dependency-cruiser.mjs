@@ -27,10 +27,11 @@ const layers = {
     ['deployment', 'verification'],
   ],
   node: [
-    ['clock', 'files'],
+    ['clock', 'schedule', 'files'],
     ['keys'],
     ['crypto'],
-    ['transports', 'drive'],
+    ['transports'],
+    ['drive'],
     ['originator', 'target', 'scan'],
     ['verify'],
   ],
@@ -45,7 +46,10 @@ const sideways = {
     { from: 'enrollment', to: 'discovery', reason: 'the pull model begins with finding a server' },
     { from: 'policy', to: 'security', reason: 'a policy compiles to cipher suites and profiles' },
   ],
-  node: [{ from: 'transports', to: 'drive', reason: 'drive joins a session, a transport and timers' }],
+  node: [
+    { from: 'schedule', to: 'clock', reason: 'deadlines are in the time of a clock' },
+    { from: 'originator', to: 'target', reason: "a device's originator sends from the sockets of its target" },
+  ],
   server: [],
 }
 

@@ -9,7 +9,7 @@ import { buildRequest, decodeCertificate, decodeRequest, isProven, parseName } f
 import { nodeCrypto } from '@cordon/node/crypto'
 import { writeDurably } from '@cordon/node/files'
 import { groupCommit, type Store } from '@cordon/server/store'
-import { Context, Session } from '@cordon/tls'
+import { Context, type ContextOptions, Session } from '@cordon/tls'
 
 /** One thing that happened while a device was commissioned. */
 export type TraceEntry =
@@ -44,9 +44,10 @@ const stateSize = 6000
 /** A journal entry, bytes of JSON. */
 const entrySize = 250
 
+/** Contexts of the client, and what the servers make theirs from: every device has an identity of its own. */
 interface Credentials {
-  readonly server: Context
-  readonly mutual: Context
+  readonly server: ContextOptions
+  readonly mutual: ContextOptions
   readonly client: Context
   readonly known: Context
 }
@@ -85,7 +86,8 @@ export async function replayCommissioning(
   } finally {
     for (const server of servers) server.close()
     await store.db.deleteFrom('deployments').where('id', '=', id).execute()
-    for (const context of Object.values(contexts) as Context[]) context.close()
+    contexts.client.close()
+    contexts.known.close()
     await rm(directory, { recursive: true, force: true })
   }
 }
@@ -111,8 +113,8 @@ async function makeContexts(): Promise<Credentials> {
   const client = await issue('client')
   const base = { protocol: 'tls', suites, resumption: false } as const
   return {
-    server: new Context({ ...base, role: 'server', identity: device }),
-    mutual: new Context({ ...base, role: 'server', identity: device, anchors: [root], verify: { peer: 'require' } }),
+    server: { ...base, role: 'server', identity: device },
+    mutual: { ...base, role: 'server', identity: device, anchors: [root], verify: { peer: 'require' } },
     client: new Context({ ...base, role: 'client', verify: { peer: 'none' } }),
     known: new Context({ ...base, role: 'client', identity: client, anchors: [root] }),
   }
@@ -124,7 +126,10 @@ const mutualPort = 2231
 
 /** A device that does nothing but what is written on the message. */
 async function serve(address: string, contexts: Credentials, directory: string): Promise<Server> {
-  const accept = (context: Context) => (socket: Socket) => {
+  const made = new Map<ContextOptions, Context>()
+  const accept = (options: ContextOptions) => (socket: Socket) => {
+    const context = made.get(options) ?? new Context(options)
+    made.set(options, context)
     const link = new Link(new Session(context), socket, (message) => {
       const view = new DataView(message.buffer, message.byteOffset)
       const flags = view.getUint32(8, true)
@@ -139,7 +144,10 @@ async function serve(address: string, contexts: Credentials, directory: string):
   server.listen(anonymousPort, address)
   second.listen(mutualPort, address)
   await Promise.all([once(server, 'listening'), once(second, 'listening')])
-  server.on('close', () => second.close())
+  server.on('close', () => {
+    second.close()
+    for (const context of made.values()) context.close()
+  })
   return server
 }
 

@@ -82,7 +82,8 @@ devices:
 function read(): { plant: Plant; simulation: Simulation } {
   const { plant, problems } = parsePlant(plantText, 'plant.yaml')
   const parsed = parseSimulation(simulationText, 'simulation.yaml')
-  if (plant === undefined || parsed.simulation === undefined) throw new Error(JSON.stringify([problems, parsed.problems]))
+  if (plant === undefined || parsed.simulation === undefined)
+    throw new Error(JSON.stringify([problems, parsed.problems]))
   return { plant, simulation: parsed.simulation }
 }
 
@@ -121,13 +122,25 @@ describe.skipIf(!isBuilt)('a plant that the product deployed', () => {
 
   beforeAll(async () => {
     chmodSync(directory, 0o711)
-    virtual = await VirtualPlant.start({ plant, simulation, directory: join(directory, 'plant'), sealingKey: randomBytes(32), broadcast: null })
+    virtual = await VirtualPlant.start({
+      plant,
+      simulation,
+      directory: join(directory, 'plant'),
+      sealingKey: randomBytes(32),
+      broadcast: null,
+    })
     store = await openStore(storeOptions)
     authority = openAuthority(store)
     const roots = decodePem(readFileSync(virtual.vendorRoots, 'utf8')).map(({ bytes }) => bytes)
-    const { report } = deploy({ plant, store, authority, options: { vendorAnchors: roots, closeDelayMs: 0, moveTimeoutMs: 1 } })
+    const { report } = deploy({
+      plant,
+      store,
+      authority,
+      options: { vendorAnchors: roots, closeDelayMs: 0, moveTimeoutMs: 1 },
+    })
     const { outcome, devices } = await report
-    if (outcome === 'not-complete') throw new Error(JSON.stringify(devices.map(({ device, messages }) => [device, messages])))
+    if (outcome === 'not-complete')
+      throw new Error(JSON.stringify(devices.map(({ device, messages }) => [device, messages])))
   }, 180_000)
 
   afterAll(async () => {
@@ -139,7 +152,9 @@ describe.skipIf(!isBuilt)('a plant that the product deployed', () => {
 
   test('passes in a process of its own, with everything tried but what only the maker could', async () => {
     await expect
-      .poll(() => virtual.connections().map(({ name, state, protection }) => `${name} ${state} ${protection}`), { timeout: 30_000 })
+      .poll(() => virtual.connections().map(({ name, state, protection }) => `${name} ${state} ${protection}`), {
+        timeout: 30_000,
+      })
       .toEqual(['Green_asks_Blue open Encrypted', 'Blue_to_IO open Authenticated', 'Panel_asks_Blue open None'])
     const result = await runVerifier(await request())
     expect(failures(result)).toEqual([])
@@ -184,13 +199,21 @@ describe.skipIf(!isBuilt)('a plant that the product deployed', () => {
     })
     await session.objects.call(identity, 1, 'reset', { type: 'factoryDefault' }).catch(() => {})
     await session.close()
-    await expect.poll(() => virtual.devices().find(({ name }) => name === 'Red')?.security, { timeout: 10_000 }).toBe('factory-default')
+    await expect
+      .poll(() => virtual.devices().find(({ name }) => name === 'Red')?.security, { timeout: 10_000 })
+      .toBe('factory-default')
     const result = await runVerifier(await request(), { openssl: false })
     const failed = result.checks.filter(({ verdict }) => verdict === 'fail')
     expect(new Set(failed.map(({ device }) => device))).toEqual(new Set(['Red']))
     const ids = new Set(failed.map(({ id }) => id))
-    for (const id of ['state-configured', 'certificate-not-default', 'no-certificate-refused', 'pair-refused', 'plain-port-closed', 'ingress-rules'] as const)
+    for (const id of [
+      'state-configured',
+      'certificate-not-default',
+      'no-certificate-refused',
+      'pair-refused',
+      'plain-port-closed',
+      'ingress-rules',
+    ] as const)
       expect(ids).toContain(id)
   }, 120_000)
 })
-

@@ -114,7 +114,7 @@ function messagesText(output: Output, messages: readonly Message[]): string[] {
     if (seen.has(key)) return []
     seen.add(key)
     return [
-      `${output.state(message.severity === 'error' ? 'bad' : 'warning', `${message.subject}: ${message.text}`)} [${message.code}]`,
+      `${output.state(message.severity === 'error' ? 'bad' : 'warning', message.text)} [${message.code}]`,
       ...(message.evidence === '' ? [] : [`    found: ${message.evidence}`]),
       `    next:  ${message.next}`,
     ]

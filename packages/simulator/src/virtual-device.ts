@@ -31,6 +31,10 @@ const protectionMode = 0x0001
 /** Ports that a man in the middle takes over. Plain I/O he meets where the unit takes and gives it. */
 const takenPorts: readonly PortName[] = ['44818/tcp', '2221/tcp', '2221/udp']
 
+/** How long links may take to end when their port closes, and how often it is looked, milliseconds. */
+const closingMs = 1_000
+const pollMs = 5
+
 /** What virtual devices of one plant share. */
 export interface DeviceSurroundings {
   readonly plant: Plant
@@ -399,9 +403,7 @@ export class VirtualDevice {
 
   /** Closes the unit's sockets on these ports and opens them at an address where nobody looks. */
   async #move(host: TargetHost, { ports, inside }: FrontPlace): Promise<void> {
-    this.hosted.hold(ports, false)
-    host.deviceChanged()
-    await host.settled()
+    await this.#closePorts(host, ports)
     this.hosted.hold(ports, true, inside)
     host.deviceChanged()
     await host.settled()
@@ -418,12 +420,22 @@ export class VirtualDevice {
 
   async #giveBack(ports: readonly PortName[]): Promise<void> {
     const host = this.#host
-    this.hosted.hold(ports, false)
-    host?.deviceChanged()
-    await host?.settled()
+    if (host !== undefined) await this.#closePorts(host, ports)
     this.hosted.release(ports)
     host?.deviceChanged()
     await host?.settled()
+  }
+
+  /** Closes ports of the unit, and waits until its host has ended what came in there: what comes later is not meant. */
+  async #closePorts(host: TargetHost, ports: readonly PortName[]): Promise<void> {
+    this.hosted.hold(ports, false)
+    host.deviceChanged()
+    await host.settled()
+    const left = () =>
+      host.associations().some(({ transport, localPort }) =>
+        ports.includes(`${localPort}/${transport === 'dtls' ? 'udp' : 'tcp'}`),
+      )
+    for (let waited = 0; waited === 0 || (left() && waited < closingMs); waited += pollMs) await sleep(pollMs)
   }
 
   #options(plantDevice: PlantDevice): DeviceOptions {

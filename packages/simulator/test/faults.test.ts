@@ -1,7 +1,6 @@
-import { path } from '@cordon/core/cip'
-import { assembly, certificateManagement, cipSecurity, file, identity } from '@cordon/core/objects'
+import { internationalText, path } from '@cordon/core/cip'
 import { isStatus } from '@cordon/core/client'
-import { internationalText } from '@cordon/core/cip'
+import { assembly, certificateManagement, cipSecurity, ethernetIpSecurity, file, identity } from '@cordon/core/objects'
 import type { FaultKind } from '@cordon/core/policy'
 import { connect, openClass3, openIo, type Session } from '@cordon/node/originator'
 import { afterEach, describe, expect, it } from 'vitest'
@@ -190,6 +189,8 @@ describe('a unit that fails', () => {
     await expect(
       connect({ address: written.address, transport: 'tcp', localAddress: written.origin, connectTimeoutMs: 300 }),
     ).rejects.toMatchObject({ code: 'timeout' })
+    await expect(secured(written, 'tls', 500)).rejects.toMatchObject({ code: 'timeout' })
+    await expect(secured(written, 'dtls', 500)).rejects.toMatchObject({ code: 'timeout' })
     expect(session.state).toBe('open')
     await plant.fault('Unit', null)
     expect(await vendor(session)).toBe(77)
@@ -253,13 +254,15 @@ describe('a power cycle', () => {
     const { plant } = await startPlant(written)
     const session = await secured(written)
     await session.objects.call(certificateManagement, 0, 'create', 'kept')
-    await session.objects.call(cipSecurity, 1, 'beginConfig', undefined)
+    await session.objects.call(ethernetIpSecurity, 1, 'beginConfig', undefined)
+    await session.objects.set(ethernetIpSecurity, 1, 'checkExpiration', true)
     await plant.fault('Unit', { kind: 'power-cycle', downMs: 20 })
     await session.closed
     const again = await secured(written)
     const list = await again.objects.getClass(certificateManagement, 'certificateList')
     expect(list.map(({ name }) => name)).toContain('kept')
-    expect(await again.objects.get(cipSecurity, 1, 'state')).toBe('factoryDefault')
+    expect(await again.objects.get(ethernetIpSecurity, 1, 'state')).toBe('factoryDefault')
+    expect(await again.objects.get(ethernetIpSecurity, 1, 'checkExpiration')).toBe(false)
   })
 
   it('can be asked for twice at once: the second waits for the first', async () => {
@@ -356,7 +359,7 @@ describe('faults of the simulation file', () => {
     const session = await plain(written)
     const inner = [0x0e, 0x03, 0x20, 0x01, 0x24, 0x01, 0x30, 0x01]
     const packet = Uint8Array.of(1, 0, 4, 0, ...inner)
-    const asked = session.request({ service: 0x0a, path: path({ class: 2, instance: 1 }), data: packet }, { timeoutMs: 5000 })
+    const asked = session.request({ service: 0x0a, path: path({ class: 2, instance: 1 }), data: packet }, { timeoutMs: 600 })
     await until(() => kinds(plant)?.includes('hang') === true, 'it hangs')
     // What it was asked before it hung is lost.
     await expect(Promise.race([asked, session.closed])).rejects.toThrow()

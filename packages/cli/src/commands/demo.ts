@@ -252,7 +252,7 @@ class Demonstration {
       if (signal.aborted) done()
       signal.addEventListener('abort', () => done(), { once: true })
       void this.#process?.ended.then((code) => {
-        output.note(`the virtual plant ended by itself with ${code}`)
+        if (!signal.aborted) output.note(`the virtual plant ended by itself with ${code}`)
         done()
       })
     })

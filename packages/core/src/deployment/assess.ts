@@ -1,4 +1,4 @@
-import { type Certificate, decodeCertificate, fingerprint } from '../x509/certificate.ts'
+import { fingerprint } from '../x509/certificate.ts'
 import type { Crypto } from '../crypto/provider.ts'
 import { MalformedMessage } from '../errors.ts'
 import { type ChangeSubject, deviceDifference } from '../policy/difference.ts'
@@ -209,13 +209,8 @@ function certificateReason(
   const { settings, certificate: wish } = target
   const der = reading.active?.certificate
   if (der === undefined) return 'none'
-  let held: Certificate
-  try {
-    held = decodeCertificate(der)
-  } catch (error) {
-    if (error instanceof MalformedMessage) return 'unreadable'
-    throw error
-  }
+  const held = materials.certificates.read(der)?.certificate
+  if (held === undefined) return 'unreadable'
   const anchors = materials.anchors(settings.zone)
   if (anchors.length === 0 || !crypto.verifyChain({ leaf: der, anchors, revocation: 'off' }).ok) {
     return reading.cipSecurityState === 'factoryDefault' ? 'default certificate' : 'from another authority'

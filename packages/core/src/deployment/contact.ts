@@ -69,10 +69,11 @@ function ownAccesses({ manager, materials }: ContactMeans, psk: readonly PskCred
 
 /** Whether the device showed a certificate that an authority of this plant issued. */
 export function isOfThisPlant({ crypto, materials }: ContactMeans, session: DeviceSession): boolean {
-  const [leaf, ...intermediates] = session.presented
-  const anchors = materials.allAnchors()
-  if (leaf === undefined || anchors.length === 0) return false
-  return crypto.verifyChain({ leaf, intermediates, anchors, revocation: 'off', purpose: 'any' }).ok
+  const [leaf] = session.presented
+  if (leaf === undefined) return false
+  if (materials.holderOf(leaf) !== undefined) return true
+  const anchors = materials.anchorsOf(leaf)
+  return anchors.length > 0 && crypto.verifyChain({ leaf, anchors, revocation: 'off', purpose: 'any' }).ok
 }
 
 function unreachable(error: TransportError): StepFailure {

@@ -1,8 +1,8 @@
 import { type VendorFacts, type VendorTemplate, vendorFacts, vendorTemplates } from '../authority/vendor.ts'
 import type { Crypto } from '../crypto/provider.ts'
-import { MalformedMessage } from '../errors.ts'
-import { type Certificate, decodeCertificate, fingerprint, isSelfSigned } from '../x509/certificate.ts'
+import { fingerprint } from '../x509/certificate.ts'
 import { formatName } from '../x509/name.ts'
+import { CertificateMemory } from './certificate-memory.ts'
 import { type Message, message } from './messages.ts'
 
 /** What is believed about default certificates before a device is met. */
@@ -53,17 +53,18 @@ export function judgeFirstContact(
   presented: readonly Uint8Array[],
   unit: UnitNumbers,
   policy: FirstContactPolicy,
+  memory: CertificateMemory = new CertificateMemory(crypto),
 ): FirstContact {
   const [leaf, ...intermediates] = presented
   if (leaf === undefined) return stopped('', '', false, [message('self-signed-not-accepted', device, 'it showed no certificate')])
   const print = fingerprint(crypto, leaf)
-  const certificate = readCertificate(leaf)
-  if (certificate === undefined) {
+  const known = memory.read(leaf)
+  if (known === undefined) {
     const evidence = `what it showed is no valid certificate (SHA-256 ${spellFingerprint(print)})`
     return stopped(print, '', false, [message('self-signed-not-accepted', device, evidence)])
   }
+  const { certificate, selfSigned } = known
   const subject = formatName(certificate.subject)
-  const selfSigned = isSelfSigned(crypto, certificate)
   const shown = `${subject}, SHA-256 ${spellFingerprint(print)}`
   for (const [known, from] of [
     [policy.expected, 'expected'],
@@ -108,15 +109,6 @@ export function spellFingerprint(digits: string): string {
 
 function stopped(print: string, subject: string, selfSigned: boolean, messages: readonly Message[]): FirstContact {
   return { verdict: 'stop', proof: 'none', maySendSecrets: false, fingerprint: print, subject, selfSigned, messages }
-}
-
-function readCertificate(leaf: Uint8Array): Certificate | undefined {
-  try {
-    return decodeCertificate(leaf)
-  } catch (error) {
-    if (error instanceof MalformedMessage) return undefined
-    throw error
-  }
 }
 
 function mismatch(named: VendorFacts, unit: UnitNumbers): string | undefined {

@@ -4,8 +4,9 @@ import { utf8Bytes } from '../wire/text.ts'
 import { sameBytes } from '../x509/der.ts'
 import { obstacles } from './assess.ts'
 import { type ContactProof, type FirstContactPolicy, judgeFirstContact } from './first-contact.ts'
+import type { Materials } from './materials.ts'
 import { type Message, message } from './messages.ts'
-import { type DeviceReading, isConfigured, type Names, type UnitIdentity } from './observe.ts'
+import { type DeviceReading, isConfigured, type UnitIdentity } from './observe.ts'
 import type { DeviceTarget } from './target.ts'
 
 /** What is known about a device besides what it answers. */
@@ -44,7 +45,7 @@ export function judgeDevice(
   target: DeviceTarget,
   reading: DeviceReading,
   knowledge: Knowledge,
-  names: Names,
+  materials: Materials,
   crypto: Crypto,
 ): Judgement {
   const { settings } = target
@@ -68,13 +69,12 @@ export function judgeDevice(
     return refuse('device-replaced', evidence)
   }
   const [shown] = reading.presented
-  const holder = shown === undefined ? undefined : names.holderOf(shown)
+  const holder = shown === undefined ? undefined : materials.holderOf(shown)
   if (holder !== undefined && holder !== device) return refuse('device-replaced', `it shows the certificate of ${holder}`)
   if (reading.access === 'commissioning') {
-    const judged = judgeFirstContact(crypto, device, reading.presented, reading.unit, {
-      ...knowledge.contact,
-      expected: knowledge.contact.expected ?? target.fingerprint,
-    })
+    const expected = knowledge.contact.expected ?? target.fingerprint
+    const policy = { ...knowledge.contact, expected }
+    const judged = judgeFirstContact(crypto, device, reading.presented, reading.unit, policy, materials.certificates)
     proof = judged.proof
     fingerprint = judged.fingerprint
     maySendSecrets = judged.maySendSecrets

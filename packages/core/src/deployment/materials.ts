@@ -1,8 +1,31 @@
 import type { Authority, CertificateRecord, IssuedCertificate } from '../authority/authority.ts'
 import type { Crypto } from '../crypto/provider.ts'
+import { MalformedMessage } from '../errors.ts'
 import { fingerprint } from '../x509/certificate.ts'
+import { latin1 } from '../wire/text.ts'
+import { checkDer, derBytes, derChildren, derExpect, derTags } from '../x509/strict.ts'
+import { CertificateMemory } from './certificate-memory.ts'
 import type { ManagerCredential } from './device-port.ts'
 import type { Names } from './observe.ts'
+
+/** Places in a TBSCertificate behind its version: serial, algorithm, issuer, validity, subject (RFC 5280 4.1). */
+const issuerField = 2
+const subjectField = 4
+const versionTag = 0xa0
+
+/** The issuer or subject of a certificate as one character for each byte of its DER, without reading the rest; undefined when it is none. */
+function nameOf(certificate: Uint8Array, field: number): string | undefined {
+  const what = 'certificate'
+  try {
+    const [tbs] = derChildren(certificate, checkDer(certificate, what), what)
+    const fields = derChildren(certificate, derExpect(tbs, derTags.sequence, what), what)
+    const name = fields[fields[0]?.tag === versionTag ? field + 1 : field]
+    return latin1(derBytes(certificate, derExpect(name, derTags.sequence, what)))
+  } catch (error) {
+    if (error instanceof MalformedMessage) return undefined
+    throw error
+  }
+}
 
 /** A certificate of a device or client, still good. */
 export interface IssuedTo {
@@ -22,10 +45,13 @@ export class Materials implements Names {
   readonly managerZone: string
   /** Leaf of the manager's credential, DER; undefined for a plant that is opened by pre-shared keys alone. */
   readonly manager: Uint8Array | undefined
+  /** Certificates of devices that were looked at. */
+  readonly certificates: CertificateMemory
   readonly #crypto: Crypto
   readonly #anchors: ReadonlyMap<string, readonly Uint8Array[]>
   readonly #lists: ReadonlyMap<string, Uint8Array>
   readonly #zones = new Map<string, string>()
+  readonly #bySubject = new Map<string, Uint8Array[]>()
   readonly #holders = new Map<string, string>()
   readonly #revoked = new Set<string>()
   readonly #issued = new Map<string, IssuedTo[]>()
@@ -43,12 +69,17 @@ export class Materials implements Names {
     },
   ) {
     this.#crypto = crypto
+    this.certificates = new CertificateMemory(crypto)
     this.managerZone = contents.managerZone
     this.manager = contents.manager?.chain[0]
     this.#anchors = contents.anchors
     this.#lists = contents.lists
     for (const [zone, anchors] of contents.anchors) {
-      for (const anchor of anchors) this.#zones.set(fingerprint(crypto, anchor), zone)
+      for (const anchor of anchors) {
+        this.#zones.set(fingerprint(crypto, anchor), zone)
+        const subject = nameOf(anchor, subjectField)
+        if (subject !== undefined) this.#bySubject.set(subject, [...(this.#bySubject.get(subject) ?? []), anchor])
+      }
     }
     for (const record of contents.records) {
       if (record.profile === 'root' || record.profile === 'issuing') continue
@@ -61,6 +92,15 @@ export class Materials implements Names {
   /** Issuing CA certificates of a zone, DER, newest first; empty for a zone without an authority. */
   anchors(zone: string): readonly Uint8Array[] {
     return this.#anchors.get(zone) ?? []
+  }
+
+  /**
+   * The issuing CAs of this plant by whose name a certificate was issued, DER: only these can have signed it. Empty for a
+   * certificate of anybody else, which is most of the certificates that are asked about.
+   */
+  anchorsOf(certificate: Uint8Array): readonly Uint8Array[] {
+    const issuer = nameOf(certificate, issuerField)
+    return issuer === undefined ? [] : (this.#bySubject.get(issuer) ?? [])
   }
 
   /** The issuing CA certificates of all zones of this plant, DER. */

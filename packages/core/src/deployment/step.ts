@@ -23,10 +23,10 @@ import {
 import { file } from '../objects/file.ts'
 import { findSuite } from '../security/cipher-suites.ts'
 import { latin1, latin1Bytes } from '../wire/text.ts'
-import { decodeCertificate } from '../x509/certificate.ts'
+import { fingerprint } from '../x509/certificate.ts'
 import { hex, sameBytes } from '../x509/der.ts'
 import { decodePem, encodePem } from '../x509/pem.ts'
-import { decodeRequest, isProven } from '../x509/request.ts'
+import { type CertificateRequest, decodeRequest, isProven } from '../x509/request.ts'
 import { effectiveSettings, wantedTrust } from './assess.ts'
 import type { Clock, ManagerCredential } from './device-port.ts'
 import type { JournalDetail, StepName } from './journal.ts'
@@ -71,12 +71,12 @@ export interface Work {
   readonly apply: { readonly closeConnections: boolean; readonly closeDelayMs: number }
   /** The instance of class 0x5F that was made, when a new certificate is needed. */
   instance?: number
-  /** PKCS#10, DER. */
-  request?: Uint8Array
+  /** PKCS#10, with its bytes. */
+  request?: CertificateRequest
   issued?: IssuedCertificate
   /** Files made in this configuration. */
   readonly files: number[]
-  /** Where certificates lie in the device, by hex of their DER. */
+  /** Where certificates lie in the device, by their fingerprints. */
   readonly places: Map<string, EPath>
   lists?: readonly EPath[]
 }
@@ -152,11 +152,12 @@ function signingRequest({ target, before }: Work) {
   return takesNine ? { ...request, subjectAlternativeName: names.join('\n') } : request
 }
 
-function requestIn(bytes: Uint8Array, crypto: Crypto): Uint8Array {
+function requestIn(bytes: Uint8Array, crypto: Crypto): CertificateRequest {
   try {
     const der = bytes[0] === 0x30 ? bytes : decodePem(latin1(bytes)).find(({ label }) => label.endsWith('CERTIFICATE REQUEST'))?.bytes
     if (der === undefined) throw new StepFailure('csr-invalid', 'expected a PKCS#10 request as PEM or DER, got something else')
-    if (isProven(crypto, decodeRequest(der))) return der
+    const request = decodeRequest(der)
+    if (isProven(crypto, request)) return request
   } catch (error) {
     if (error instanceof MalformedMessage) throw new StepFailure('csr-invalid', error.message, error)
     throw error
@@ -174,7 +175,7 @@ export const certificateStep: Step = {
     work.issued = await work.authority.issueDevice({
       zone: settings.zone,
       device: settings.device,
-      csr: request,
+      csr: request.der,
       addresses: [settings.address],
       ...(dnsName === undefined ? {} : { dnsNames: [dnsName] }),
       validityMs: certificate.validityMs,
@@ -183,9 +184,10 @@ export const certificateStep: Step = {
     return { serial: work.issued.serial, zone: settings.zone }
   },
   check: (work) => {
-    const { issued, request } = work
-    if (issued === undefined || request === undefined) return Promise.resolve('no certificate was issued')
-    const fits = sameBytes(decodeCertificate(issued.certificate).publicKey, decodeRequest(request).publicKey)
+    const { issued, request, materials } = work
+    const certificate = issued === undefined ? undefined : materials.certificates.read(issued.certificate)?.certificate
+    if (certificate === undefined || request === undefined) return Promise.resolve('no certificate was issued')
+    const fits = sameBytes(certificate.publicKey, request.publicKey)
     return Promise.resolve(fits ? undefined : 'the certificate is for another key than the request')
   },
   undo: nothing,
@@ -231,7 +233,7 @@ export const filesStep: Step = {
     const { before, places, target, materials } = work
     for (const stored of [...before.authorities, ...before.identities]) {
       const [only, more] = stored.contents
-      if (only !== undefined && more === undefined) places.set(hex(only), stored.path)
+      if (only !== undefined && more === undefined) places.set(fingerprint(work.crypto, only), stored.path)
     }
     const trust = wantedTrust(target.settings, materials)
     const own = work.issued === undefined ? [] : [work.issued.certificate, ...work.issued.chain.slice(0, 1)]
@@ -248,7 +250,7 @@ export const filesStep: Step = {
 }
 
 async function keepCertificate(work: Work, der: Uint8Array): Promise<void> {
-  const key = hex(der)
+  const key = fingerprint(work.crypto, der)
   if (work.places.has(key)) return
   const pem = latin1Bytes(encodePem('CERTIFICATE', der))
   work.places.set(key, await store(work, 'pemCertificate', pem))
@@ -303,7 +305,7 @@ export const installStep: Step = {
 }
 
 function placeOf(work: Work, der: Uint8Array): EPath {
-  const found = work.places.get(hex(der))
+  const found = work.places.get(fingerprint(work.crypto, der))
   if (found === undefined) throw new StepFailure('unexpected', 'a certificate that is needed was not put into the device')
   return found
 }

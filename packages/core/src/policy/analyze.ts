@@ -90,7 +90,6 @@ function analyzeGroup(index: PlantIndex, group: EndpointGroup): GroupAnalysis {
 export function candidates(index: PlantIndex, group: EndpointGroup): ReadonlySet<EndpointGroup> {
   const found = new Set<EndpointGroup>(index.groupsByZone.get(group.zone.name))
   if (index.manager !== undefined) found.add(index.manager.group)
-  if (group.isManager) for (const other of index.groups) found.add(other)
   for (const end of [group.named, group.zone.name]) {
     if (end === undefined) continue
     for (const { conduit } of index.conduitsByEnd.get(end) ?? []) {
@@ -188,14 +187,15 @@ export function conduitHolding(
   target: GroupAnalysis,
   decision: Decision,
 ): { readonly originator: boolean; readonly target: boolean; readonly together: boolean } {
-  const shared = originator.psk.some((one) => target.psk.some((other) => other.name === one.name))
-  const usable = (id: number): boolean =>
-    findSuite(id)?.authentication === 'psk' ? shared : originator.certificate && target.certificate
+  // The manager holds a certificate and every key; it offers a peer what the policy says and nothing else.
+  const { isManager } = originator.group
+  const certificates = (isManager || originator.certificate) && target.certificate
+  const shared = target.psk.some((one) => isManager || originator.psk.some((other) => other.name === one.name))
+  const usable = (id: number): boolean => (findSuite(id)?.authentication === 'psk' ? shared : certificates)
   const fits = (id: number): boolean => decision.suites.includes(id) || !usable(id)
   const offered = originator.group.capabilities.revision >= 9 ? originator.originatorSuites : originator.allowedSuites
   return {
-    // The manager offers a peer what the policy says and nothing else.
-    originator: originator.group.isManager || originator.enforcement === 'rules' || offered.every(fits),
+    originator: isManager || originator.enforcement === 'rules' || offered.every(fits),
     target: target.enforcement === 'rules' || target.allowedSuites.every(fits),
     together: offered.filter((id) => target.allowedSuites.includes(id)).every(fits),
   }

@@ -243,11 +243,11 @@ class GroupBuilder {
     const { key: capabilityKey, capabilities } = this.#resolve(capable, known)
     const messaging = strictestProtection(zone.messaging, device?.messaging)
     const io = strictestProtection(zone.io, device?.io)
-    const role = isManager ? 'originator' : (device?.role ?? 'both')
+    const role = device?.role ?? 'both'
     const named = this.#conduitsByEnd.has(name) ? name : undefined
     const own = device?.close ?? []
     const closes = own.length === 0 ? '' : own.map(({ protocol, port }) => `${protocol}/${port}`).join()
-    const key = `${zone.name} ${named ?? ''} ${isManager ? 'manager' : role} ${messaging} ${io} ${closes} ${capabilityKey}`
+    const key = `${zone.name} ${named ?? ''} ${isManager ? 'manager ' : ''}${role} ${messaging} ${io} ${closes} ${capabilityKey}`
     const existing = this.#byKey.get(key)
     if (existing !== undefined) return existing
     const close = [...zone.close, ...own]

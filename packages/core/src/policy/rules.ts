@@ -345,7 +345,7 @@ export function overlap(final: RuleSet, spokePlain?: readonly string[]): RuleSet
   const peers = spokePlain?.map((ip) => parseNetwork(ip)).filter((network) => network !== undefined)
   return {
     ingress: [...plainRules(peers ?? securedPeers(final.ingress)), ...final.ingress],
-    egress: [...plainRules(peers ?? securedPeers(final.egress)), ...final.egress.map(relaxed)],
+    egress: [...plainRules(peers ?? securedPeers(final.egress)), ...final.egress],
   }
 }
 
@@ -363,8 +363,4 @@ function plainRules(peers: readonly Network[]): readonly Rule[] {
     makeRule('allow', ip, { low: 44_818, high: 44_818 }, 'tcp'),
     makeRule('allow', ip, { low: 2222, high: 2222 }, 'udp'),
   ])
-}
-
-function relaxed(rule: Rule): Rule {
-  return rule.action === 'require-secure' ? makeRule('allow', rule.ip, rule.ports, rule.protocol, rule.ciphers) : rule
 }

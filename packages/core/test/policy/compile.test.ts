@@ -230,6 +230,12 @@ describe('promises', () => {
     expect(promise(settings, 'A2', 'tcp')).toBe('peer')
   })
 
+  test('about the manager rest on Cordon where this device would take another suite', () => {
+    const settings = settingsOf(twoZones, 'A1', new Map([...everyone(current), ['A1', withoutRules]]))
+    expect(promise(settings, 'Manager', 'tcp')).toBe('peer')
+    expect(promise(settings, 'Manager', 'udp')).toBe('peer')
+  })
+
   test('are kept here without rules when no other suite of the union fits', () => {
     const uniform = twoZones
       .replaceAll('messaging: integrity, io: integrity', 'messaging: confidentiality, io: confidentiality')
@@ -338,6 +344,32 @@ describe('a compiled plant', () => {
     const before = compile(indexOf(text))
     const after = compile(indexOf(text.replace('192.0.2.1,', '192.0.2.3,')), before)
     expect(after.changed).toEqual(['A1', 'A2', 'B1', 'B2'])
+  })
+
+  test('notices a change of a conduit whose ends stay', () => {
+    const text = twoZones.replace('[left, right]', '[A1, B1]')
+    const before = compile(indexOf(text, everyone(current)))
+    const after = compile(
+      indexOf(text.replace(/io: integrity \}\n$/, 'io: confidentiality }\n'), everyone(current)),
+      before,
+    )
+    expect(after.changed).toEqual(['A1', 'B1'])
+    const rule = after.settings.get('A1')?.rules?.ingress.map(formatRule)
+    expect(rule).toContain('allow ip=192.0.2.11 port=2221 proto=udp cipher=C023,C024')
+  })
+
+  test('judges promises anew when somebody far away leaves who holds the same credential', () => {
+    const closed = twoZones.replaceAll(/(left|right): \{/g, '$1: { close: [tcp/44818, udp/2222],')
+    const text = closed.replace('[left, right]', '[A1, B1]')
+    const byAuthority = { ...withoutRules, trustedIdentities: false }
+    const capabilities = new Map([...everyone(current), ['A1', byAuthority]])
+    const stranger = (compiled: ReturnType<typeof compile>): string | undefined =>
+      compiled.settings.get('A1')?.promises.find(({ peer, transport }) => peer === everyoneElse && transport === 'tcp')
+        ?.enforcement
+    const before = compile(indexOf(text, capabilities))
+    expect(stranger(before)).toBe('peer')
+    const gone = text.replace('  B2: { address: 192.0.2.12, zone: right }\n', '')
+    expect(stranger(compile(indexOf(gone, capabilities), before))).toBe('here')
   })
 
   test('hands its rules to the reading of rules, so that equal rules are one object', () => {

@@ -183,6 +183,7 @@ describe('plain traffic', () => {
       '  left: { authentication: certificate, messaging: integrity, io: integrity, nonSecure: deny }\n  right: { authentication: certificate }'
     const index = plant({ zones, conduits: '  - { between: [A, W], authentication: trusted-ip }' })
     expect(ask(index, 'A', 'W').tcp).toMatchObject({ verdict: 'denied', denial: 'plain-denied' })
+    expect(ask(index, 'W', 'A').tcp).toMatchObject({ verdict: 'denied', denial: 'plain-denied' })
   })
 
   test('of I/O needs plain messages, which open it', () => {

@@ -265,4 +265,21 @@ describe('a plant', () => {
     expect(after.compared.get('A2')).not.toBe(before.compared.get('A2'))
     expect([...after.devices.keys()]).toEqual(['A2'])
   })
+
+  test('that differed in rules before is compared by what it holds, not by what was wanted', () => {
+    const short = settled('A1', { rules: { ingress: [], egress: settled('A1').rules?.egress ?? [] } })
+    const seen = new Map([...observed, ['A1', short]])
+    const before = difference(compiled.settings, seen)
+    expect(before.devices.get('A1')?.map((change) => change.what)).toEqual(['ingress'])
+    const moved = compile(
+      indexOf(
+        twoZones.replace('192.0.2.12', '192.0.2.13'),
+        new Map(['A1', 'A2', 'B1', 'B2'].map((name) => [name, current])),
+      ),
+      compiled,
+    )
+    const after = difference(moved.settings, seen, before)
+    expect(after).toEqual(difference(moved.settings, seen))
+    expect(after.devices.get('A1')?.find((change) => change.what === 'ingress')?.to).toContain('7 rules (7 new')
+  })
 })

@@ -1,5 +1,21 @@
-import { type DeviceCapabilities, compile, indexPlant, parsePlant, parseSimulation, simulatedCapabilities } from '@cordon/core/policy'
-import { attemptKey, type Check, checkIds, checkTable, deriveChecks, type DeriveRequest, type Means, printChecks } from '@cordon/core/verification'
+import {
+  type DeviceCapabilities,
+  compile,
+  indexPlant,
+  parsePlant,
+  parseSimulation,
+  simulatedCapabilities,
+} from '@cordon/core/policy'
+import {
+  attemptKey,
+  type Check,
+  checkIds,
+  checkTable,
+  deriveChecks,
+  type DeriveRequest,
+  type Means,
+  printChecks,
+} from '@cordon/core/verification'
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 
@@ -15,7 +31,11 @@ const nothing: Means = {
   revisions: new Map(),
 }
 
-function requestFor(text: string, capabilities: ReadonlyMap<string, DeviceCapabilities> = new Map(), means: Partial<Means> = {}): DeriveRequest {
+function requestFor(
+  text: string,
+  capabilities: ReadonlyMap<string, DeviceCapabilities> = new Map(),
+  means: Partial<Means> = {},
+): DeriveRequest {
   const { plant, problems } = parsePlant(text, 'plant.yaml')
   if (plant === undefined) throw new Error(JSON.stringify(problems))
   const index = indexPlant(plant, capabilities)
@@ -73,9 +93,29 @@ describe('the checks of a plant', () => {
 
   test('cover every device that gets settings, and no other', () => {
     const { index, settings } = demonstration()
-    const secured = [...settings.values()].filter(({ enforcement }) => enforcement !== 'none').map(({ device }) => device)
-    const minimum = ['session-opens', 'state-configured', 'state-secured', 'allowed-suites', 'ingress-rules', 'port-states', 'suite-connects', 'suite-refused', 'version-refused', 'certificate-chain', 'certificate-name', 'certificate-not-default', 'no-certificate-refused', 'foreign-certificate-refused', 'vendor-certificate-refused', 'pair-refused'] as const
-    for (const device of secured) for (const id of minimum) expect(named(checks, id, device).length, `${id} of ${device}`).toBeGreaterThan(0)
+    const secured = [...settings.values()]
+      .filter(({ enforcement }) => enforcement !== 'none')
+      .map(({ device }) => device)
+    const minimum = [
+      'session-opens',
+      'state-configured',
+      'state-secured',
+      'allowed-suites',
+      'ingress-rules',
+      'port-states',
+      'suite-connects',
+      'suite-refused',
+      'version-refused',
+      'certificate-chain',
+      'certificate-name',
+      'certificate-not-default',
+      'no-certificate-refused',
+      'foreign-certificate-refused',
+      'vendor-certificate-refused',
+      'pair-refused',
+    ] as const
+    for (const device of secured)
+      for (const id of minimum) expect(named(checks, id, device).length, `${id} of ${device}`).toBeGreaterThan(0)
     expect(secured).toContain('Blue_Drive')
     const asked = new Set(checks.filter(({ method }) => method === 'read-back').map(({ device }) => device))
     expect(asked).toEqual(new Set(secured))
@@ -85,15 +125,12 @@ describe('the checks of a plant', () => {
   test('try each suite of CIP Security over each transport, as permitted or as refused', () => {
     for (const transport of ['TLS', 'DTLS']) {
       const subject = `Blue_EN4TR over ${transport}`
-      const of = (id: Check['id']) => named(checks, id).filter((check) => check.subject.startsWith(`${subject},`)).length
+      const of = (id: Check['id']) =>
+        named(checks, id).filter((check) => check.subject.startsWith(`${subject},`)).length
       expect(of('suite-connects') + of('suite-refused')).toBe(13)
     }
     const tls = named(checks, 'suite-connects', 'Blue_EN4TR').map(({ subject }) => subject)
-    expect(tls).toEqual([
-      'Blue_EN4TR over TLS, C023',
-      'Blue_EN4TR over TLS, C024',
-      'Blue_EN4TR over DTLS, C006',
-    ])
+    expect(tls).toEqual(['Blue_EN4TR over TLS, C023', 'Blue_EN4TR over TLS, C024', 'Blue_EN4TR over DTLS, C006'])
   })
 
   test('try each pair from its own address, whatever it may do', () => {
@@ -147,7 +184,9 @@ describe('the checks of a plant', () => {
 
   test('can be limited to some devices and the connections at them', () => {
     const few = deriveChecks({ ...demonstration({ live: true }), only: new Set(['Blue_Drive']) }).checks
-    expect(new Set(few.filter(({ method }) => method !== 'connection').map(({ device }) => device))).toEqual(new Set(['Blue_Drive']))
+    expect(new Set(few.filter(({ method }) => method !== 'connection').map(({ device }) => device))).toEqual(
+      new Set(['Blue_Drive']),
+    )
     expect(named(few, 'connection-protected').map(({ subject }) => subject)).toEqual(['Blue_to_Drive'])
     expect(named(few, 'policy-test')).toEqual([])
   })
@@ -168,17 +207,23 @@ describe('what is at hand', () => {
     expect(named(checks, 'certificate-not-revoked')).toHaveLength(4)
     const refused = named(checks, 'revoked-certificate-refused')
     expect(refused.map((check) => check.method === 'settled' && check.verdict)).toEqual(Array(4).fill('not-probed'))
-    const better = deriveChecks(requestFor(two(), undefined, { lists: new Set(['green']), revoked: new Set(['green']) })).checks
+    const better = deriveChecks(
+      requestFor(two(), undefined, { lists: new Set(['green']), revoked: new Set(['green']) }),
+    ).checks
     expect(named(better, 'revoked-certificate-refused').every(({ method }) => method === 'refusal')).toBe(true)
   })
 
   test('dates and names are tried where the zone has them checked', () => {
-    const strict = requestFor(two(', checkExpiration: true, checkName: true'), undefined, { expired: new Set(['green']) })
+    const strict = requestFor(two(', checkExpiration: true, checkName: true'), undefined, {
+      expired: new Set(['green']),
+    })
     const { checks } = deriveChecks(strict)
     expect(named(checks, 'expired-certificate-refused').every(({ method }) => method === 'refusal')).toBe(true)
     expect(named(checks, 'misnamed-certificate-refused').length).toBeGreaterThan(0)
     const loose = deriveChecks(requestFor(two())).checks
-    expect([...named(loose, 'expired-certificate-refused'), ...named(loose, 'misnamed-certificate-refused')]).toEqual([])
+    expect([...named(loose, 'expired-certificate-refused'), ...named(loose, 'misnamed-certificate-refused')]).toEqual(
+      [],
+    )
   })
 
   test('an older device is not asked for what its class revision does not have', () => {
@@ -202,7 +247,9 @@ describe('a device without rules', () => {
 
   test('that knows its peers by their certificates is not probed as one of them', () => {
     const { checks } = deriveChecks(requestFor(two(), without({ trustedIdentities: true })))
-    expect(named(checks, 'pair-connects').map((check) => check.method === 'settled' && check.verdict)).toEqual(Array(4).fill('not-probed'))
+    expect(named(checks, 'pair-connects').map((check) => check.method === 'settled' && check.verdict)).toEqual(
+      Array(4).fill('not-probed'),
+    )
   })
 
   test('that keeps plain ports open is a risk, not a pass', () => {
@@ -214,7 +261,10 @@ describe('a device without rules', () => {
 })
 
 test('pairs of a large plant are sampled by groups of like devices', () => {
-  const devices = Array.from({ length: 300 }, (_, i) => `  D${i}: { address: 10.0.${i >> 8}.${i & 255}, zone: ${i % 2 === 0 ? 'a' : 'b'} }`)
+  const devices = Array.from(
+    { length: 300 },
+    (_, i) => `  D${i}: { address: 10.0.${i >> 8}.${i & 255}, zone: ${i % 2 === 0 ? 'a' : 'b'} }`,
+  )
   const request = requestFor(`
 version: 1
 plant: many
@@ -234,7 +284,9 @@ ${devices.join('\n')}
   expect(peers.size).toBe(3)
   expect(peers).toContain('Manager')
   const all = deriveChecks({ ...request, only: new Set(['D0']), peersPerGroup: 1000 }).checks
-  expect(new Set(all.filter(({ id }) => id.startsWith('pair-')).map(({ subject }) => subject.split(' ')[0])).size).toBe(300)
+  expect(new Set(all.filter(({ id }) => id.startsWith('pair-')).map(({ subject }) => subject.split(' ')[0])).size).toBe(
+    300,
+  )
 })
 
 test('a range is tried from its first host', () => {

@@ -16,7 +16,13 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 
 const source = { name: 'Manager', address: '192.0.2.9', credential: { kind: 'verifier' } } as const
-const handshake: Attempt = { kind: 'handshake', transport: 'tls', target: '192.0.2.1', source, suites: [0xc02c, 0xc023] }
+const handshake: Attempt = {
+  kind: 'handshake',
+  transport: 'tls',
+  target: '192.0.2.1',
+  source,
+  suites: [0xc02c, 0xc023],
+}
 const facts = { kind: 'connects', subject: 'A', device: 'A', expectation: 'something' } as const
 const connects: ConnectCheck = { ...facts, id: 'suite-connects', method: 'connect', attempt: handshake }
 const refusal: RefusalCheck = {
@@ -47,7 +53,10 @@ describe('what must connect', () => {
   })
 
   test('is not tested without the means', () => {
-    expect(judgeConnect(connects, { kind: 'no-means', detail: 'no key' })).toEqual({ verdict: 'not-tested', reason: 'no key' })
+    expect(judgeConnect(connects, { kind: 'no-means', detail: 'no key' })).toEqual({
+      verdict: 'not-tested',
+      reason: 'no key',
+    })
   })
 
   test('over DTLS needs DTLS 1.2', () => {
@@ -73,7 +82,10 @@ describe('what must be refused', () => {
   })
 
   test('is not proven by a network that failed', () => {
-    expect(judgeRefusal(refusal, { kind: 'error', detail: 'no route' }, proven)).toEqual({ verdict: 'fail', reason: 'not proven: no route' })
+    expect(judgeRefusal(refusal, { kind: 'error', detail: 'no route' }, proven)).toEqual({
+      verdict: 'fail',
+      reason: 'not proven: no route',
+    })
   })
 
   const anyForm = fc.constantFrom('alert', 'closed', 'silence', 'port-closed')
@@ -129,10 +141,20 @@ describe('what cannot be tried from here', () => {
 })
 
 describe('a connection of the plant', () => {
-  const check = { ...facts, id: 'connection-protected', kind: 'live', method: 'connection', connection: 'reads', transport: 'dtls', suites: [0xc006] } as const
+  const check = {
+    ...facts,
+    id: 'connection-protected',
+    kind: 'live',
+    method: 'connection',
+    connection: 'reads',
+    transport: 'dtls',
+    suites: [0xc006],
+  } as const
 
   test('passes over the promised transport with a promised suite', () => {
-    expect(judgeConnection(check, [{ name: 'reads', state: 'open', transport: 'dtls', suite: 0xc006 }])).toMatchObject({ verdict: 'pass' })
+    expect(judgeConnection(check, [{ name: 'reads', state: 'open', transport: 'dtls', suite: 0xc006 }])).toMatchObject({
+      verdict: 'pass',
+    })
   })
 
   test.each([
@@ -149,13 +171,30 @@ describe('a connection of the plant', () => {
 test('a device that could not be read fails every read-back check with the reason', () => {
   const expectation = { settings: {} as Parameters<typeof judgeReadBack>[2]['settings'], expect: undefined, lists: [] }
   for (const id of ['session-opens', 'allowed-suites', 'port-states'] as const)
-    expect(judgeReadBack(id, 'no answer', expectation)).toEqual({ verdict: 'fail', reason: 'the device could not be read: no answer' })
+    expect(judgeReadBack(id, 'no answer', expectation)).toEqual({
+      verdict: 'fail',
+      reason: 'the device could not be read: no answer',
+    })
 })
 
 describe('the whole', () => {
-  const result = (verdict: Verdict): CheckResult => ({ id: 'suite-connects', kind: 'connects', subject: 'A', device: 'A', expectation: '', verdict, reason: 'why' })
+  const result = (verdict: Verdict): CheckResult => ({
+    id: 'suite-connects',
+    kind: 'connects',
+    subject: 'A',
+    device: 'A',
+    expectation: '',
+    verdict,
+    reason: 'why',
+  })
   const conclude = (...verdicts: Verdict[]) =>
-    concludeVerification({ plant: 'p', startedAt: '2026-01-01T00:00:00.000Z', durationMs: 1, checks: verdicts.map(result), risks: [] })
+    concludeVerification({
+      plant: 'p',
+      startedAt: '2026-01-01T00:00:00.000Z',
+      durationMs: 1,
+      checks: verdicts.map(result),
+      risks: [],
+    })
 
   test('passes when nothing failed, and is complete when everything was made', () => {
     expect(conclude('pass', 'pass')).toMatchObject({ verdict: 'pass', complete: true })

@@ -49,7 +49,7 @@ export class OpensslCommand {
         kind: 'no-means',
         detail: 'the command takes a pre-shared key as an argument only, where others can read it',
       }
-    const directory = await mkdtemp(join(tmpdir(), 'cordon-openssl-'))
+    const directory = await mkdtemp(join(tmpdir(), `cordon-openssl-${process.pid}-`))
     try {
       const args = ['s_client', '-connect', `${attempt.target}:2221`, '-verify_quiet']
       if (attempt.source.address !== undefined) args.push('-bind', `${attempt.source.address}:0`)

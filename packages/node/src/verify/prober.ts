@@ -81,13 +81,13 @@ export class Prober {
     const { perDevice, perSecond } = this.#limits
     const own = this.#devices.get(attempt.target) ?? new Gate(perDevice, perSecond)
     this.#devices.set(attempt.target, own)
-    return own.run(() =>
-      this.#gate.run(async () => {
-        if (this.#signal?.aborted === true)
-          throw new TransportError('aborted', 'the verification was cancelled', { cause: this.#signal.reason })
-        return this.#make(attempt)
-      }),
-    )
+    const checkWanted = () => this.#throwIfAborted()
+    return own.run(() => this.#gate.run(() => this.#make(attempt), checkWanted), checkWanted)
+  }
+
+  #throwIfAborted(): void {
+    if (this.#signal?.aborted !== true) return
+    throw new TransportError('aborted', 'the verification was cancelled', { cause: this.#signal.reason })
   }
 
   async #make(attempt: Attempt): Promise<AttemptOutcome> {
@@ -184,10 +184,10 @@ export class Prober {
     const settings = { ...base, port: securePort }
     if (transport === 'tls') {
       const lower = await connectTcp(settings)
-      return firstWord(lower, first, suites, { transport, silenceMs: timeoutMs, timeoutMs })
+      return this.#whileWanted(lower, firstWord(lower, first, suites, { transport, silenceMs: timeoutMs, timeoutMs }))
     }
     const lower = await connectUdp(settings)
-    return firstWord(lower, first, suites, { transport, silenceMs, timeoutMs })
+    return this.#whileWanted(lower, firstWord(lower, first, suites, { transport, silenceMs, timeoutMs }))
   }
 
   async #port(attempt: Extract<Attempt, { kind: 'port' }>, base: ConnectBase): Promise<AttemptOutcome> {
@@ -197,9 +197,21 @@ export class Prober {
       transport.destroy()
       return { kind: 'accepted' }
     }
-    return port === listIdentityPort
-      ? listIdentity(await connectUdp({ ...base, port }), this.#limits.silenceMs)
-      : portUnreachable(await connectUdp({ ...base, port }))
+    const transport = await connectUdp({ ...base, port })
+    const asking =
+      port === listIdentityPort ? listIdentity(transport, this.#limits.silenceMs) : portUnreachable(transport)
+    return this.#whileWanted(transport, asking)
+  }
+
+  /** An end from outside ends the transport, and so the work; what comes of it counts no more. */
+  async #whileWanted(transport: Transport, work: Promise<AttemptOutcome>): Promise<AttemptOutcome> {
+    const onAbort = () => transport.destroy()
+    this.#signal?.addEventListener('abort', onAbort, { once: true })
+    try {
+      return await work
+    } finally {
+      this.#signal?.removeEventListener('abort', onAbort)
+    }
   }
 }
 
@@ -226,14 +238,17 @@ class Gate {
     this.#intervalMs = 1000 / perSecond
   }
 
-  async run<T>(work: () => Promise<T>): Promise<T> {
+  /** @param checkWanted throws when the work is not wanted any more: then nothing is waited for */
+  async run<T>(work: () => Promise<T>, checkWanted: () => void): Promise<T> {
     if (this.#taken >= this.#places) await new Promise<void>((resolve) => this.#waiting.push(resolve))
     else this.#taken++
     try {
+      checkWanted()
       const now = performance.now()
       const at = Math.max(now, this.#nextAt)
       this.#nextAt = at + this.#intervalMs
       if (at - now >= 1) await sleep(at - now)
+      checkWanted()
       return await work()
     } finally {
       // The place goes to who waits, or is free again.

@@ -130,7 +130,10 @@ class Verification {
     this.#options.onEvent?.({ kind: 'derived', total: checks.length, devices: this.#settings.size })
     const { openssl } = this.#options
     this.#openssl = openssl === false ? undefined : await OpensslCommand.find(openssl)
-    const results = await Promise.all(this.#startAll(checks))
+    const made = this.#startAll(checks)
+    // Nothing is left under way: files with keys are gone when this returns, however it ends.
+    await Promise.allSettled(made)
+    const results = await Promise.all(made)
     this.#throwIfAborted()
     return concludeVerification({
       plant: plant.name,
@@ -270,6 +273,7 @@ class Verification {
         outcome.kind === 'no-means'
       )
         return outcome
+      this.#throwIfAborted()
       await sleep(wantedPauseMs * tries)
     }
   }

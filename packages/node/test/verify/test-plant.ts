@@ -216,9 +216,6 @@ export async function startTestPlant(text: string, options: PlantOptions = {}): 
 const storedPath = (cls: number, instance: number): string =>
   encodeBase64(encode(paddedEPath, path({ class: cls, instance })))
 
-/** A path of the File object as storage has it. */
-export const storedFilePath = (instance: number): string => storedPath(0x37, instance)
-
 /** Brings a device's storage to what its settings say, as a finished deployment leaves it. */
 async function commission(
   unit: Unit,

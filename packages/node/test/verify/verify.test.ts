@@ -10,7 +10,8 @@ import { createDefaultCredentials } from '@cordon/core/device'
 import type { CheckResult, LiveConnection, VerificationResult } from '@cordon/core/verification'
 import { encodeBase64 } from '@cordon/core/x509'
 import { execFileSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { describe, expect, test } from 'vitest'
 import { nodeCrypto } from '../../src/crypto.ts'
 import type { VerificationRequest } from '../../src/verify/request.ts'
@@ -319,23 +320,32 @@ describe('the openssl command', () => {
   })
 })
 
-test('a verification that is cancelled says so and makes no further attempt', async () => {
-  await using plant = await startTestPlant(smallPlant(1))
-  const controller = new AbortController()
-  let events = 0
-  const running = verifyPlant(await plant.request(), {
-    limits: quick,
-    openssl: false,
-    signal: controller.signal,
-    onEvent: () => {
-      events++
-      controller.abort(new Error('enough'))
+describe('a verification that is cancelled', () => {
+  const leftovers = () => readdirSync(tmpdir()).filter((name) => name.startsWith(`cordon-openssl-${process.pid}-`))
+
+  test.each(['read', 'derived', 'checked'] as const)(
+    'after the first "%s" says so, and nothing of it goes on',
+    async (kind) => {
+      await using plant = await startTestPlant(smallPlant(1))
+      const controller = new AbortController()
+      let events = 0
+      const running = verifyPlant(await plant.request(), {
+        limits: quick,
+        openssl: hasOpenssl ? 'openssl' : false,
+        signal: controller.signal,
+        onEvent: (event) => {
+          events++
+          if (event.kind === kind) controller.abort(new Error('enough'))
+        },
+      })
+      await expect(running).rejects.toMatchObject({ code: 'aborted' })
+      const seen = events
+      // No file with a key is left behind, and nothing is still at work.
+      expect(leftovers()).toEqual([])
+      await new Promise((resolve) => setTimeout(resolve, 200))
+      expect(events).toBe(seen)
     },
-  })
-  await expect(running).rejects.toMatchObject({ code: 'aborted' })
-  const seen = events
-  await new Promise((resolve) => setTimeout(resolve, 200))
-  expect(events).toBeLessThanOrEqual(seen + 1)
+  )
 })
 
 test('the settings that are verified are those the policy compiles', async () => {
