@@ -20,7 +20,7 @@ export interface Output {
   readonly width: number
   /** Standard error is a terminal: progress may redraw. */
   readonly interactive: boolean
-  /** The result of the command: the value for programs, or the text for people. Call it once. */
+  /** The result of the command: the value for programs, or the text for people (nothing when empty). Call it once. */
   document(value: unknown, text: () => string): void
   /** A line for people beside the result, on standard error. Nothing secret. */
   note(line: string): void
@@ -63,7 +63,7 @@ export function createOutput(options: OutputOptions): Output {
           : format === 'yaml'
             ? stringify(JSON.parse(JSON.stringify(value, plain)))
             : text()
-      stdout.write(body.endsWith('\n') ? body : `${body}\n`)
+      if (body !== '') stdout.write(body.endsWith('\n') ? body : `${body}\n`)
     },
     note: (line) => void stderr.write(`${printable(line)}\n`),
     strong: (text) => paint(1, text),
@@ -78,21 +78,39 @@ function plain(_key: string, value: unknown): unknown {
   return value
 }
 
+/** The colour sequences that {@link Output} itself writes. */
+const colourSequence = /\u001b\[(?:0|1|2|31|32|33)m/y
+
+/** Characters that turn the direction of text around: a name could be made to read as another. */
+const bidirectional = /[\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069]/
+
 /**
- * Text that came from a device or a file, made safe for a terminal: control characters become visible. Line ends stay,
- * and so do the few colour sequences that {@link Output} itself writes.
+ * Text that came from a device or a file, made safe for a terminal: control characters and those that turn the direction
+ * of writing become visible. Line ends stay, and so do the few colour sequences that {@link Output} itself writes.
  */
 export function printable(text: string): string {
-  const introducer = String.fromCharCode(0x1b)
-  return text
-    .split(/(?:)/u)
-    .map((character, i, all) => {
-      const code = character.codePointAt(0) ?? 0
-      if (character === introducer && /^\[(?:0|1|2|31|32|33)m/.test(all.slice(i + 1, i + 5).join(''))) return character
-      const control = (code < 0x20 && character !== '\n' && character !== '\t') || (code >= 0x7f && code < 0xa0)
-      return control ? `\\x${code.toString(16).padStart(2, '0')}` : character
-    })
-    .join('')
+  let safe = ''
+  for (let i = 0; i < text.length; ) {
+    colourSequence.lastIndex = i
+    const [sequence] = colourSequence.exec(text) ?? []
+    const character = sequence ?? String.fromCodePoint(text.codePointAt(i) ?? 0)
+    safe += sequence ?? visibleCharacter(character)
+    i += character.length
+  }
+  return safe
+}
+
+function visibleCharacter(character: string): string {
+  const code = character.codePointAt(0) ?? 0
+  const isControl = (code < 0x20 && character !== '\n' && character !== '\t') || (code >= 0x7f && code < 0xa0)
+  if (isControl) return `\\x${code.toString(16).padStart(2, '0')}`
+  const isMisleading = bidirectional.test(character) || code === 0x2028 || code === 0x2029 || (code >= 0xd800 && code < 0xe000)
+  return isMisleading ? `\\u${code.toString(16).padStart(4, '0')}` : character
+}
+
+/** A cell has one line: what a device calls itself must not look like a row of its own. */
+function cellText(text: string): string {
+  return printable(text).replaceAll('\n', '\\n').replaceAll('\t', ' ')
 }
 
 const borders = {
@@ -113,9 +131,13 @@ const borders = {
   middle: '  ',
 }
 
+/** Columns are not made narrower than this: what does not fit then is printed row by row instead. */
+const narrowest = 10
+
 /**
- * A table for people. On a terminal that is too narrow the columns of the highest rank are left out, then the widest
- * remaining one wraps; a note under the table says what was left out.
+ * A table for people. On a terminal that is too narrow the columns of the highest rank are left out, and a note under the
+ * table says which; then the widest cells wrap; where even that does not fit each row becomes a list. A column that is
+ * empty in every row is not shown.
  */
 export function table<Row>(
   output: Output,
@@ -124,53 +146,154 @@ export function table<Row>(
   empty = 'none',
 ): string {
   if (rows.length === 0) return empty
-  let shown = [...columns]
-  const cells = new Map(columns.map((column) => [column, rows.map((row) => printable(column.value(row)))]))
-  const natural = (column: Column<Row>): number =>
-    Math.max(
-      visible(column.title),
-      ...(cells.get(column) ?? []).map((cell) => Math.max(...cell.split('\n').map(visible))),
-    )
-  const total = (): number => shown.reduce((sum, column) => sum + natural(column) + 2, -2)
-  const dropped: string[] = []
-  while (total() > output.width) {
-    const rank = Math.max(...shown.map((column) => column.rank ?? 0))
-    if (rank === 0) break
-    const last = shown.findLast((column) => (column.rank ?? 0) === rank)
-    shown = shown.filter((column) => column !== last)
-    if (last !== undefined) dropped.unshift(last.title)
+  const all = columns
+    .map((column) => new PrintedColumn(column, rows))
+    .filter((column) => column.rank === 0 || column.cells.some((cell) => cell !== ''))
+  const shown = fitting(all, output.width)
+  const widths = narrowed(
+    shown.map(({ width }) => width),
+    output.width,
+  )
+  const body =
+    sum(widths) > output.width
+      ? rows.map((_, i) => pairs(output, all.map(({ title, cells }) => [title, cells[i] ?? '']))).join('\n\n')
+      : grid(output, shown, widths)
+  const dropped = sum(widths) > output.width ? [] : all.filter((column) => !shown.includes(column))
+  return dropped.length === 0
+    ? body
+    : `${body}\n${wrap(`(left out for width: ${dropped.map(({ title }) => title).join(', ')})`, output.width).join('\n')}`
+}
+
+/** A column with the cells of all rows, safe to print. */
+class PrintedColumn {
+  readonly title: string
+  readonly rank: number
+  readonly cells: readonly string[]
+  /** What the longest cell takes. */
+  readonly width: number
+
+  constructor(column: Column<never>, rows: readonly unknown[]) {
+    this.title = column.title
+    this.rank = column.rank ?? 0
+    // The rows are those that the column was declared for: `table` takes both together.
+    this.cells = rows.map((row) => cellText(column.value(row as never)))
+    this.width = this.cells.reduce((most, cell) => Math.max(most, visible(cell)), visible(column.title))
   }
-  const widths = shown.map(natural)
-  let excess = total() - output.width
-  while (excess > 0) {
-    const widest = widths.indexOf(Math.max(...widths))
-    const width = widths[widest] ?? 0
-    if (width <= 12) break
-    const cut = Math.min(excess, Math.max(1, width - 12))
-    widths[widest] = width - cut
+}
+
+/** Widths side by side, two spaces between them. */
+function sum(widths: readonly number[]): number {
+  return widths.reduce((total, width) => total + width + 2, -2)
+}
+
+/** The columns that stay: of those that do not fit the last one of the highest rank goes first. */
+function fitting(columns: readonly PrintedColumn[], width: number): readonly PrintedColumn[] {
+  let shown = columns
+  while (sum(shown.map((column) => column.width)) > width) {
+    const rank = Math.max(...shown.map((column) => column.rank))
+    if (rank === 0) break
+    const last = shown.findLast((column) => column.rank === rank)
+    shown = shown.filter((column) => column !== last)
+  }
+  return shown
+}
+
+/** Takes what is too much from the widest columns. */
+function narrowed(natural: readonly number[], width: number): readonly number[] {
+  const widths = [...natural]
+  for (let excess = sum(widths) - width; excess > 0; ) {
+    const order = [...widths].sort((a, b) => b - a)
+    const [widest = 0] = order
+    if (widest <= narrowest) break
+    const next = order.find((each) => each < widest) ?? narrowest
+    const at = widths.indexOf(widest)
+    const cut = Math.min(excess, Math.max(1, widest - Math.max(next, narrowest)))
+    widths[at] = widest - cut
     excess -= cut
   }
+  return widths
+}
+
+function grid(output: Output, columns: readonly PrintedColumn[], widths: readonly number[]): string {
+  const lines = (text: string, place: number): string => wrap(text, widths[place] ?? narrowest).join('\n')
   const view = new Table({
-    head: shown.map((column) => output.strong(column.title)),
+    head: columns.map(({ title }, place) => lines(title, place).split('\n').map(output.strong).join('\n')),
     chars: borders,
-    // cli-table3 counts its padding (none at the left, none at the right) as part of the width.
-    colWidths: widths,
-    wordWrap: true,
-    wrapOnWordBoundary: false,
     style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0, compact: true },
   })
-  rows.forEach((_, i) => {
-    view.push(shown.map((column) => cells.get(column)?.[i] ?? ''))
-  })
-  const text = view
+  const rows = columns[0]?.cells.length ?? 0
+  for (let i = 0; i < rows; i++) view.push(columns.map(({ cells }, place) => lines(cells[i] ?? '', place)))
+  return view
     .toString()
     .split('\n')
     .map((line) => line.trimEnd())
     .join('\n')
-  return dropped.length === 0 ? text : `${text}\n(left out for width: ${dropped.join(', ')})`
+}
+
+/** Names with their values, one under the other; long values wrap beside their name. */
+export function pairs(output: Output, rows: readonly (readonly [name: string, value: string])[]): string {
+  const indent = rows.reduce((most, [name]) => Math.max(most, visible(name)), 0) + 2
+  const room = output.width - indent
+  return rows
+    .flatMap(([name, value]) => {
+      const text = cellText(value)
+      // On a very narrow terminal the value begins under its name.
+      if (room < narrowest) return [output.strong(name), ...wrap(text, output.width - 2).map((line) => `  ${line}`)]
+      return wrap(text, room).map((line, i) => `${(i === 0 ? name : '').padEnd(indent)}${line}`)
+    })
+    .map((line) => line.trimEnd())
+    .join('\n')
+}
+
+/** Places where a line may end: behind a space, or behind a sign that joins the parts of names, paths and lists. */
+const breakAfter = /[\s,;:/=+|_-]/
+
+/**
+ * Lines of at most `width` characters: broken between words where there is a place in the second half of the line, else
+ * anywhere. A colour goes on in the next line.
+ */
+export function wrap(text: string, width: number): readonly string[] {
+  const most = Math.max(1, width)
+  const lines: string[] = []
+  for (const whole of text.split('\n')) {
+    const parts = Array.from(whole.matchAll(/\u001b\[\d+m|./gsu), ([part]) => part)
+    let from = 0
+    let colour = ''
+    while (from < parts.length || from === 0) {
+      const to = lineEnd(parts, from, most)
+      const line = parts.slice(from, to)
+      const before = colour
+      for (const part of line) if (part.startsWith('\u001b')) colour = part === reset ? '' : part
+      lines.push(`${before}${line.join('').trimEnd()}${colour === '' ? '' : reset}`)
+      from = Math.max(to, from + 1)
+    }
+  }
+  return lines
+}
+
+const reset = '\u001b[0m'
+
+/** Where the line that begins at `from` ends. */
+function lineEnd(parts: readonly string[], from: number, most: number): number {
+  let used = 0
+  let place = from
+  for (let i = from; i < parts.length; i++) {
+    const part = parts[i] ?? ''
+    used += characterWidth(part)
+    // A space at the end takes no room: it is cut off.
+    if (used > most && part !== ' ') return place > from && used > 0 && place - from >= most / 2 ? place : Math.max(i, from + 1)
+    if (breakAfter.test(part)) place = i + 1
+  }
+  return parts.length
 }
 
 /** Length as it appears: colour sequences take no room. */
 function visible(text: string): number {
-  return [...stripVTControlCharacters(text)].length
+  return Array.from(stripVTControlCharacters(text)).reduce((total, character) => total + characterWidth(character), 0)
+}
+
+/** East Asian wide characters and pictures take two columns, combining ones none. */
+function characterWidth(character: string): number {
+  if (character.startsWith('\u001b') || /^[\p{Mn}\p{Me}\p{Cf}]/u.test(character)) return 0
+  return /^[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]/u.test(character) ? 2 : 1
 }

@@ -18,6 +18,8 @@ export interface SimulatorOptions {
   /** File that gets TLS keys for packet captures: whoever reads it reads the traffic. */
   readonly keyLog?: string
   readonly log?: (entry: PlantLogEntry) => void
+  /** Address of the broadcast responder; `null` for none. Default the loopback's. */
+  readonly broadcast?: string | null
   /** For the message of a second start: what runs here. */
   readonly note: string
   /** Ends the plant. */
@@ -44,6 +46,7 @@ export async function runSimulator(options: SimulatorOptions): Promise<void> {
       directory,
       sealingKey: key,
       ...(options.all === undefined ? {} : { all: options.all }),
+      ...(options.broadcast === undefined ? {} : { broadcast: options.broadcast }),
       ...(options.log === undefined ? {} : { log: options.log }),
       ...(keyLog === undefined ? {} : { keyLog }),
     })

@@ -1,7 +1,8 @@
 import { dataTypes, path, tagValues } from '@cordon/core/cip'
+import { upload } from '@cordon/core/client'
 import { UsageError } from '@cordon/core/errors'
 import { connect, discover, openIo } from '@cordon/node/originator'
-import { assembly, identity } from '@cordon/core/objects'
+import { assembly, fileInstances } from '@cordon/core/objects'
 import { Controller } from 'st-ethernet-ip'
 import { afterEach, describe, expect, it } from 'vitest'
 import { VirtualPlant } from '../src/plant.ts'
@@ -177,12 +178,19 @@ ${unit('Hold', 'adapter', 'security: none, assemblies: { 1: { direction: input, 
     for (const session of [...sessions, again]) await session.close()
   })
 
-  it('states its capacity in the data sheet that it serves', async () => {
-    const written = linePlant()
+  it('states in the data sheet that it serves the capacity that it keeps', async () => {
+    const address = freshAddress()
+    const capacity = 'capacity: { connections: 12, sessions: 5, tls: 3, dtls: 2, minimumRpi: 4ms }'
+    const written = files(
+      `devices:\n  Small: { address: ${address}, zone: line }`,
+      `devices:\n${unit('Small', 'adapter', `security: none, ${capacity}`)}`,
+    )
     await startPlant(written)
-    await using session = await connect({ address: written.b, transport: 'tcp', localAddress: written.panel })
-    const { major, minor } = await session.objects.get(identity, 1, 'revision')
-    expect([major, minor]).toEqual([2, 5])
+    await using session = await connect({ address, transport: 'tcp', localAddress: freshAddress() })
+    const sheet = new TextDecoder().decode(await upload(session.objects, fileInstances.eds))
+    expect(sheet).toContain('VendCode = 77;')
+    expect(sheet).toContain('ProdName = "Test adapter";')
+    expect(sheet).toMatch(/MaxIOConnections = 12;[^]*TSpec1 = TxRx, 511, 250;[^]*Max_TLS_Sessions = 3;[^]*Max_DTLS_Associations = 2;/)
   })
 
   it('ends all that was started when something cannot start', async () => {
