@@ -76,12 +76,17 @@ export async function replayCommissioning(
       .values(devices.map((device) => ({ deployment: id, device, step: 'baseline', phase: 'begin' as const, detail })))
       .execute()
   })
-  const addresses = Array.from({ length: count }, (_, place) => `${how.network}.${101 + Math.floor(place / 250)}.${1 + (place % 250)}`)
+  const addresses = Array.from(
+    { length: count },
+    (_, place) => `${how.network}.${101 + Math.floor(place / 250)}.${1 + (place % 250)}`,
+  )
   const servers: Server[] = []
   for (const address of addresses) servers.push(await serve(address, contexts, directory))
   try {
     const started = performance.now()
-    await eachOf(addresses, how.concurrency, (address) => replayDevice(address, trace, contexts, () => journal.add(address)))
+    await eachOf(addresses, how.concurrency, (address) =>
+      replayDevice(address, trace, contexts, () => journal.add(address)),
+    )
     return (performance.now() - started) / 1000
   } finally {
     for (const server of servers) server.close()
@@ -105,7 +110,15 @@ async function makeContexts(): Promise<Credentials> {
   const issue = async (profile: 'device' | 'client') => {
     const key = await nodeCrypto.generateKey('ecdsa-p256')
     const make = profile === 'device' ? deviceContents : clientContents
-    const contents = make(nodeCrypto, { subject: {}, issuer, zone: 'baseline', name: profile, addresses: ['127.0.0.1'], publicKey: key.publicKey, now })
+    const contents = make(nodeCrypto, {
+      subject: {},
+      issuer,
+      zone: 'baseline',
+      name: profile,
+      addresses: ['127.0.0.1'],
+      publicKey: key.publicKey,
+      now,
+    })
     const certificate = await signCertificate(nodeCrypto, contents, rootKey, { profile, issuer, now })
     return { chain: [certificate], key: key.export() ?? new Uint8Array() }
   }
@@ -226,17 +239,25 @@ class Link {
   }
 }
 
-async function replayDevice(address: string, trace: readonly TraceEntry[], contexts: Credentials, write: () => Promise<void>): Promise<void> {
+async function replayDevice(
+  address: string,
+  trace: readonly TraceEntry[],
+  contexts: Credentials,
+  write: () => Promise<void>,
+): Promise<void> {
   const links = new Map<number, { link: Link; waiting: (() => void)[] }>()
   const outstanding = new Map<string, Promise<void>>()
   const replies = new Map<string, number>()
-  for (const entry of trace) if (entry.kind === 'receive') replies.set(`${entry.session} ${entry.number}`, entry.received)
+  for (const entry of trace)
+    if (entry.kind === 'receive') replies.set(`${entry.session} ${entry.number}`, entry.received)
   for (const entry of trace) {
     switch (entry.kind) {
       case 'open': {
         const waiting: (() => void)[] = []
         const socket = connect({ host: address, port: entry.mutual ? mutualPort : anonymousPort })
-        const link = new Link(new Session(entry.mutual ? contexts.known : contexts.client), socket, () => waiting.shift()?.())
+        const link = new Link(new Session(entry.mutual ? contexts.known : contexts.client), socket, () =>
+          waiting.shift()?.(),
+        )
         await once(socket, 'connect')
         link.start()
         await link.established
@@ -267,7 +288,12 @@ async function replayDevice(address: string, trace: readonly TraceEntry[], conte
   }
 }
 
-function exchange({ link, waiting }: { link: Link; waiting: (() => void)[] }, sent: number, received: number, flags: number): Promise<void> {
+function exchange(
+  { link, waiting }: { link: Link; waiting: (() => void)[] },
+  sent: number,
+  received: number,
+  flags: number,
+): Promise<void> {
   const message = new Uint8Array(Math.max(header, sent))
   const view = new DataView(message.buffer)
   view.setUint32(0, message.length, true)

@@ -104,10 +104,18 @@ async function commission(store: Store, count: number, watching?: (directory: st
     watching?.(join(virtual.directory, 'devices'))
     const authority = openAuthority(store)
     const started = performance.now()
-    const report = await deploy({ plant, store, authority, options: { concurrency, closeDelayMs: 0, acceptSelfSigned: 'all' } }).report
+    const report = await deploy({
+      plant,
+      store,
+      authority,
+      options: { concurrency, closeDelayMs: 0, acceptSelfSigned: 'all' },
+    }).report
     const seconds = (performance.now() - started) / 1000
     const failed = report.devices.find(({ outcome }) => outcome === 'not-complete')
-    if (failed !== undefined) throw new Error(`${failed.device}: ${failed.messages.map(({ text, evidence }) => `${text} (${evidence})`).join('; ')}`)
+    if (failed !== undefined)
+      throw new Error(
+        `${failed.device}: ${failed.messages.map(({ text, evidence }) => `${text} (${evidence})`).join('; ')}`,
+      )
     return seconds
   } finally {
     // The next run meets new units under the same names.
@@ -164,7 +172,8 @@ function recorded(session: DeviceSession, id: number, trace: TraceEntry[]): Devi
     request: async (request, options) => {
       const number = next++
       const sent = encode(messageRouterRequest, request).length
-      const isKey = request.service === 0x4b && request.path.some((part) => part.kind === 'class' && part.value === 0x5f)
+      const isKey =
+        request.service === 0x4b && request.path.some((part) => part.kind === 'class' && part.value === 0x5f)
       const isRead = [0x01, 0x0e, 0x4f].includes(request.service)
       trace.push({ kind: 'send', session: id, number, sent, makesKey: isKey, saves: false, changes: !isRead })
       const reply = await session.request(request, options)
@@ -192,7 +201,9 @@ function withWrites(trace: readonly TraceEntry[], saves: number): readonly Trace
   })
   const managerWrites = 13
   const places = whole.flatMap((entry, place) => (entry.kind === 'send' && entry.changes ? [place] : []))
-  const chosen = new Set(Array.from({ length: managerWrites }, (_, write) => places[Math.floor((write * places.length) / managerWrites)]))
+  const chosen = new Set(
+    Array.from({ length: managerWrites }, (_, write) => places[Math.floor((write * places.length) / managerWrites)]),
+  )
   return whole.flatMap((entry, place): TraceEntry[] => (chosen.has(place) ? [{ kind: 'write' }, entry] : [entry]))
 }
 
@@ -216,7 +227,9 @@ function plantOf(count: number): { readonly plant: Plant; readonly simulation: S
     'nonSecure: deny',
     'manager: Manager',
     'zones:',
-    ...zones.map((zone) => `  ${zone}: { authentication: certificate, messaging: confidentiality, io: confidentiality }`),
+    ...zones.map(
+      (zone) => `  ${zone}: { authentication: certificate, messaging: confidentiality, io: confidentiality }`,
+    ),
     '  operations: { authentication: certificate, messaging: confidentiality, io: deny }',
     'devices:',
     `  Manager: { address: ${managerAddress}, zone: operations, role: originator, io: deny }`,
@@ -238,7 +251,9 @@ function plantOf(count: number): { readonly plant: Plant; readonly simulation: S
   const plant = parsePlant(plantText, 'bench plant')
   const simulation = parseSimulation(simulationText, 'bench simulation')
   if (plant.plant === undefined || simulation.simulation === undefined) {
-    throw new Error([...plant.problems, ...simulation.problems].map(({ line, message }) => `${line}: ${message}`).join('\n'))
+    throw new Error(
+      [...plant.problems, ...simulation.problems].map(({ line, message }) => `${line}: ${message}`).join('\n'),
+    )
   }
   return { plant: plant.plant, simulation: simulation.simulation }
 }

@@ -124,7 +124,7 @@ describe('the demonstration plant in plain', () => {
       rpiMs,
       serial,
     })
-    const page = plant.device('Blue_EN4TR')?.device.connections(performance.now()) ?? []
+    const page = plant.device('Blue_EN4TR')?.device.connections(plant.now()) ?? []
     const listed = page.find(({ triad }) => triad.connectionSerialNumber === serial)
     if (opener === 'local') {
       expect(plant.plant.connections.find((connection) => connection.name === name)?.from).toBe('Blue_EN4TR')
@@ -136,7 +136,7 @@ describe('the demonstration plant in plain', () => {
       originatorPort: 2,
       slot: 0,
       peer: { address: peer },
-      protection: 'None',
+      protection: 'none',
       outputSize: output,
       inputSize: input,
       outputApiUs: rpiMs * 1000,

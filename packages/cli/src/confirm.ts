@@ -12,9 +12,14 @@ export async function confirmed(context: CommandContext, yes: boolean | undefine
     throw new UsageError('missing', `${question} Nobody can be asked here: say --yes`)
   }
   const terminal = createInterface({ input: process.stdin, output: process.stderr })
+  // While it asks, the terminal hands Ctrl-C to us as a key, and Ctrl-D as the end of input.
+  terminal.once('SIGINT', () => process.emit('SIGINT'))
+  const ended = new Promise<string>((done) => terminal.once('close', () => done('')))
   try {
-    const answer = await terminal.question(`${question} [y/N] `, { signal: context.signal })
-    return /^y(es)?$/i.test(answer.trim())
+    const answer = await Promise.race([terminal.question(`${question} [y/N] `, { signal: context.signal }), ended])
+    const agreed = /^y(es)?$/i.test(answer.trim())
+    if (!agreed) context.output.note('not confirmed: nothing was changed')
+    return agreed
   } finally {
     terminal.close()
   }

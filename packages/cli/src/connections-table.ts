@@ -4,7 +4,7 @@ import { type Output, table } from './output.ts'
 
 /** Connections of a virtual plant for people. */
 export function connectionsTable(output: Output, rows: readonly ConnectionStatus[]): string {
-  return table(
+  const connections = table(
     output,
     rows,
     [
@@ -24,8 +24,11 @@ export function connectionsTable(output: Output, rows: readonly ConnectionStatus
       { title: 'RPI', value: (row) => `${row.rpiMs} ms`, rank: 2 },
       { title: 'missed', value: (row) => String(row.missed), rank: 2 },
       { title: 'suite', value: (row) => (row.suite === undefined ? '-' : suiteName(row.suite)), rank: 3 },
-      { title: 'problem', value: (row) => row.problem ?? '', rank: 4 },
     ],
     'no connections',
   )
+  const problems = rows.flatMap((row) =>
+    row.problem === undefined ? [] : [output.state('bad', `${row.from} to ${row.to} (${row.name}): ${row.problem}`)],
+  )
+  return [connections, ...problems].join('\n')
 }

@@ -23,12 +23,17 @@ export function withFingerprints(plant: Plant, flags: readonly string[] | undefi
   for (const flag of flags ?? []) {
     const [device = '', text = ''] = flag.split('=')
     const print = text.replaceAll(':', '').toLowerCase()
-    if (!/^[0-9a-f]{64}$/.test(print)) throw new UsageError('bad-option', `--fingerprint expects DEVICE=SHA256 with 64 hex digits, got "${flag}"`)
-    if (!plant.devices.some(({ name }) => name === device)) throw new UsageError('bad-option', `--fingerprint: the plant has no device "${device}"`)
+    if (!/^[0-9a-f]{64}$/.test(print))
+      throw new UsageError('bad-option', `--fingerprint expects DEVICE=SHA256 with 64 hex digits, got "${flag}"`)
+    if (!plant.devices.some(({ name }) => name === device))
+      throw new UsageError('bad-option', `--fingerprint: the plant has no device "${device}"`)
     given.set(device, print)
   }
   if (given.size === 0) return plant
-  return { ...plant, devices: plant.devices.map((device) => ({ ...device, fingerprint: given.get(device.name) ?? device.fingerprint })) }
+  return {
+    ...plant,
+    devices: plant.devices.map((device) => ({ ...device, fingerprint: given.get(device.name) ?? device.fingerprint })),
+  }
 }
 
 /** The flags as a deployment takes them. @throws UsageError `bad-option`, `missing` */
@@ -39,7 +44,10 @@ export async function deployOptions(context: CommandContext, plant: Plant, flags
   }
   for (const device of [...(flags.only ?? []), ...(flags.acceptSelfSigned ?? [])]) {
     if (!plant.devices.some(({ name }) => name === device)) {
-      throw new UsageError('bad-option', `the plant has no device "${device}"; it has ${plant.devices.map(({ name }) => name).join(', ')}`)
+      throw new UsageError(
+        'bad-option',
+        `the plant has no device "${device}"; it has ${plant.devices.map(({ name }) => name).join(', ')}`,
+      )
     }
   }
   const vendorAnchors: Uint8Array[] = []

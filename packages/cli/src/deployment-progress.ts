@@ -3,13 +3,21 @@ import { bar, type ProgressStep } from './progress.ts'
 import type { DeploymentRun, StoredReport } from '@cordon/server/deploy'
 
 /** A running deployment as a step of progress: phase by phase, device by device. */
-export function deploymentStep(title: string, start: () => DeploymentRun, done: (report: StoredReport) => void): ProgressStep {
+export function deploymentStep(
+  title: string,
+  start: () => DeploymentRun,
+  done: (report: StoredReport) => void,
+): ProgressStep {
   return {
     title,
     run: async (show, rename) => {
       const deployment = start()
       const counter = new Counter()
+      // For programs that follow along: one line for each step of each device, as it begins.
+      const trace = (process.env['CORDON_TRACE_STEPS'] ?? '') !== ''
       for await (const event of deployment) {
+        if (trace && event.kind === 'step' && event.state === 'begin')
+          process.stderr.write(`step ${event.step} ${event.device}\n`)
         const line = counter.take(event)
         if (line !== undefined) show(line)
       }
@@ -41,10 +49,12 @@ class Counter {
       this.#total = event.devices
       this.#through.clear()
     } else if (event.kind === 'step') {
-      if (event.state === 'done' && lastStepOf[this.#phase]?.includes(event.step) === true) this.#through.add(event.device)
+      if (event.state === 'done' && lastStepOf[this.#phase]?.includes(event.step) === true)
+        this.#through.add(event.device)
       this.#last = `${event.device}: ${event.step}`
     } else if (event.kind === 'connection') {
-      const gap = event.gapMs === undefined ? 'did not move' : `moved, data interrupted for ${Math.round(event.gapMs)} ms`
+      const gap =
+        event.gapMs === undefined ? 'did not move' : `moved, data interrupted for ${Math.round(event.gapMs)} ms`
       return `${event.connection} ${gap}`
     } else return undefined
     return `${this.#phase} ${bar(this.#through.size, this.#total)}  ${this.#last}`

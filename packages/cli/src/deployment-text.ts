@@ -1,4 +1,11 @@
-import type { ConnectionResult, DeploymentPlan, DeploymentReport, DeviceResult, Message, Outcome } from '@cordon/core/deployment'
+import type {
+  ConnectionResult,
+  DeploymentPlan,
+  DeploymentReport,
+  DeviceResult,
+  Message,
+  Outcome,
+} from '@cordon/core/deployment'
 import { suiteName } from '@cordon/core/security'
 import { type Output, table } from './output.ts'
 
@@ -20,11 +27,19 @@ export function planText(output: Output, plan: DeploymentPlan): string {
     { title: 'zone', value: (device) => device.zone, rank: 1 },
     {
       title: 'action',
-      value: (device) => (device.action === 'refused' ? output.state('bad', actionWords.refused) : actionWords[device.action]),
+      value: (device) =>
+        device.action === 'refused' ? output.state('bad', actionWords.refused) : actionWords[device.action],
     },
     { title: 'changes', value: (device) => (device.changes.length === 0 ? '-' : String(device.changes.length)) },
-    { title: 'interrupts', value: (device) => (device.interrupts.length === 0 ? 'nothing' : device.interrupts.join('; ')) },
-    { title: 'default certificate', value: (device) => (device.fingerprint === undefined ? '-' : `${device.fingerprint.slice(0, 16)}…`), rank: 2 },
+    {
+      title: 'interrupts',
+      value: (device) => (device.interrupts.length === 0 ? 'nothing' : device.interrupts.join('; ')),
+    },
+    {
+      title: 'default certificate',
+      value: (device) => (device.fingerprint === undefined ? '-' : `${device.fingerprint.slice(0, 16)}…`),
+      rank: 2,
+    },
   ])
   const connections = table(
     output,
@@ -61,8 +76,14 @@ export function reportText(output: Output, report: DeploymentReport): string {
   return [
     output.strong('Devices'),
     deviceResults(output, report.devices),
-    ...(report.connections.length === 0 ? [] : ['', output.strong('Connections'), connectionResults(output, report.connections)]),
-    ...messagesText(output, [...report.devices.flatMap((device) => device.messages), ...report.connections.flatMap((connection) => connection.messages), ...report.messages]),
+    ...(report.connections.length === 0
+      ? []
+      : ['', output.strong('Connections'), connectionResults(output, report.connections)]),
+    ...messagesText(output, [
+      ...report.devices.flatMap((device) => device.messages),
+      ...report.connections.flatMap((connection) => connection.messages),
+      ...report.messages,
+    ]),
     '',
     `${report.plant}: ${outcomeText(output, report.outcome)} in ${(report.tookMs / 1000).toFixed(1)} s`,
   ].join('\n')
@@ -70,7 +91,13 @@ export function reportText(output: Output, report: DeploymentReport): string {
 
 /** Results of devices with the messages that are worth reading. */
 export function resultsText(output: Output, devices: readonly DeviceResult[]): string {
-  return [deviceResults(output, devices), ...messagesText(output, devices.flatMap((device) => device.messages))].join('\n')
+  return [
+    deviceResults(output, devices),
+    ...messagesText(
+      output,
+      devices.flatMap((device) => device.messages),
+    ),
+  ].join('\n')
 }
 
 function deviceResults(output: Output, devices: readonly DeviceResult[]): string {
@@ -79,22 +106,40 @@ function deviceResults(output: Output, devices: readonly DeviceResult[]): string
     { title: 'address', value: (device) => device.address, rank: 1 },
     { title: 'result', value: (device) => outcomeText(output, device.outcome) },
     { title: 'configuration', value: (device) => device.configuration },
-    { title: 'steps', value: (device) => String(device.steps.filter((step) => step.result === 'done').length), rank: 2 },
-    { title: 'took', value: (device) => `${Math.round(device.steps.reduce((sum, step) => sum + step.tookMs, 0))} ms`, rank: 1 },
+    {
+      title: 'steps',
+      value: (device) => String(device.steps.filter((step) => step.result === 'done').length),
+      rank: 2,
+    },
+    {
+      title: 'took',
+      value: (device) => `${Math.round(device.steps.reduce((sum, step) => sum + step.tookMs, 0))} ms`,
+      rank: 1,
+    },
   ])
 }
 
 function connectionResults(output: Output, connections: readonly ConnectionResult[]): string {
   const way = (side: ConnectionResult['before']): string =>
-    side === undefined ? '-' : `${side.transport.toUpperCase()}${side.suite === undefined ? '' : ` ${suiteName(side.suite)}`}`
+    side === undefined
+      ? '-'
+      : `${side.transport.toUpperCase()}${side.suite === undefined ? '' : ` ${suiteName(side.suite)}`}`
   return table(output, connections, [
     { title: 'from', value: (connection) => connection.from },
     { title: 'to', value: (connection) => connection.to },
     { title: 'connection', value: (connection) => connection.connection, rank: 2 },
     { title: 'before', value: (connection) => way(connection.before), rank: 1 },
     { title: 'after', value: (connection) => way(connection.after) },
-    { title: 'moved at', value: (connection) => (connection.movedAt === undefined ? '-' : new Date(connection.movedAt).toISOString().slice(11, 23)), rank: 1 },
-    { title: 'interrupted', value: (connection) => (connection.gapMs === undefined ? '-' : `${Math.round(connection.gapMs)} ms`) },
+    {
+      title: 'moved at',
+      value: (connection) =>
+        connection.movedAt === undefined ? '-' : new Date(connection.movedAt).toISOString().slice(11, 23),
+      rank: 1,
+    },
+    {
+      title: 'interrupted',
+      value: (connection) => (connection.gapMs === undefined ? '-' : `${Math.round(connection.gapMs)} ms`),
+    },
     { title: 'result', value: (connection) => outcomeText(output, connection.outcome), rank: 1 },
   ])
 }

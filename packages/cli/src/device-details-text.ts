@@ -1,7 +1,7 @@
 import { profilesOf, suiteHex, suiteName } from '@cordon/core/security'
 import type { CertificateDetails, DeviceDetails } from './device-details.ts'
 import { cipSecurityWord } from './discovery.ts'
-import { type Output, table } from './output.ts'
+import { type Output, pairs, table } from './output.ts'
 
 type Field = readonly [name: string, value: string | undefined]
 
@@ -33,11 +33,7 @@ export function detailsText(output: Output, details: DeviceDetails): string {
 
 function fields(output: Output, given: readonly Field[]): string | undefined {
   const rows = given.filter((field): field is readonly [string, string] => field[1] !== undefined)
-  if (rows.length === 0) return undefined
-  return table(output, rows, [
-    { title: 'what', value: ([name]) => name },
-    { title: 'value', value: ([, value]) => value },
-  ])
+  return rows.length === 0 ? undefined : pairs(output, rows)
 }
 
 /** Identity status bits (attribute 5) that a person should know of. */

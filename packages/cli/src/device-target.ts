@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto'
 import { isIPv4 } from 'node:net'
 import { type EPath, port } from '@cordon/core/cip'
 import { ObjectClient, type Requester } from '@cordon/core/client'
-import { NotTrusted, UsageError } from '@cordon/core/errors'
-import { connect, type PeerInfo, routed, type SessionOptions } from '@cordon/node/originator'
+import { NotTrusted, TransportError, UsageError } from '@cordon/core/errors'
+import { connect, type PeerInfo, routed, type Session, type SessionOptions } from '@cordon/node/originator'
 import type { CommandContext } from './context.ts'
 import { managerAccess } from './manager.ts'
 
@@ -34,7 +34,7 @@ export async function openTarget(
 ): Promise<DeviceTarget> {
   const { address, port: targetPort } = parseTarget(target)
   const localAddress = options.from ?? context.settings['localAddress']
-  const session = await connect({
+  const session = await connecting(options, {
     address,
     ...(targetPort === undefined ? {} : { port: targetPort }),
     ...(localAddress === undefined ? {} : { localAddress }),
@@ -47,6 +47,24 @@ export async function openTarget(
     objects: new ObjectClient(requester),
     peer: session.peer,
     [Symbol.asyncDispose]: () => session.close(),
+  }
+}
+
+/** Connects; what a person most often forgot is said with the failure. */
+async function connecting(options: ReachOptions, session: SessionOptions): Promise<Session> {
+  try {
+    return await connect(session)
+  } catch (error) {
+    const isGone = error instanceof TransportError && ['closed', 'refused', 'timeout'].includes(error.code)
+    if (options.plain === true && isGone) {
+      const hint = 'a secured device admits nobody in plain: open it with --plant FILE'
+      throw new TransportError(error.code, `${error.message}; ${hint}`, { cause: error.cause })
+    }
+    if (options.plant !== undefined && error instanceof NotTrusted) {
+      const hint = 'a device that this plant has not commissioned is opened with --pin SHA256 or --plain'
+      throw new NotTrusted(error.code, `${error.message}; ${hint}`, { cause: error.cause })
+    }
+    throw error
   }
 }
 
@@ -72,9 +90,9 @@ function checkPin(peer: PeerInfo, pin: string): void {
 
 /** An address with an optional port. @throws UsageError `bad-option` */
 export function parseTarget(text: string): { readonly address: string; readonly port: number | undefined } {
-  const [address = '', portText] = text.split(':')
+  const [, address = '', portText] = /^([^:]*)(?::(\d{1,5}))?$/.exec(text) ?? []
   const number = portText === undefined ? undefined : Number(portText)
-  if (!isIPv4(address) || (number !== undefined && !(Number.isInteger(number) && number > 0 && number < 65_536))) {
+  if (!isIPv4(address) || (number !== undefined && (number === 0 || number > 65_535))) {
     throw new UsageError('bad-option', `expected an address like 127.17.81.51 or 127.17.81.51:2221, got "${text}"`)
   }
   return { address, port: number }

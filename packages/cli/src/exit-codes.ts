@@ -14,3 +14,13 @@ export const exitCodes = {
 
 /** One of {@link exitCodes}. */
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes]
+
+/** What each way to end means, for `--help` and the documentation. */
+export const exitCodeMeanings: Readonly<Record<string, string>> = {
+  0: 'everything asked for was done, every check passed',
+  1: 'it failed; what was begun was undone or can be resumed',
+  2: 'the command line or a file that it names is wrong; nothing was touched',
+  3: 'some of it was done and some was not',
+  4: 'a device, the policy or a person refused',
+  130: 'ended by Ctrl-C (143: by SIGTERM)',
+}

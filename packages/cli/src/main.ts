@@ -13,12 +13,16 @@ import { versionText } from './version.ts'
 /** Runs the command line `argv` (without interpreter and script) and returns the exit code. */
 export async function main(argv: readonly string[]): Promise<number> {
   let exitCode: number = exitCodes.ok
+  let ended: NodeJS.Signals | undefined
+  // Whoever reads our output may have read enough: `cordon … | head`.
+  process.stdout.on('error', onOutputError)
   const program = createProgram(async (load, options, args) => {
     const settings = readSettings(process.env)
     const abort = new AbortController()
-    const stop = (): void => {
+    const stop = (signal: NodeJS.Signals = 'SIGINT'): void => {
       // A second Ctrl-C means now.
-      if (abort.signal.aborted) process.exit(130)
+      if (abort.signal.aborted) process.exit(signalExit[signal === 'SIGTERM' ? 'SIGTERM' : 'SIGINT'])
+      ended = signal
       abort.abort()
     }
     process.on('SIGINT', stop)
@@ -49,8 +53,27 @@ export async function main(argv: readonly string[]): Promise<number> {
     return exitCode
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage
+    if (ended !== undefined && isCancellation(error)) {
+      process.stderr.write('cordon: cancelled\n')
+      return signalExit[ended === 'SIGTERM' ? 'SIGTERM' : 'SIGINT']
+    }
     return report(error)
+  } finally {
+    process.stdout.off('error', onOutputError)
   }
+}
+
+/** What shells expect of a program that a signal ended: 128 and the signal's number. */
+const signalExit = { SIGINT: 130, SIGTERM: 143 } as const
+
+function onOutputError(error: Error): void {
+  if ('code' in error && error.code === 'EPIPE') process.exit(exitCodes.ok)
+  throw error
+}
+
+/** Is this what our own signal brings about, and nothing that went wrong besides? */
+function isCancellation(error: unknown): boolean {
+  return error instanceof Error && (error.name === 'AbortError' || ('code' in error && error.code === 'aborted'))
 }
 
 function report(error: unknown): number {

@@ -7,7 +7,12 @@ import { isProblems, printProblems, readPlantFiles } from './plant-file.ts'
 import { authorityPlan, openWorkspace } from './workspace.ts'
 
 /** The manager of a plant: its zone and addresses, as the plant file names it. */
-export function managerOf(plant: Plant): { readonly name: string; readonly zone: string; readonly manager: string; readonly addresses: readonly string[] } {
+export function managerOf(plant: Plant): {
+  readonly name: string
+  readonly zone: string
+  readonly manager: string
+  readonly addresses: readonly string[]
+} {
   const device = plant.devices.find(({ name }) => name === plant.manager)
   return {
     name: plant.name,
@@ -18,9 +23,15 @@ export function managerOf(plant: Plant): { readonly name: string; readonly zone:
 }
 
 /** The manager's own credential for a plant's devices, and whom it believes: the issuing authorities of all zones. */
-export async function managerAccess(context: CommandContext, plantFile: string | undefined): Promise<{ readonly credentials: Credentials; readonly localAddress: string | undefined }> {
+export async function managerAccess(
+  context: CommandContext,
+  plantFile: string | undefined,
+): Promise<{ readonly credentials: Credentials; readonly localAddress: string | undefined }> {
   if (plantFile === undefined) {
-    throw new UsageError('missing', 'say how to open the device: --plant FILE for a commissioned one, --plain for 44818, --pin SHA256 for a factory-new one')
+    throw new UsageError(
+      'missing',
+      'say how to open the device: --plant FILE for a commissioned one, --plain for 44818, --pin SHA256 for a factory-new one',
+    )
   }
   const files = await readPlantFiles(plantFile)
   if (isProblems(files)) {
@@ -34,8 +45,10 @@ export async function managerAccess(context: CommandContext, plantFile: string |
   const manager = managerOf(plant)
   const credential = await managerCredential(store, authority, manager)
   const anchors: Uint8Array[] = []
-  for (const zone of new Set([...authorityPlan(plant).zones, manager.zone])) anchors.push(...(await authority.anchors(zone)))
+  for (const zone of new Set([...authorityPlan(plant).zones, manager.zone]))
+    anchors.push(...(await authority.anchors(zone)))
   const key = credential.key.export()
-  if (key === undefined) throw new UsageError('not-supported', 'the manager’s key lies in hardware and cannot open devices from here')
+  if (key === undefined)
+    throw new UsageError('not-supported', 'the manager’s key lies in hardware and cannot open devices from here')
   return { credentials: { chain: credential.chain, key, anchors }, localAddress: manager.addresses[0] }
 }

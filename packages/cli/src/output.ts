@@ -51,7 +51,7 @@ export function createOutput(options: OutputOptions): Output {
     (environment['NO_COLOR'] ?? '') === '' &&
     environment['TERM'] !== 'dumb'
   const columns = Number.parseInt(environment['COLUMNS'] ?? '', 10)
-  const paint = (code: number, text: string): string => (colour ? `\u001b[${code}m${text}\u001b[0m` : text)
+  const paint = (code: number, text: string): string => (colour ? `${introducer}[${code}m${text}${reset}` : text)
   return {
     format,
     width: Number.isInteger(columns) && columns >= 20 ? columns : (stdout.columns ?? 100),
@@ -78,8 +78,11 @@ function plain(_key: string, value: unknown): unknown {
   return value
 }
 
+/** Begins every sequence that a terminal obeys. */
+const introducer = String.fromCharCode(0x1b)
+
 /** The colour sequences that {@link Output} itself writes. */
-const colourSequence = /\u001b\[(?:0|1|2|31|32|33)m/y
+const colourSequence = new RegExp(`${introducer}\\[(?:0|1|2|31|32|33)m`, 'y')
 
 /** Characters that turn the direction of text around: a name could be made to read as another. */
 const bidirectional = /[\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069]/
@@ -104,7 +107,8 @@ function visibleCharacter(character: string): string {
   const code = character.codePointAt(0) ?? 0
   const isControl = (code < 0x20 && character !== '\n' && character !== '\t') || (code >= 0x7f && code < 0xa0)
   if (isControl) return `\\x${code.toString(16).padStart(2, '0')}`
-  const isMisleading = bidirectional.test(character) || code === 0x2028 || code === 0x2029 || (code >= 0xd800 && code < 0xe000)
+  const isMisleading =
+    bidirectional.test(character) || code === 0x2028 || code === 0x2029 || (code >= 0xd800 && code < 0xe000)
   return isMisleading ? `\\u${code.toString(16).padStart(4, '0')}` : character
 }
 
@@ -156,7 +160,14 @@ export function table<Row>(
   )
   const body =
     sum(widths) > output.width
-      ? rows.map((_, i) => pairs(output, all.map(({ title, cells }) => [title, cells[i] ?? '']))).join('\n\n')
+      ? rows
+          .map((_, i) =>
+            pairs(
+              output,
+              all.map(({ title, cells }) => [title, cells[i] ?? '']),
+            ),
+          )
+          .join('\n\n')
       : grid(output, shown, widths)
   const dropped = sum(widths) > output.width ? [] : all.filter((column) => !shown.includes(column))
   return dropped.length === 0
@@ -198,18 +209,14 @@ function fitting(columns: readonly PrintedColumn[], width: number): readonly Pri
   return shown
 }
 
-/** Takes what is too much from the widest columns. */
+/** Takes what is too much from the widest columns, evenly. */
 function narrowed(natural: readonly number[], width: number): readonly number[] {
-  const widths = [...natural]
-  for (let excess = sum(widths) - width; excess > 0; ) {
-    const order = [...widths].sort((a, b) => b - a)
-    const [widest = 0] = order
+  const widths = natural.map((each) => Math.min(each, width))
+  for (let excess = sum(widths) - width; excess > 0; excess--) {
+    const widest = Math.max(...widths)
     if (widest <= narrowest) break
-    const next = order.find((each) => each < widest) ?? narrowest
-    const at = widths.indexOf(widest)
-    const cut = Math.min(excess, Math.max(1, widest - Math.max(next, narrowest)))
-    widths[at] = widest - cut
-    excess -= cut
+    // The last of equals: what identifies a row usually stands first.
+    widths[widths.lastIndexOf(widest)] = widest - 1
   }
   return widths
 }
@@ -246,24 +253,24 @@ export function pairs(output: Output, rows: readonly (readonly [name: string, va
 }
 
 /** Places where a line may end: behind a space, or behind a sign that joins the parts of names, paths and lists. */
-const breakAfter = /[\s,;:/=+|_-]/
+const breakAfter = /[\s,;:/=+|-]/
 
 /**
- * Lines of at most `width` characters: broken between words where there is a place in the second half of the line, else
+ * Lines of at most `width` characters: broken between words where there is a place behind the first third of the line, else
  * anywhere. A colour goes on in the next line.
  */
 export function wrap(text: string, width: number): readonly string[] {
   const most = Math.max(1, width)
   const lines: string[] = []
   for (const whole of text.split('\n')) {
-    const parts = Array.from(whole.matchAll(/\u001b\[\d+m|./gsu), ([part]) => part)
+    const parts = Array.from(whole.matchAll(colourOrCharacter), ([part]) => part)
     let from = 0
     let colour = ''
     while (from < parts.length || from === 0) {
       const to = lineEnd(parts, from, most)
       const line = parts.slice(from, to)
       const before = colour
-      for (const part of line) if (part.startsWith('\u001b')) colour = part === reset ? '' : part
+      for (const part of line) if (part.startsWith(introducer)) colour = part === reset ? '' : part
       lines.push(`${before}${line.join('').trimEnd()}${colour === '' ? '' : reset}`)
       from = Math.max(to, from + 1)
     }
@@ -271,7 +278,8 @@ export function wrap(text: string, width: number): readonly string[] {
   return lines
 }
 
-const reset = '\u001b[0m'
+const reset = `${introducer}[0m`
+const colourOrCharacter = new RegExp(`${introducer}\\[\\d+m|.`, 'gsu')
 
 /** Where the line that begins at `from` ends. */
 function lineEnd(parts: readonly string[], from: number, most: number): number {
@@ -281,7 +289,8 @@ function lineEnd(parts: readonly string[], from: number, most: number): number {
     const part = parts[i] ?? ''
     used += characterWidth(part)
     // A space at the end takes no room: it is cut off.
-    if (used > most && part !== ' ') return place > from && used > 0 && place - from >= most / 2 ? place : Math.max(i, from + 1)
+    if (used > most && part !== ' ')
+      return place > from && used > 0 && place - from >= most / 3 ? place : Math.max(i, from + 1)
     if (breakAfter.test(part)) place = i + 1
   }
   return parts.length
@@ -294,6 +303,10 @@ function visible(text: string): number {
 
 /** East Asian wide characters and pictures take two columns, combining ones none. */
 function characterWidth(character: string): number {
-  if (character.startsWith('\u001b') || /^[\p{Mn}\p{Me}\p{Cf}]/u.test(character)) return 0
-  return /^[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]/u.test(character) ? 2 : 1
+  if (character.startsWith(introducer) || /^[\p{Mn}\p{Me}\p{Cf}]/u.test(character)) return 0
+  return /^[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]/u.test(
+    character,
+  )
+    ? 2
+    : 1
 }

@@ -22,7 +22,8 @@ export async function* plantMoves(control: PlantControl, signal: AbortSignal): A
 
 function moveOf(connection: ConnectionStatus): ConnectionMove | undefined {
   const { movedAt, movedFrom, gapMs, transport, suite } = connection
-  if (movedAt === undefined || movedFrom === undefined || gapMs === undefined || transport === undefined) return undefined
+  if (movedAt === undefined || movedFrom === undefined || gapMs === undefined || transport === undefined)
+    return undefined
   return {
     connection: connection.name,
     movedAt: Date.parse(movedAt),

@@ -18,11 +18,14 @@ export function problemOf(error: unknown): Problem {
     cause instanceof Error && causes.length < 8;
     cause = cause.cause
   ) {
-    causes.push(cause.message)
+    // Most of our messages repeat the system's own words already.
+    if (![error instanceof Error ? error.message : '', ...causes].some((text) => text.includes(cause.message)))
+      causes.push(cause.message)
   }
   if (error instanceof UsageError)
     return { code: error.code, message: error.message, causes, exitCode: exitCodes.usage }
-  if (error instanceof NotAllowed || error instanceof NotTrusted) {
+  const isRefusal = error instanceof PeerError && (error.code === 'general-status' || error.code === 'alert')
+  if (error instanceof NotAllowed || error instanceof NotTrusted || isRefusal) {
     return { code: error.code, message: error.message, causes, exitCode: exitCodes.refused }
   }
   if (error instanceof PeerError || error instanceof TransportError || error instanceof MalformedMessage) {

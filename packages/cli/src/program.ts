@@ -1,7 +1,9 @@
+import { isIPv4 } from 'node:net'
 import { cipherSuites, suiteHex } from '@cordon/core/security'
-import { Command, Option } from 'commander'
+import { Command, InvalidArgumentError, Option } from 'commander'
+import { shells } from './completion.ts'
 import type { CommandContext } from './context.ts'
-import type { ExitCode } from './exit-codes.ts'
+import { type ExitCode, exitCodeMeanings } from './exit-codes.ts'
 
 /** What a command module offers: its work, given its positional arguments and options. */
 // biome-ignore lint/suspicious/noExplicitAny: commander hands over arguments as declared beside each command
@@ -19,6 +21,19 @@ function suiteLines(): string {
   return cipherSuites.map(({ id, name }) => `  0x${suiteHex(id)}  ${name}`).join('\n')
 }
 
+/** How commands end, for scripts. */
+function exitCodeLines(): string {
+  return Object.entries(exitCodeMeanings)
+    .map(([code, meaning]) => `  ${code.padEnd(5)}${meaning}`)
+    .join('\n')
+}
+
+/** @throws InvalidArgumentError for anything but a dotted IPv4 address */
+function ipv4(text: string): string {
+  if (!isIPv4(text)) throw new InvalidArgumentError('expected an IPv4 address of this machine, such as 127.18.2.75')
+  return text
+}
+
 const plantHelp = 'the plant file, e.g. plant.yaml'
 
 /**
@@ -32,7 +47,11 @@ export function createProgram(start: Start, version: string): Command {
     .option('-o, --output <format>', 'table, json or yaml')
     .option('--state <directory>', 'where Cordon keeps its state')
     .helpCommand(false)
+    .configureHelp({ showGlobalOptions: true, sortSubcommands: false })
+    // One voice for all errors; commander's own begin with "error:".
+    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'cordon: ')) })
     .showHelpAfterError('(see --help)')
+    .addHelpText('after', () => `\nExit codes:\n${exitCodeLines()}\n\nExample:\n  $ cordon demo`)
 
   const add = (
     parent: Command,
@@ -52,8 +71,14 @@ export function createProgram(start: Start, version: string): Command {
     })
     return command
   }
+  const group = (name: string, description: string, example: string): Command =>
+    program
+      .command(name)
+      .description(description)
+      .helpCommand(false)
+      .addHelpText('after', `\nExample:\n  $ cordon ${example}`)
   const list = (value: string, previous: string[] = []): string[] => [...previous, value]
-  const from = new Option('--from <address>', 'local address to connect from')
+  const from = new Option('--from <address>', 'local address to connect from').argParser(ipv4)
 
   add(
     program,
@@ -163,20 +188,25 @@ export function createProgram(start: Start, version: string): Command {
     .addOption(from)
     .addHelpText('after', () => `\nThe thirteen suites of CIP Security:\n${suiteLines()}`)
 
-  const device = program.command('device').description('look at one device and change it')
+  const device = group('device', 'look at one device and change it', 'device show 127.17.81.51 --plain')
   const reach = (command: Command): Command =>
     command
-      .option('--plant <file>', 'the plant file whose credentials open the device')
-      .option('--route <path>', 'through a backplane, e.g. 1,0')
-      .option('--plain', 'use 44818 instead of 2221')
-      .option('--pin <sha256>', 'the certificate that the target must show')
+      .addOption(
+        new Option('--plant <file>', 'open it as the manager of this plant, once it is commissioned').conflicts([
+          'plain',
+          'pin',
+        ]),
+      )
+      .addOption(new Option('--plain', 'open it in plain on 44818').conflicts('pin'))
+      .option('--pin <sha256>', 'open it over TLS by the certificate that it must show, while it is factory-new')
+      .option('--route <path>', 'to a device behind it, as port and slot: 1,0')
       .addOption(from)
   reach(
     add(
       device,
       'show <target>',
       'identity, security objects and ports',
-      'device show 127.17.81.51',
+      'device show 127.17.81.51 --plain',
       async () => (await import('./commands/device-show.ts')).run,
     ),
   )
@@ -185,7 +215,7 @@ export function createProgram(start: Start, version: string): Command {
       device,
       'get <target> <class> <instance> [attribute]',
       'read an attribute, or all of an instance',
-      'device get 127.17.81.51 0x5E 1 4',
+      'device get 127.17.81.51 0x5E 1 4 --plant plant.yaml',
       async () => (await import('./commands/device-get.ts')).run,
     ),
   )
@@ -194,7 +224,7 @@ export function createProgram(start: Start, version: string): Command {
       device,
       'set <target> <class> <instance> <attribute> <hex>',
       'write an attribute as hex bytes',
-      'device set 127.17.81.51 0xF5 1 13 7800',
+      'device set 127.17.81.51 0xF5 1 13 7800 --plant plant.yaml',
       async () => (await import('./commands/device-set.ts')).run,
     ),
   )
@@ -203,7 +233,7 @@ export function createProgram(start: Start, version: string): Command {
       device,
       'call <target> <class> <instance> <service> [hex]',
       'call a service with hex data',
-      'device call 127.17.81.51 1 1 0x05 00',
+      'device call 127.17.81.51 0x01 1 0x4B 05 --plain',
       async () => (await import('./commands/device-call.ts')).run,
     ),
   )
@@ -215,13 +245,13 @@ export function createProgram(start: Start, version: string): Command {
       'device read-tag 127.17.83.30 Read_L8_String --plain',
       async () => (await import('./commands/device-read-tag.ts')).run,
     ),
-  )
+  ).option('--elements <count>', 'how many elements of an array', '1')
   reach(
     add(
       device,
       'reset <target> <type>',
       'Identity reset: 0 power cycle, 1 factory, 2 factory except communication',
-      'device reset 127.17.81.60 0',
+      'device reset 127.17.81.60 0 --plain',
       async () => (await import('./commands/device-reset.ts')).run,
     ),
   ).option('-y, --yes', 'do not ask')
@@ -233,7 +263,7 @@ export function createProgram(start: Start, version: string): Command {
     async () => (await import('./commands/device-connections.ts')).run,
   ).option('--directory <directory>', 'state of the virtual plant')
 
-  const ca = program.command('ca').description('the certificate authority of a plant')
+  const ca = group('ca', 'the certificate authority of a plant', 'ca init --plant plant.yaml')
   const ofPlant = (command: Command): Command => command.requiredOption('--plant <file>', plantHelp)
   ofPlant(
     add(
@@ -262,6 +292,7 @@ export function createProgram(start: Start, version: string): Command {
     .option('--zone <zone>', 'zone whose authority issues it (default: the manager’s)')
     .option('--directory <directory>', 'where the files go', '.')
     .option('--days <days>', 'lifetime', '30')
+    .option('--force', 'replace files of that name')
   ofPlant(
     add(
       ca,
@@ -296,7 +327,9 @@ export function createProgram(start: Start, version: string): Command {
     'write everything the authority needs, encrypted',
     'ca backup authority.cordon --passphrase-file secret',
     async () => (await import('./commands/ca-backup.ts')).run,
-  ).requiredOption('--passphrase-file <file>', 'first line is the passphrase; - for standard input')
+  )
+    .requiredOption('--passphrase-file <file>', 'first line is the passphrase; - for standard input')
+    .option('--force', 'replace a file of that name')
   add(
     ca,
     'restore <file>',
@@ -305,7 +338,7 @@ export function createProgram(start: Start, version: string): Command {
     async () => (await import('./commands/ca-restore.ts')).run,
   ).requiredOption('--passphrase-file <file>', 'first line is the passphrase; - for standard input')
 
-  const psk = program.command('psk').description('stored pre-shared keys, named by plant files')
+  const psk = group('psk', 'stored pre-shared keys, named by plant files', 'psk add cell3-2026 --generate')
   add(
     psk,
     'add <name>',
@@ -328,9 +361,9 @@ export function createProgram(start: Start, version: string): Command {
   add(
     program,
     'completion <shell>',
-    'a completion script: bash, zsh, fish or powershell',
-    'completion bash > /etc/bash_completion.d/cordon',
+    'a script that completes commands, options and files in your shell',
+    'completion bash > ~/.local/share/bash-completion/completions/cordon',
     async () => (await import('./commands/completion.ts')).run,
-  )
+  ).registeredArguments[0]?.choices(shells)
   return program
 }

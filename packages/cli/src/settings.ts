@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
+import { isIPv4 } from 'node:net'
 import { UsageError } from '@cordon/core/errors'
-import { parse } from 'yaml'
+import { parse, YAMLParseError } from 'yaml'
 
 /** Settings by name, in lower camel case: `state`, `output`, `databaseUrl`, … */
 export type Settings = Readonly<Record<string, string>>
@@ -13,7 +14,15 @@ export function readSettings(
   environment: Readonly<Record<string, string | undefined>>,
   file = 'cordon.yaml',
 ): Settings {
-  return { ...fromFile(file), ...fromEnvironment(environment) }
+  const settings = { ...fromFile(file), ...fromEnvironment(environment) }
+  const { localAddress } = settings
+  if (localAddress !== undefined && !isIPv4(localAddress)) {
+    throw new UsageError(
+      'bad-option',
+      `localAddress (CORDON_LOCAL_ADDRESS) expects an IPv4 address, got "${localAddress}"`,
+    )
+  }
+  return settings
 }
 
 function fromEnvironment(environment: Readonly<Record<string, string | undefined>>): Settings {
@@ -36,11 +45,15 @@ function fromFile(file: string): Settings {
   }
   let content: unknown
   try {
-    content = parse(text, { maxAliasCount: 0 })
+    content = parse(text, { maxAliasCount: 0, prettyErrors: false, logLevel: 'error' })
   } catch (error) {
-    throw new UsageError('bad-option', `${file}: ${error instanceof Error ? error.message : 'not YAML'}`, {
-      cause: error,
-    })
+    throw new UsageError(
+      'bad-option',
+      `${file}:${placeOf(error, text)} ${error instanceof Error ? error.message : 'not YAML'}`,
+      {
+        cause: error,
+      },
+    )
   }
   if (content === null || content === undefined) return {}
   if (typeof content !== 'object' || Array.isArray(content)) {
@@ -60,4 +73,11 @@ function fromFile(file: string): Settings {
     settings[name] = String(value)
   }
   return settings
+}
+
+/** `3:7:`, line and column of a YAML error. */
+function placeOf(error: unknown, text: string): string {
+  if (!(error instanceof YAMLParseError)) return ''
+  const before = text.slice(0, error.pos[0]).split('\n')
+  return `${before.length}:${(before.at(-1)?.length ?? 0) + 1}:`
 }

@@ -23,7 +23,11 @@ export interface VerifyInput {
 }
 
 /** A verification as a step of progress: in a process of its own, with an identity of its own. */
-export function verificationStep(context: CommandContext, input: () => Promise<VerifyInput>, done: (result: VerificationResult) => void): ProgressStep {
+export function verificationStep(
+  context: CommandContext,
+  input: () => Promise<VerifyInput>,
+  done: (result: VerificationResult) => void,
+): ProgressStep {
   return {
     title: 'Verify from outside, in a process of its own',
     run: async (show, rename) => {
@@ -54,7 +58,9 @@ export function verificationStep(context: CommandContext, input: () => Promise<V
           else if (event.kind === 'read') show(`read back ${bar(event.done, event.total)}  ${event.device}`)
         },
       })
-      rename(`Verify from outside, in a process of its own: ${result.counts.pass} of ${result.checks.length} checks pass`)
+      rename(
+        `Verify from outside, in a process of its own: ${result.counts.pass} of ${result.checks.length} checks pass`,
+      )
       done(result)
     },
   }
@@ -71,11 +77,17 @@ export function verificationText(output: Output, result: VerificationResult, det
     [...byId],
     [
       { title: 'check', value: ([id]) => id },
-      { title: 'passed', value: ([, checks]) => `${checks.filter(({ verdict }) => verdict === 'pass').length} of ${checks.length}` },
+      {
+        title: 'passed',
+        value: ([, checks]) => `${checks.filter(({ verdict }) => verdict === 'pass').length} of ${checks.length}`,
+      },
       {
         title: 'result',
         value: ([, checks]) => {
-          const worst = (['fail', 'not-probed', 'not-tested', 'risk', 'pass'] as const).find((verdict) => checks.some((check) => check.verdict === verdict)) ?? 'pass'
+          const worst =
+            (['fail', 'not-probed', 'not-tested', 'risk', 'pass'] as const).find((verdict) =>
+              checks.some((check) => check.verdict === verdict),
+            ) ?? 'pass'
           return output.state(kinds[worst], worst)
         },
       },
@@ -83,7 +95,10 @@ export function verificationText(output: Output, result: VerificationResult, det
     'no checks',
   )
   const listed = details ? result.checks : result.checks.filter(({ verdict }) => verdict !== 'pass')
-  const list = listed.map(({ id, subject, verdict, reason }) => `${output.state(kinds[verdict], `${verdict}  ${id}  ${subject}`)}\n    ${reason}`)
+  const list = listed.map(
+    ({ id, subject, verdict, reason }) =>
+      `${output.state(kinds[verdict], `${verdict}  ${id}  ${subject}`)}\n    ${reason}`,
+  )
   const risks = result.risks.map(({ subject, reason }) => `${output.state('warning', subject)}: ${reason}`)
   return [
     output.strong('Verification'),
@@ -91,6 +106,9 @@ export function verificationText(output: Output, result: VerificationResult, det
     ...(list.length === 0 ? [] : ['', output.strong(details ? 'Checks' : 'Not passed'), ...list]),
     ...(risks.length === 0 ? [] : ['', output.strong('Risks that the policy accepts'), ...risks]),
     '',
-    output.state(result.verdict === 'pass' ? 'good' : 'bad', `${result.plant}: ${result.verdict}, ${result.counts.pass} of ${result.checks.length} checks in ${(result.durationMs / 1000).toFixed(1)} s`),
+    output.state(
+      result.verdict === 'pass' ? 'good' : 'bad',
+      `${result.plant}: ${result.verdict}, ${result.counts.pass} of ${result.checks.length} checks in ${(result.durationMs / 1000).toFixed(1)} s`,
+    ),
   ].join('\n')
 }

@@ -42,10 +42,24 @@ const stopTimeoutMs = 10_000
  * @throws TransportError `closed` when it does not come up; its own message was on standard error
  */
 export async function startPlantProcess(options: PlantProcessOptions): Promise<PlantProcess> {
-  const args = ['simulate', options.plantFile, '--state', options.state, '--directory', options.directory, '--output', 'json']
+  const args = [
+    'simulate',
+    options.plantFile,
+    '--state',
+    options.state,
+    '--directory',
+    options.directory,
+    '--output',
+    'json',
+  ]
   if (options.keyLog !== undefined) args.push('--key-log', options.keyLog)
-  const child = spawn(process.execPath, [command, ...args], { stdio: ['ignore', 'pipe', 'pipe', 'ipc'], detached: true })
-  const ended = new Promise<number>((done) => child.once('exit', (code, signal) => done(code ?? (signal === null ? 1 : 128))))
+  const child = spawn(process.execPath, [command, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    detached: true,
+  })
+  const ended = new Promise<number>((done) =>
+    child.once('exit', (code, signal) => done(code ?? (signal === null ? 1 : 128))),
+  )
   child.stderr?.setEncoding('utf8').on('data', (text: string) => {
     for (const line of text.split('\n')) if (line !== '') options.note(line)
   })
@@ -80,7 +94,10 @@ function ready(child: ChildProcess, ended: Promise<number>, signal: AbortSignal)
         // The document is not whole yet.
       }
     })
-    const timer = setTimeout(() => fail(new TransportError('timeout', `the virtual plant did not come up within ${startTimeoutMs / 1000} s`)), startTimeoutMs)
+    const timer = setTimeout(
+      () => fail(new TransportError('timeout', `the virtual plant did not come up within ${startTimeoutMs / 1000} s`)),
+      startTimeoutMs,
+    )
     signal.addEventListener('abort', () => fail(new TransportError('aborted', 'cancelled')), { once: true })
     void ended.then((code) => {
       clearTimeout(timer)

@@ -10,10 +10,16 @@ import type { ConnectionStatus, DeviceStatus } from './status.ts'
 
 /** What a running virtual plant can be asked from another process of the same user. */
 export interface ControlRequests {
-  /** Every device: what it is, its security state, its faults. */
+  /**
+   * Every device: what it is, its security state, its faults. `stalls` is the time for which the machine did not let the
+   * plant run, in all and at most at once, milliseconds: the plant's own time stood still meanwhile.
+   */
   readonly status: {
     readonly request: Record<never, never>
-    readonly reply: { readonly devices: readonly DeviceStatus[] }
+    readonly reply: {
+      readonly devices: readonly DeviceStatus[]
+      readonly stalls: { readonly totalMs: number; readonly longestMs: number }
+    }
   }
   /** Every connection: over what it runs, when it moved, how long its data was interrupted. */
   readonly connections: {

@@ -2,9 +2,9 @@ import { mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { DefaultCredentials, DeviceSecrets, DeviceState } from '@cordon/core/device'
 import { MalformedMessage } from '@cordon/core/errors'
-import { nodeCrypto } from '@cordon/node/crypto'
 import { clearLeftovers, readIfExists, writeDurably } from '@cordon/node/files'
 import { base64, unbase64 } from './base64.ts'
+import { unitCrypto } from './lazy-key.ts'
 
 /** What the storage of a virtual device holds. */
 export interface StoredDevice {
@@ -52,6 +52,8 @@ export class DeviceFiles {
   readonly #directory: string
   readonly #sealingKey: Uint8Array
   readonly #made: Map<string, StoredCredentials>
+  /** What was made by this process need not be read again. */
+  readonly #fresh = new Map<string, DefaultCredentials | undefined>()
   readonly #changed: Set<string>
   #records: number
 
@@ -104,9 +106,9 @@ export class DeviceFiles {
     const bytes = this.#changed.has(name) ? await readIfExists(this.#path(name)) : undefined
     if (bytes === undefined) {
       const made = this.#made.get(name)
-      return made === undefined
-        ? undefined
-        : { credentials: this.#credentials(name, made), state: undefined, secrets: undefined }
+      if (made === undefined) return undefined
+      const credentials = this.#fresh.has(name) ? this.#fresh.get(name) : this.#credentials(name, made)
+      return { credentials, state: undefined, secrets: undefined }
     }
     const file = parse<DeviceFile>(bytes, this.#path(name), 'the state of a device')
     return {
@@ -138,6 +140,7 @@ export class DeviceFiles {
     this.#records++
     await writeDurably(join(this.#directory, `factory-${this.#records}.json`), JSON.stringify(record))
     for (const [name, made] of entriesOf(record)) this.#made.set(name, made)
+    for (const [name, credentials] of devices) this.#fresh.set(name, credentials)
   }
 
   /** Replaces a device's storage; durable when the promise resolves. */
@@ -158,7 +161,7 @@ export class DeviceFiles {
 
   #credentials(name: string, { chain, sealedKey }: StoredCredentials): DefaultCredentials | undefined {
     if (sealedKey === undefined) return undefined
-    return { key: nodeCrypto.importKey(this.#open(name, sealedKey, 'default key')), chain: chain.map(unbase64) }
+    return { key: unitCrypto.importKey(this.#open(name, sealedKey, 'default key')), chain: chain.map(unbase64) }
   }
 
   #sealedKey(name: string, credentials: DefaultCredentials | undefined): string | undefined {
@@ -167,11 +170,11 @@ export class DeviceFiles {
   }
 
   #seal(name: string, bytes: Uint8Array, what: string): string {
-    return base64(nodeCrypto.seal(this.#sealingKey, bytes, place(name, what)))
+    return base64(unitCrypto.seal(this.#sealingKey, bytes, place(name, what)))
   }
 
   #open(name: string, sealed: string, what: string): Uint8Array {
-    return nodeCrypto.open(this.#sealingKey, unbase64(sealed), place(name, what))
+    return unitCrypto.open(this.#sealingKey, unbase64(sealed), place(name, what))
   }
 }
 

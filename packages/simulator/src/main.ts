@@ -55,7 +55,7 @@ export async function runSimulator(options: SimulatorOptions): Promise<void> {
       end = done
     })
     const control = await ControlServer.open(directory, {
-      status: async () => ({ devices: plant.devices() }),
+      status: async () => ({ devices: plant.devices(), stalls: plant.stalls }),
       connections: async () => ({ connections: plant.connections() }),
       'start-later': async () => ({ started: await plant.startLater() }),
       fault: async ({ device, fault }) => {

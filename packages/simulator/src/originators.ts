@@ -3,12 +3,14 @@ import type { Plant, PlantConnection } from '@cordon/core/policy'
 import { type ConnectionStatus as HostedConnection, OriginatorHost, type OriginatorLogEntry } from '@cordon/node/originator'
 import type { KeyLog } from '@cordon/node/transports'
 import { configuredConnection } from './connections.ts'
+import type { PlantSchedule } from './plant-schedule.ts'
 import type { ConnectionStatus } from './status.ts'
 import type { VirtualDevice } from './virtual-device.ts'
 
 /** What the originators of a plant share. */
 export interface OriginatorsOptions {
   readonly plant: Plant
+  readonly schedule: PlantSchedule
   readonly device: (name: string) => VirtualDevice | undefined
   readonly log: (device: string, entry: OriginatorLogEntry) => void
   readonly keyLog?: KeyLog | undefined
@@ -83,10 +85,11 @@ export class Originators {
   }
 
   #host(through: VirtualDevice, originator: { vendorId: number; serialNumber: number }): OriginatorHost {
-    const { log, keyLog } = this.#options
+    const { log, keyLog, schedule } = this.#options
     const host = new OriginatorHost({
       device: through.hosted,
       originator,
+      schedule: schedule.forHosts,
       log: (entry) => log(through.name, entry),
       ...(through.host === undefined ? {} : { target: through.host }),
       ...(keyLog === undefined ? {} : { keyLog }),

@@ -8,6 +8,7 @@ import type { KeyLog } from '@cordon/node/transports'
 import { DeviceFiles } from './device-files.ts'
 import type { Interception } from './man-in-the-middle.ts'
 import { Originators } from './originators.ts'
+import { PlantSchedule } from './plant-schedule.ts'
 import type { ConnectionStatus, DeviceStatus } from './status.ts'
 import { together } from './together.ts'
 import { openVendorPki, vendorRootsFile } from './vendor-pki.ts'
@@ -50,6 +51,7 @@ export class VirtualPlant implements AsyncDisposable {
   readonly #options: PlantOptions
   readonly #devices = new Map<string, VirtualDevice>()
   readonly #originators: Originators
+  readonly #schedule = new PlantSchedule()
   readonly #stop = new AbortController()
   /** Power cycles and other faults under way; they never reject. */
   readonly #busy = new Set<Promise<void>>()
@@ -66,6 +68,7 @@ export class VirtualPlant implements AsyncDisposable {
     this.#options = options
     this.#originators = new Originators({
       plant: options.plant,
+      schedule: this.#schedule,
       device: (name) => this.#devices.get(name),
       keyLog: options.keyLog,
       log: (device, { severity, connection, peer, message }) =>
@@ -125,6 +128,7 @@ export class VirtualPlant implements AsyncDisposable {
     return {
       plant: this.plant,
       files,
+      schedule: this.#schedule,
       keyLog: this.#options.keyLog,
       log: (device, { severity, event, peer, message }) =>
         this.#log({ severity, device, message: `${event}${peer === undefined ? '' : ` ${peer}`}: ${message}` }),
@@ -157,7 +161,7 @@ export class VirtualPlant implements AsyncDisposable {
   }
 
   #tick(): void {
-    const now = performance.now()
+    const now = this.#schedule.now()
     for (const device of this.#moving) device.tick(now)
   }
 
@@ -278,6 +282,16 @@ export class VirtualPlant implements AsyncDisposable {
   /** The last data (class 0/1) or reply (class 3) that came over a connection; undefined before the first. */
   received(connection: string): Uint8Array | undefined {
     return this.#originators.received(connection)
+  }
+
+  /** The plant's own time, milliseconds: it stands still while this process does. */
+  now(): number {
+    return this.#schedule.now()
+  }
+
+  /** What the machine took away from the plant since its start: in all, and at most at once, milliseconds. */
+  get stalls(): { readonly totalMs: number; readonly longestMs: number } {
+    return { totalMs: this.#schedule.stalledMs, longestMs: this.#schedule.longestStallMs }
   }
 
   /** PEM file with the makers' roots, for `--trust-vendor`. */

@@ -2,7 +2,6 @@ import { type BackplaneDevice, createDevice, type Device, type DeviceOptions, ty
 import { TransportError, UsageError } from '@cordon/core/errors'
 import type { FaultKind, Device as PlantDevice, Plant, SimulatedDevice, SimulatedSecurity } from '@cordon/core/policy'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { nodeCrypto } from '@cordon/node/crypto'
 import { type BroadcastResponder, TargetHost, type TargetLogEntry } from '@cordon/node/target'
 import type { KeyLog } from '@cordon/node/transports'
 import type { DeviceFiles, StoredDevice } from './device-files.ts'
@@ -11,7 +10,9 @@ import { FaultSchedule } from './fault-schedule.ts'
 import { type AskedService, Faults } from './faults.ts'
 import { type FrontPlace, insideAddress } from './front-place.ts'
 import { HostedUnit, type PortName } from './hosted-unit.ts'
+import { unitCrypto } from './lazy-key.ts'
 import { type Interception, ManInTheMiddle } from './man-in-the-middle.ts'
+import type { PlantSchedule } from './plant-schedule.ts'
 import type { DeviceStatus } from './status.ts'
 import { countBytes, countUp, Steps, virtualTag } from './tags.ts'
 import { selfSignedCredentials, type VendorPki } from './vendor-pki.ts'
@@ -39,6 +40,7 @@ const pollMs = 5
 export interface DeviceSurroundings {
   readonly plant: Plant
   readonly files: DeviceFiles
+  readonly schedule: PlantSchedule
   readonly log: (device: string, entry: TargetLogEntry) => void
   readonly keyLog?: KeyLog | undefined
   /** What sits in a slot of a device's chassis. */
@@ -109,7 +111,7 @@ export class VirtualDevice {
       wait: (ms) => sleep(ms, undefined, { ref: false }),
     })
     this.neighbour = this.hosted.neighbour(() => this.#used())
-    const now = performance.now()
+    const now = around.schedule.now()
     this.#moving = this.#movingValues().map((value) => ({ ...value, steps: new Steps(value.everyMs, now) }))
   }
 
@@ -169,8 +171,9 @@ export class VirtualDevice {
       device: this.hosted,
       log: (entry) => this.#around.log(this.name, entry),
       save: () => this.save(),
+      schedule: this.#around.schedule.forHosts,
       restart: () => {
-        this.#device.restart(performance.now())
+        this.#device.restart(this.#around.schedule.now())
         return this.#around.restarted(this.name)
       },
       handshakeDelayMs: () => this.#faults.get('slow-handshake')?.delayMs ?? 0,
@@ -278,7 +281,7 @@ export class VirtualDevice {
     for (const action of this.hosted.takeActions()) {
       if (action.kind === 'save') void this.save().catch((error: unknown) => this.#warn('save-failed', String(error)))
       else if (action.kind === 'restart') {
-        this.#device.restart(performance.now())
+        this.#device.restart(this.#around.schedule.now())
         void this.#around.restarted(this.name)
       } else if (action.kind === 'event') {
         const { name: event, severity, message, peer } = action.event
@@ -445,9 +448,9 @@ export class VirtualDevice {
       .find(({ device }) => device === plantDevice.name)
     return {
       address: plantDevice.address ?? plantDevice.name,
-      hostName: plantDevice.name,
+      hostName: hostNameOf(plantDevice.name),
       identity: identityOf(this.simulated),
-      crypto: nodeCrypto,
+      crypto: unitCrypto,
       capacity: { connections: capacity.connections, sessions: capacity.sessions, minimumRpiUs: capacity.minimumRpiUs },
       assemblies: assemblies.map(({ instance, direction, size, onLoss }) => ({ instance, direction, size, onLoss })),
       tags: this.#tags,
@@ -482,6 +485,11 @@ function securityOptions(
     ingressEgress: security.ingressEgress,
     trustedIdentities: security.trustedIdentities,
   }
+}
+
+/** The name of a unit as a host name: letters, digits and hyphens, because certificate requests carry it as a DNS name. */
+function hostNameOf(name: string): string {
+  return name.replaceAll(/[^A-Za-z0-9-]+/g, '-').replaceAll(/^-+|-+$/g, '')
 }
 
 /** What the Identity object of a unit answers. */

@@ -13,7 +13,7 @@ afterEach(async () => {
 })
 
 const handlers: ControlHandlers = {
-  status: async () => ({ devices: [] }),
+  status: async () => ({ devices: [], stalls: { totalMs: 0, longestMs: 0 } }),
   connections: async () => ({ connections: [] }),
   'start-later': async () => ({ started: ['one', 'two'] }),
   fault: async ({ device }) => {
@@ -56,7 +56,7 @@ describe('the control socket of a plant', () => {
       control.call('start-later', {}),
       control.call('status', {}),
     ])
-    expect(replies).toEqual([{ interceptions: [] }, { started: ['one', 'two'] }, { devices: [] }])
+    expect(replies).toEqual([{ interceptions: [] }, { started: ['one', 'two'] }, { devices: [], stalls: { totalMs: 0, longestMs: 0 } }])
   })
 
   it('tells the client why the plant refuses', async () => {
@@ -86,7 +86,7 @@ describe('the control socket of a plant', () => {
     expect(path.startsWith(directory)).toBe(false)
     await serve(deep)
     await using control = await PlantControl.connect(deep)
-    expect(await control.call('status', {})).toEqual({ devices: [] })
+    expect(await control.call('status', {})).toEqual({ devices: [], stalls: { totalMs: 0, longestMs: 0 } })
     expect((await stat(resolve(path, '..'))).mode & 0o077).toBe(0)
   })
 
@@ -132,6 +132,6 @@ describe('the control socket of a plant', () => {
     const server = await serve(directory)
     expect(await speak(server.path, 'x'.repeat(100_000))).toBe('')
     await using control = await PlantControl.connect(directory)
-    expect(await control.call('status', {})).toEqual({ devices: [] })
+    expect(await control.call('status', {})).toEqual({ devices: [], stalls: { totalMs: 0, longestMs: 0 } })
   })
 })

@@ -38,8 +38,8 @@ const suites = [0xc02b, 0xc023, 0xc006]
 function controller() {
   const address = freshAddress()
   const written = files(
-    `devices:\n  Victim: { address: ${address}, zone: line }`,
-    `devices:\n${unit('Victim', 'controller', `${security}, tags: { Recipe: { type: STRING, value: Secret blend }, Level: { type: DINT, value: 7 } }, assemblies: { 1: { direction: input, size: 8 }, 2: { direction: output, size: 8 } }`)}`,
+    `devices:\n  Victim_1: { address: ${address}, zone: line }`,
+    `devices:\n${unit('Victim_1', 'controller', `${security}, tags: { Recipe: { type: STRING, value: Secret blend }, Level: { type: DINT, value: 7 } }, assemblies: { 1: { direction: input, size: 8 }, 2: { direction: output, size: 8 } }`)}`,
   )
   return { ...written, address, client: freshAddress() }
 }
@@ -68,7 +68,7 @@ describe('a man in the middle of a unit that speaks in plain', () => {
     const victim = controller()
     const { plant } = await startPlant(victim)
     expect(await recipe(await open(victim, { transport: 'tcp' }))).toBe('Secret blend')
-    await plant.fault('Victim', { kind: 'man-in-the-middle' })
+    await plant.fault('Victim_1', { kind: 'man-in-the-middle' })
     const session = await open(victim, { transport: 'tcp' })
     expect(await recipe(session)).toBe('XXXXXXXXXXXX')
     await using connection = await openClass3(session)
@@ -77,7 +77,7 @@ describe('a man in the middle of a unit that speaks in plain', () => {
     expect(level[1]).not.toBe(7)
     // What he has no use for passes unchanged.
     expect(await session.objects.get(identity, 1, 'vendorId')).toBe(77)
-    const [first] = plant.interceptions('Victim')
+    const [first] = plant.interceptions('Victim_1')
     expect(first).toMatchObject({ port: '44818/tcp', outcome: 'relayed', altered: 3, reason: undefined })
     expect(first?.peer.startsWith(`${victim.client}:`)).toBe(true)
     expect(first?.messages).toBeGreaterThan(8)
@@ -86,9 +86,9 @@ describe('a man in the middle of a unit that speaks in plain', () => {
   it('is what everybody meets, while the unit answers elsewhere and sees the true addresses of its peers', async () => {
     const victim = controller()
     const { plant } = await startPlant(victim)
-    await plant.fault('Victim', { kind: 'man-in-the-middle' })
+    await plant.fault('Victim_1', { kind: 'man-in-the-middle' })
     await open(victim, { transport: 'tcp' })
-    const rows = device(plant, 'Victim').host?.associations() ?? []
+    const rows = device(plant, 'Victim_1').host?.associations() ?? []
     expect(rows.map(({ peer }) => peer.address)).toEqual([victim.client])
     const inside = await connect({ address: insideAddress(victim.address), transport: 'tcp', localAddress: victim.client })
     sessions.push(inside)
@@ -98,7 +98,7 @@ describe('a man in the middle of a unit that speaks in plain', () => {
   it('alters its I/O data in both directions and nobody notices by the protocol', async () => {
     const victim = controller()
     const { plant } = await startPlant(victim)
-    await plant.fault('Victim', { kind: 'man-in-the-middle' })
+    await plant.fault('Victim_1', { kind: 'man-in-the-middle' })
     await using io = await openIo({
       target: victim.address,
       localAddress: victim.client,
@@ -110,12 +110,13 @@ describe('a man in the middle of a unit that speaks in plain', () => {
       produce: (output) => output.fill(1),
     })
     io.run = true
-    const { device: unitItself } = device(plant, 'Victim')
+    const { device: unitItself } = device(plant, 'Victim_1')
     await until(() => unitItself.assembly(2)[0] === 1, 'outputs arrive')
+    await io.firstData
     expect([...unitItself.assembly(2)]).toEqual([1, 1, 1, 1, 1, 1, 1, 0xfe])
     expect([...io.input]).toEqual([0, 0, 0, 0, 0, 0, 0, 0xff])
     expect(io.statistics.missed).toBe(0)
-    await plant.fault('Victim', null)
+    await plant.fault('Victim_1', null)
     await using again = await openIo({
       target: victim.address,
       localAddress: victim.client,
@@ -145,10 +146,10 @@ describe('a man in the middle of a unit that speaks in plain', () => {
   it('gives the ports back when he goes, and takes them again after a power cycle', async () => {
     const victim = controller()
     const { plant } = await startPlant(victim)
-    await plant.fault('Victim', { kind: 'man-in-the-middle' })
-    await plant.fault('Victim', { kind: 'power-cycle', downMs: 20 })
+    await plant.fault('Victim_1', { kind: 'man-in-the-middle' })
+    await plant.fault('Victim_1', { kind: 'power-cycle', downMs: 20 })
     expect(await recipe(await open(victim, { transport: 'tcp' }))).toBe('XXXXXXXXXXXX')
-    await plant.fault('Victim', null)
+    await plant.fault('Victim_1', null)
     expect(await recipe(await open(victim, { transport: 'tcp' }))).toBe('Secret blend')
     const refused = new Promise((done) => connectSocket(44818, insideAddress(victim.address)).once('error', (error) => done(error.message)))
     expect(await refused).toContain('ECONNREFUSED')
@@ -159,15 +160,15 @@ describe('a man in the middle of a factory-fresh unit (certificate interception)
   it('is believed by whoever accepts any certificate, and reads what was meant to be secret', async () => {
     const victim = controller()
     const { plant } = await startPlant(victim)
-    await plant.fault('Victim', { kind: 'man-in-the-middle' })
+    await plant.fault('Victim_1', { kind: 'man-in-the-middle' })
     const shown: PeerInfo[] = []
     const session = await open(victim, { transport: 'tls', commissioning: { inspect: (peer) => void shown.push(peer) } })
     expect(await recipe(session)).toBe('XXXXXXXXXXXX')
     const leaf = decodeCertificate(shown[0]?.security?.peerChain[0] ?? new Uint8Array(0))
     // It carries the name and the serial number of the unit: only who signed it, and its fingerprint, tell.
     expect(leaf.subject.parts.flat().map(({ value }) => value).join(' ')).toContain('Test controller')
-    expect(Buffer.from(leaf.der).equals(Buffer.from(device(plant, 'Victim').intruderCertificate ?? []))).toBe(true)
-    expect(plant.interceptions('Victim')).toMatchObject([{ port: '2221/tcp', outcome: 'relayed', altered: 1 }])
+    expect(Buffer.from(leaf.der).equals(Buffer.from(device(plant, 'Victim_1').intruderCertificate ?? []))).toBe(true)
+    expect(plant.interceptions('Victim_1')).toMatchObject([{ port: '2221/tcp', outcome: 'relayed', altered: 1 }])
   })
 
   it.each(['tls', 'dtls'] as const)('is refused over %s by whoever trusts the maker of the unit', async (transport) => {
@@ -176,10 +177,10 @@ describe('a man in the middle of a factory-fresh unit (certificate interception)
     const credentials = { anchors: [await vendorRoot(plant.vendorRoots)] }
     const honest = await open(victim, { transport, credentials })
     expect(await honest.objects.get(identity, 1, 'vendorId')).toBe(77)
-    await plant.fault('Victim', { kind: 'man-in-the-middle' })
+    await plant.fault('Victim_1', { kind: 'man-in-the-middle' })
     await expect(open(victim, { transport, credentials })).rejects.toMatchObject({ name: 'NotTrusted' })
-    await until(() => plant.interceptions('Victim').some(({ outcome }) => outcome === 'refused-by-peer'), 'he notices')
-    expect(plant.interceptions('Victim').every(({ messages }) => messages === 0)).toBe(true)
+    await until(() => plant.interceptions('Victim_1').some(({ outcome }) => outcome === 'refused-by-peer'), 'he notices')
+    expect(plant.interceptions('Victim_1').every(({ messages }) => messages === 0)).toBe(true)
   })
 
   it('is refused by whoever compares the fingerprint that was written down before', async () => {
@@ -192,7 +193,7 @@ describe('a man in the middle of a factory-fresh unit (certificate interception)
       if (fingerprint(nodeCrypto, leafOf(peer)) !== written) throw new Error('another fingerprint')
     }
     await open(victim, { transport: 'tls', commissioning: { inspect: compare } })
-    await plant.fault('Victim', { kind: 'man-in-the-middle' })
+    await plant.fault('Victim_1', { kind: 'man-in-the-middle' })
     await expect(open(victim, { transport: 'tls', commissioning: { inspect: compare } })).rejects.toThrow('another fingerprint')
   })
 })
@@ -203,7 +204,7 @@ describe('a man in the middle of a commissioned unit', () => {
     const running = await startPlant(victim)
     const commissioner = await makeCommissioner()
     const session = await connect({ address: victim.address, transport: 'tls', commissioning: true, localAddress: victim.client })
-    await commission(session.objects, commissioner, { name: 'Victim', address: victim.address, suites })
+    await commission(session.objects, commissioner, { name: 'Victim_1', address: victim.address, suites })
     await session.close()
     const credentials = { ...commissioner.client, anchors: [commissioner.anchor], suites }
     return { victim, ...running, credentials }
@@ -214,21 +215,21 @@ describe('a man in the middle of a commissioned unit', () => {
     expect(plant.devices()[0]?.security).toBe('configured')
     const honest = await open(victim, { transport, credentials })
     expect(await honest.objects.get(ethernetIpSecurity, 1, 'state')).toBe('configured')
-    await plant.fault('Victim', { kind: 'man-in-the-middle' })
+    await plant.fault('Victim_1', { kind: 'man-in-the-middle' })
     await expect(open(victim, { transport, credentials })).rejects.toMatchObject({ name: 'NotTrusted' })
     // A careless peer believes him; the unit itself does not.
     const careless = open(victim, { transport, commissioning: true, requestTimeoutMs: 1000 })
     await expect(careless.then((session) => session.objects.get(identity, 1, 'vendorId'))).rejects.toThrow()
-    await until(() => plant.interceptions('Victim').some(({ outcome }) => outcome === 'refused-by-unit'), 'the unit refused him')
-    const outcomes = plant.interceptions('Victim').map(({ outcome }) => outcome)
+    await until(() => plant.interceptions('Victim_1').some(({ outcome }) => outcome === 'refused-by-unit'), 'the unit refused him')
+    const outcomes = plant.interceptions('Victim_1').map(({ outcome }) => outcome)
     expect(outcomes).toContain('refused-by-peer')
     expect(outcomes).not.toContain('relayed')
   })
 
   it('is gone without a trace when he gives up', async () => {
     const { victim, plant, credentials } = await commissioned()
-    await plant.fault('Victim', { kind: 'man-in-the-middle' })
-    await plant.fault('Victim', null)
+    await plant.fault('Victim_1', { kind: 'man-in-the-middle' })
+    await plant.fault('Victim_1', null)
     const session = await open(victim, { transport: 'tls', credentials })
     expect(await recipe(session)).toBe('Secret blend')
   })

@@ -65,7 +65,7 @@ describe('a virtual plant', () => {
     await until(() => int32(plant.received('consumes')) > first + 3, 'the consumed tag counts')
     expect(plant.received('consumes')).toHaveLength(40)
     expect(int32(plant.received('back'))).toBe(42)
-    device(plant, 'Left_PLC').device.setTag('Answer', [-7], performance.now())
+    device(plant, 'Left_PLC').device.setTag('Answer', [-7], plant.now())
     await until(() => int32(plant.received('back')) === -7, 'the new value arrives')
   })
 
@@ -96,7 +96,7 @@ describe('a virtual plant', () => {
   it('binds what it opens to the own address of the device that opens it', async () => {
     const { plant } = await startPlant(linePlant())
     await allRun(plant)
-    const rows = device(plant, 'Right_Module').device.connections(performance.now())
+    const rows = device(plant, 'Right_Module').device.connections(plant.now())
     expect(rows.find(({ triad }) => triad.connectionSerialNumber === 101)?.peer.address).toBe(testAddressOf(plant, 'Left_Module'))
     const own = new Set(plant.plant.devices.map(({ address }) => address))
     for (const { peer } of rows) expect(own).toContain(peer.address)

@@ -51,10 +51,13 @@ export async function run(context: CommandContext, flags: ApplyFlags, file: stri
     output.document(plan, () => planText(output, plan))
     return plan.outcome === 'not-complete' ? exitCodes.refused : exitCodes.ok
   }
-  const changing = plan.devices.filter(({ action }) => action !== 'nothing' && action !== 'leave' && action !== 'refused')
+  const changing = plan.devices.filter(
+    ({ action }) => action !== 'nothing' && action !== 'leave' && action !== 'refused',
+  )
   if (changing.length > 0 && flags.yes !== true) {
     output.note(planText(output, plan))
-    if (!(await confirmed(context, flags.yes, `Change ${changing.length} devices of ${plant.name}?`))) return exitCodes.refused
+    if (!(await confirmed(context, flags.yes, `Change ${changing.length} devices of ${plant.name}?`)))
+      return exitCodes.refused
   }
   const agreed = preparation
   let report: StoredReport | undefined
@@ -76,11 +79,16 @@ export async function run(context: CommandContext, flags: ApplyFlags, file: stri
 /** 0 complete, 3 when some devices are done and others not, 1 when none is. */
 export function exitOf(report: StoredReport): ExitCode {
   if (report.outcome !== 'not-complete') return exitCodes.ok
-  return report.devices.some(({ outcome, configuration }) => outcome !== 'not-complete' && configuration === 'new') ? exitCodes.partly : exitCodes.error
+  return report.devices.some(({ outcome, configuration }) => outcome !== 'not-complete' && configuration === 'new')
+    ? exitCodes.partly
+    : exitCodes.error
 }
 
 /** The moves of a virtual plant that runs in this state; nothing on a real plant, where nobody reports them. */
-async function liveMoves(context: CommandContext, plant: string): Promise<AsyncDisposable & { readonly control: PlantControl | undefined; readonly ended: AbortSignal }> {
+async function liveMoves(
+  context: CommandContext,
+  plant: string,
+): Promise<AsyncDisposable & { readonly control: PlantControl | undefined; readonly ended: AbortSignal }> {
   const end = new AbortController()
   const control = await PlantControl.connect(defaultDirectory(context.state, plant)).catch(() => undefined)
   return {

@@ -1,19 +1,22 @@
 import { resolve } from 'node:path'
 import { writeDurably } from '@cordon/node/files'
 import type { CommandContext } from '../context.ts'
+import { directoryOf, mayWrite } from '../new-files.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
 import { openWorkspace, readSecret } from '../workspace.ts'
 
 /** `cordon ca backup FILE` */
 export async function run(
   context: CommandContext,
-  options: { readonly passphraseFile: string },
+  options: { readonly passphraseFile: string; readonly force?: boolean },
   file: string,
 ): Promise<ExitCode> {
   const passphrase = await readSecret(options.passphraseFile, '--passphrase-file')
+  const path = resolve(file)
+  await mayWrite([path], options.force)
+  await directoryOf(path)
   await using workspace = await openWorkspace(context)
   const backup = await workspace.authority.backup(passphrase)
-  const path = resolve(file)
   await writeDurably(path, backup)
   context.output.document(
     { file: path, bytes: backup.length },

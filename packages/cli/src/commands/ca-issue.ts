@@ -6,6 +6,7 @@ import { operationsZone } from '@cordon/server/authority'
 import type { CommandContext } from '../context.ts'
 import { moment } from '../dates.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
+import { mayWrite } from '../new-files.ts'
 import { openWorkspace } from '../workspace.ts'
 
 const dayMs = 24 * 3_600_000
@@ -13,7 +14,13 @@ const dayMs = 24 * 3_600_000
 /** `cordon ca issue --client NAME` */
 export async function run(
   context: CommandContext,
-  options: { readonly client: string; readonly zone?: string; readonly directory: string; readonly days: string },
+  options: {
+    readonly client: string
+    readonly zone?: string
+    readonly directory: string
+    readonly days: string
+    readonly force?: boolean
+  },
 ): Promise<ExitCode> {
   if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/.test(options.client)) {
     throw new UsageError(
@@ -25,15 +32,16 @@ export async function run(
   if (!Number.isInteger(days) || days < 1 || days > 3650) {
     throw new UsageError('bad-option', `--days expects 1 to 3650, got "${options.days}"`)
   }
+  const directory = resolve(options.directory)
+  const file = (suffix: string): string => join(directory, `${options.client}.${suffix}`)
+  const files = { certificate: file('cert.pem'), chain: file('chain.pem'), key: file('key.pem') }
+  await mayWrite(Object.values(files), options.force)
   await using workspace = await openWorkspace(context)
   const zone = options.zone ?? operationsZone
   const issued = await workspace.authority.issueClient({ zone, name: options.client, validityMs: days * dayMs })
   const key = issued.key?.export()
   if (key === undefined) throw new TransportError('io', 'the authority made no key that can be written')
-  const directory = resolve(options.directory)
   await privateDirectory(directory)
-  const file = (suffix: string): string => join(directory, `${options.client}.${suffix}`)
-  const files = { certificate: file('cert.pem'), chain: file('chain.pem'), key: file('key.pem') }
   await writeDurably(files.certificate, encodePem('CERTIFICATE', issued.certificate))
   await writeDurably(
     files.chain,

@@ -10,17 +10,28 @@ import { openWorkspace } from '../workspace.ts'
 import { exitOf } from './apply.ts'
 
 /** `cordon ca renew DEVICE…`: a new key pair and certificate, by the same transaction that commissioned the device. */
-export async function run(context: CommandContext, flags: { readonly plant: string; readonly from?: string }, devices: readonly string[]): Promise<ExitCode> {
+export async function run(
+  context: CommandContext,
+  flags: { readonly plant: string; readonly from?: string },
+  devices: readonly string[],
+): Promise<ExitCode> {
   const accepted = await acceptedPlant(context, flags.plant)
   if (accepted === undefined) return exitCodes.usage
   const { plant, capabilities } = accepted.files
   for (const device of devices) {
-    if (!plant.devices.some(({ name }) => name === device)) throw new UsageError('bad-option', `the plant has no device "${device}"`)
+    if (!plant.devices.some(({ name }) => name === device))
+      throw new UsageError('bad-option', `the plant has no device "${device}"`)
   }
   const localAddress = flags.from ?? context.settings['localAddress']
   await using workspace = await openWorkspace(context)
   const { store, authority } = workspace
-  const options = { signal: context.signal, capabilities, onlyDevices: devices, renew: devices, ...(localAddress === undefined ? {} : { localAddress }) }
+  const options = {
+    signal: context.signal,
+    capabilities,
+    onlyDevices: devices,
+    renew: devices,
+    ...(localAddress === undefined ? {} : { localAddress }),
+  }
   let report: StoredReport | undefined
   await withProgress(context.output, [
     deploymentStep(

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { UsageError } from '@cordon/core/errors'
+import { MalformedMessage, UsageError } from '@cordon/core/errors'
 import { restoreAuthority } from '@cordon/server/authority'
 import type { CommandContext } from '../context.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
@@ -19,7 +19,10 @@ export async function run(
     throw new UsageError('missing', `cannot read the backup ${file}`, { cause })
   }
   await using workspace = await openWorkspace(context)
-  const summary = await restoreAuthority(workspace.store, backup, passphrase)
+  const summary = await restoreAuthority(workspace.store, backup, passphrase).catch((cause: unknown) => {
+    if (cause instanceof MalformedMessage) throw new UsageError('bad-value', `${file}: ${cause.message}`, { cause })
+    throw cause
+  })
   context.output.document(
     summary,
     () =>

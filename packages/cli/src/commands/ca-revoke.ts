@@ -9,7 +9,14 @@ import { type ExitCode, exitCodes } from '../exit-codes.ts'
 import { withProgress } from '../progress.ts'
 import { openWorkspace } from '../workspace.ts'
 
-const reasons: readonly RevocationReason[] = ['unspecified', 'keyCompromise', 'affiliationChanged', 'superseded', 'cessationOfOperation', 'privilegeWithdrawn']
+const reasons: readonly RevocationReason[] = [
+  'unspecified',
+  'keyCompromise',
+  'affiliationChanged',
+  'superseded',
+  'cessationOfOperation',
+  'privilegeWithdrawn',
+]
 
 interface RevokeFlags {
   readonly plant: string
@@ -22,10 +29,12 @@ interface RevokeFlags {
 export async function run(context: CommandContext, flags: RevokeFlags, subject: string): Promise<ExitCode> {
   const { output } = context
   const reason = reasons.find((known) => known === flags.reason)
-  if (reason === undefined) throw new UsageError('bad-option', `--reason expects one of ${reasons.join(', ')}, got "${flags.reason}"`)
+  if (reason === undefined)
+    throw new UsageError('bad-option', `--reason expects one of ${reasons.join(', ')}, got "${flags.reason}"`)
   const accepted = await acceptedPlant(context, flags.plant)
   if (accepted === undefined) return exitCodes.usage
-  if (!(await confirmed(context, flags.yes, `Revoke every certificate of ${subject}? Its associations end now.`))) return exitCodes.refused
+  if (!(await confirmed(context, flags.yes, `Revoke every certificate of ${subject}? Its associations end now.`)))
+    return exitCodes.refused
   const { plant, capabilities } = accepted.files
   const localAddress = flags.from ?? context.settings['localAddress']
   await using workspace = await openWorkspace(context)
@@ -35,7 +44,11 @@ export async function run(context: CommandContext, flags: RevokeFlags, subject: 
       title: `Revoke ${subject} and tell every device that trusts its issuer`,
       run: async (show) => {
         const { store, authority } = workspace
-        const options = { signal: context.signal, capabilities, ...(localAddress === undefined ? {} : { localAddress }) }
+        const options = {
+          signal: context.signal,
+          capabilities,
+          ...(localAddress === undefined ? {} : { localAddress }),
+        }
         report = await revoke({ plant, store, authority, options }, subject, reason, (event) => {
           if (event.kind === 'step') show(`${event.device}: ${event.step}`)
         })

@@ -1,13 +1,9 @@
-import { UsageError } from '@cordon/core/errors'
-import { completionScript, type Shell, shells } from '../completion.ts'
+import { completionScript, type Shell } from '../completion.ts'
 import type { CommandContext } from '../context.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
 
-/** `cordon completion SHELL` */
-export async function run(context: CommandContext, _options: unknown, shell: string): Promise<ExitCode> {
-  if (!(shells as readonly string[]).includes(shell)) {
-    throw new UsageError('bad-option', `expected one of ${shells.join(', ')}, got "${shell}"`)
-  }
-  process.stdout.write(completionScript(context.program, shell as Shell))
+/** `cordon completion SHELL`; the command tree admits no other shell. */
+export async function run(context: CommandContext, _options: unknown, shell: Shell): Promise<ExitCode> {
+  process.stdout.write(completionScript(context.program, shell))
   return exitCodes.ok
 }

@@ -2,22 +2,23 @@ import { describeTagType, readTagRequest, tagData, tagPath, tagServices, tagValu
 import { unwrap } from '@cordon/core/client'
 import { decode, encode } from '@cordon/core/wire'
 import type { CommandContext } from '../context.ts'
-import { openTarget, type ReachOptions } from '../device-target.ts'
+import { openTarget, parseNumber, type ReachOptions } from '../device-target.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
 import { textOf } from '../object-text.ts'
 
 /** `cordon device read-tag TARGET TAG` */
 export async function run(
   context: CommandContext,
-  options: ReachOptions,
+  options: ReachOptions & { readonly elements: string },
   target: string,
   tag: string,
 ): Promise<ExitCode> {
+  const elements = parseNumber(options.elements, '--elements')
   await using device = await openTarget(context, options, target)
   const reply = await device.requester.request({
     service: tagServices.readTag,
     path: tagPath(tag),
-    data: encode(readTagRequest, { elements: 1 }),
+    data: encode(readTagRequest, { elements }),
   })
   const data = decode(tagData, unwrap(reply, { what: `tag ${tag}` }))
   const values = tagValues(data)

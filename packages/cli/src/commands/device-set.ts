@@ -1,7 +1,7 @@
 import { commonServices, path } from '@cordon/core/cip'
 import { unwrap } from '@cordon/core/client'
 import type { CommandContext } from '../context.ts'
-import { openTarget, parseHex, parseNumber, type ReachOptions } from '../device-target.ts'
+import { hex, openTarget, parseHex, parseNumber, type ReachOptions } from '../device-target.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
 
 /** `cordon device set TARGET CLASS INSTANCE ATTRIBUTE HEX` */
@@ -25,6 +25,10 @@ export async function run(
     data,
   })
   unwrap(reply, { what: `class 0x${classId.toString(16)} instance ${instance} attribute ${attribute}`, classId })
-  context.output.document({ target, class: classId, instance, attribute, set: true }, () => 'set')
+  context.output.document(
+    { target, class: classId, instance, attribute, set: true },
+    () =>
+      `class 0x${classId.toString(16).toUpperCase().padStart(2, '0')} instance ${instance} attribute ${attribute} is now ${hex(data)}`,
+  )
   return exitCodes.ok
 }

@@ -16,12 +16,10 @@ export async function run(context: CommandContext, options: ReachOptions, target
           transport: device.peer.transport,
           suite: security.suite,
           suiteName: security.suiteName,
-          peerProof: security.authenticated,
+          peerProof: options.pin === undefined ? security.authenticated : 'pin',
         }
   const details = await readDetails(device)
   output.document({ target, access, ...details }, () => detailsText(output, details))
-  if (security === undefined) output.note('read in plain: whoever is on the wire reads and could change it')
-  else if (security.authenticated === 'none')
-    output.note('read over TLS from a device that nobody vouches for: compare its fingerprint')
+  if (security === undefined) output.note('read in plain: whoever is on the wire reads along and could change it')
   return exitCodes.ok
 }

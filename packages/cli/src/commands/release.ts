@@ -8,11 +8,23 @@ import { withProgress } from '../progress.ts'
 import { openWorkspace } from '../workspace.ts'
 
 /** `cordon release PLANT DEVICE…` */
-export async function run(context: CommandContext, flags: { readonly yes?: boolean; readonly from?: string }, file: string, devices: readonly string[]): Promise<ExitCode> {
+export async function run(
+  context: CommandContext,
+  flags: { readonly yes?: boolean; readonly from?: string },
+  file: string,
+  devices: readonly string[],
+): Promise<ExitCode> {
   const { output } = context
   const accepted = await acceptedPlant(context, file)
   if (accepted === undefined) return exitCodes.usage
-  if (!(await confirmed(context, flags.yes, `Take the policy off ${devices.join(', ')}? They talk in plain to everybody afterwards.`))) return exitCodes.refused
+  if (
+    !(await confirmed(
+      context,
+      flags.yes,
+      `Take the policy off ${devices.join(', ')}? They talk in plain to everybody afterwards.`,
+    ))
+  )
+    return exitCodes.refused
   const { plant, capabilities } = accepted.files
   const localAddress = flags.from ?? context.settings['localAddress']
   await using workspace = await openWorkspace(context)
@@ -22,7 +34,11 @@ export async function run(context: CommandContext, flags: { readonly yes?: boole
       title: `Release ${devices.join(', ')}`,
       run: async (show) => {
         const { store, authority } = workspace
-        const options = { signal: context.signal, capabilities, ...(localAddress === undefined ? {} : { localAddress }) }
+        const options = {
+          signal: context.signal,
+          capabilities,
+          ...(localAddress === undefined ? {} : { localAddress }),
+        }
         report = await release({ plant, store, authority, options }, devices, (event) => {
           if (event.kind === 'step') show(`${event.device}: ${event.step}`)
         })
@@ -31,7 +47,11 @@ export async function run(context: CommandContext, flags: { readonly yes?: boole
   ])
   if (report === undefined) return exitCodes.error
   const finished = report
-  output.document(finished, () => [resultsText(output, finished.devices), '', `${finished.plant}: ${outcomeText(output, finished.outcome)}`].join('\n'))
+  output.document(finished, () =>
+    [resultsText(output, finished.devices), '', `${finished.plant}: ${outcomeText(output, finished.outcome)}`].join(
+      '\n',
+    ),
+  )
   if (finished.outcome !== 'not-complete') return exitCodes.ok
   return finished.devices.some(({ outcome }) => outcome !== 'not-complete') ? exitCodes.partly : exitCodes.error
 }

@@ -50,8 +50,11 @@ function isComplete(result: ScanResult): boolean {
 
 /** A scan of one or both transports for people: versions, then suites, then why something was not tested. */
 export function scanText(output: Output, results: readonly ScanResult[]): string {
-  const versions = results.flatMap((result) => result.versions.map((row) => ({ ...row, result })))
-  const [first] = results
+  const answered = results.filter((result) => result.answered)
+  const [first] = answered
+  // Nobody there: thirteen times "not tested" would say no more than the reason does.
+  if (first === undefined) return results.flatMap((result) => untested(output, result)).join('\n')
+  const versions = answered.flatMap((result) => result.versions)
   return [
     output.strong('Versions'),
     table(output, versions, [
@@ -61,17 +64,17 @@ export function scanText(output: Output, results: readonly ScanResult[]): string
     ]),
     '',
     output.strong('Cipher suites of CIP Security'),
-    table(output, first?.suites ?? [], [
+    table(output, first.suites, [
       { title: 'number', value: (row) => `0x${suiteHex(row.suite)}` },
       { title: 'suite', value: (row) => row.name.replace(/^TLS_/, ''), rank: 1 },
       { title: 'gives', value: (row) => (row.encrypts ? 'confidentiality' : 'integrity only'), rank: 2 },
       { title: 'proof', value: (row) => proofs[row.authentication], rank: 3 },
-      ...results.map((result) => ({
+      ...answered.map((result) => ({
         title: result.transport.toUpperCase(),
         value: (row: SuiteRow) => verdictText(output, verdictOf(result, row.suite)),
       })),
     ]),
-    ...results.flatMap((result) => untested(output, result)),
+    ...results.flatMap((result) => untested(output, result)).flatMap((line, i) => (i === 0 ? ['', line] : [line])),
   ].join('\n')
 }
 
@@ -102,5 +105,5 @@ function untested(output: Output, result: ScanResult): string[] {
     const all = subjects.length === result.versions.length + result.suites.length
     return `${all ? `all of ${result.transport.toUpperCase()}` : subjects.join(', ')}: ${reason}`
   })
-  return ['', output.strong(`Not tested over ${result.transport.toUpperCase()} (never counted as refused)`), ...lines]
+  return [output.strong(`Not tested over ${result.transport.toUpperCase()} (never counted as refused)`), ...lines]
 }

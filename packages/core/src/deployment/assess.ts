@@ -5,7 +5,6 @@ import { type ChangeSubject, deviceDifference } from '../policy/difference.ts'
 import { formatRule, matchIngress, securePort } from '../policy/rules.ts'
 import type { DeviceSettings, RuleSet } from '../policy/settings.ts'
 import { findSuite, suiteName } from '../security/cipher-suites.ts'
-import { utf8Bytes } from '../wire/text.ts'
 import { decodeRevocationList } from '../x509/crl.ts'
 import { sameBytes } from '../x509/der.ts'
 import type { Materials } from './materials.ts'
@@ -120,7 +119,8 @@ export function assess(
     changes.push({ what: 'certificate', from: certificate, to, interrupts: false, part: 'configuration' })
   }
   const unfinished = reading.cipSecurityState === 'incompleteConfiguration' && reading.security.state === 'configured'
-  const has = (part: ChangePart) => changes.some((change) => change.part === part && !(unfinished && change.what === 'state'))
+  const has = (part: ChangePart) =>
+    changes.some((change) => change.part === part && !(unfinished && change.what === 'state'))
   return {
     changes,
     certificate,
@@ -219,7 +219,8 @@ function certificateReason(
   const holder = materials.holderOf(der)
   if (holder !== undefined && holder !== settings.device) return `issued to ${holder}`
   const names = held.extensions.subjectAlternativeNames ?? []
-  if (!names.some(({ kind, value }) => kind === 'ip' && value === settings.address)) return `without address ${settings.address}`
+  if (!names.some(({ kind, value }) => kind === 'ip' && value === settings.address))
+    return `without address ${settings.address}`
   if (target.dnsName !== undefined && !names.some(({ kind, value }) => kind === 'dns' && value === target.dnsName)) {
     return `without name ${target.dnsName}`
   }
@@ -250,7 +251,8 @@ export function obstacles(settings: DeviceSettings, reading: DeviceReading): rea
     if (rules === undefined) found.push('it has no Ingress Egress object (class 0x63)')
     else {
       const bytes = rulesSize(settings.rules)
-      if (bytes > rules.maxBufferSize) found.push(`its rules take ${bytes} bytes, it has room for ${rules.maxBufferSize}`)
+      if (bytes > rules.maxBufferSize)
+        found.push(`its rules take ${bytes} bytes, it has room for ${rules.maxBufferSize}`)
     }
   }
   if (needsCertificate(settings) && reading.revisions.certificateManagement === undefined) {
@@ -259,9 +261,9 @@ export function obstacles(settings: DeviceSettings, reading: DeviceReading): rea
   return found
 }
 
-/** Bytes that rules take as text, each with its length byte. */
+/** Bytes that rules take as text, each with its length byte; their grammar is ASCII. */
 export function rulesSize(rules: RuleSet): number {
-  return [...rules.ingress, ...rules.egress].reduce((sum, rule) => sum + 1 + utf8Bytes(formatRule(rule)).length, 0)
+  return [...rules.ingress, ...rules.egress].reduce((sum, rule) => sum + 1 + formatRule(rule).length, 0)
 }
 
 /** Whether rules let the manager in from its address: without that they are not sent. */

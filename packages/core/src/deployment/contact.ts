@@ -49,7 +49,8 @@ export async function openDevice(means: ContactMeans, request: ContactRequest): 
     if (access.kind !== 'commissioning' || !isOfThisPlant(means, session)) return session
     await session.close()
     const certificate = own.find(({ kind }) => kind === 'certificate')
-    if (certificate === undefined) throw new StepFailure('credential-missing', 'the device shows a certificate of this plant')
+    if (certificate === undefined)
+      throw new StepFailure('credential-missing', 'the device shows a certificate of this plant')
     try {
       return await means.port.open(certificate)
     } catch (error) {

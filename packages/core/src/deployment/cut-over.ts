@@ -21,7 +21,10 @@ export function overlapRules(final: RuleSet, before: RuleSet | undefined): RuleS
   if (bare) return overlap(final)
   const lasting = overlap(final, [])
   return {
-    ingress: unique([...before.ingress.filter(permits).map((rule) => widened(rule, final.ingress)), ...lasting.ingress]),
+    ingress: unique([
+      ...before.ingress.filter(permits).map((rule) => widened(rule, final.ingress)),
+      ...lasting.ingress,
+    ]),
     egress: unique([...before.egress.filter(permits), ...lasting.egress]),
   }
 }

@@ -56,7 +56,8 @@ export function judgeFirstContact(
   memory: CertificateMemory = new CertificateMemory(crypto),
 ): FirstContact {
   const [leaf, ...intermediates] = presented
-  if (leaf === undefined) return stopped('', '', false, [message('self-signed-not-accepted', device, 'it showed no certificate')])
+  if (leaf === undefined)
+    return stopped('', '', false, [message('self-signed-not-accepted', device, 'it showed no certificate')])
   const print = fingerprint(crypto, leaf)
   const known = memory.read(leaf)
   if (known === undefined) {
@@ -92,11 +93,27 @@ export function judgeFirstContact(
   if (policy.expected !== undefined) {
     const messages = [message('fingerprint-pinned', device, shown)]
     if (selfSigned) messages.push(message(unproven, device, `${shown}; accepted by its fingerprint`))
-    return { verdict: 'go', proof: 'fingerprint', maySendSecrets: true, fingerprint: print, subject, selfSigned, messages }
+    return {
+      verdict: 'go',
+      proof: 'fingerprint',
+      maySendSecrets: true,
+      fingerprint: print,
+      subject,
+      selfSigned,
+      messages,
+    }
   }
   if (policy.acceptUnproven) {
     const messages = [message(unproven, device, `${shown}; accepted by name`)]
-    return { verdict: 'go', proof: 'accepted', maySendSecrets: false, fingerprint: print, subject, selfSigned, messages }
+    return {
+      verdict: 'go',
+      proof: 'accepted',
+      maySendSecrets: false,
+      fingerprint: print,
+      subject,
+      selfSigned,
+      messages,
+    }
   }
   const why = verdict === undefined || verdict.ok ? '' : ` (${verdict.reason})`
   return stopped(print, subject, selfSigned, [message('self-signed-not-accepted', device, `${shown}${why}`)])

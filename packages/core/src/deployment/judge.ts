@@ -70,7 +70,8 @@ export function judgeDevice(
   }
   const [shown] = reading.presented
   const holder = shown === undefined ? undefined : materials.holderOf(shown)
-  if (holder !== undefined && holder !== device) return refuse('device-replaced', `it shows the certificate of ${holder}`)
+  if (holder !== undefined && holder !== device)
+    return refuse('device-replaced', `it shows the certificate of ${holder}`)
   if (reading.access === 'commissioning') {
     const expected = knowledge.contact.expected ?? target.fingerprint
     const policy = { ...knowledge.contact, expected }
@@ -83,7 +84,10 @@ export function judgeDevice(
       notes.push(one)
     }
     if (isConfigured(reading)) {
-      return refuse('already-configured-elsewhere', `0x5D is ${reading.cipSecurityState}, 0x5E is ${reading.security.state}`)
+      return refuse(
+        'already-configured-elsewhere',
+        `0x5D is ${reading.cipSecurityState}, 0x5E is ${reading.security.state}`,
+      )
     }
     if (settings.psk.length > 0 && !maySendSecrets) {
       return refuse('psk-not-sent', `its default certificate was believed by ${proof}, SHA-256 ${fingerprint}`)

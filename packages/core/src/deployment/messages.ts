@@ -19,13 +19,15 @@ export const messageTable = {
   'already-configured-elsewhere': {
     severity: 'error',
     title: 'the device is configured by somebody else',
-    cause: 'It has security settings, and no credential that Cordon holds opens it: another manager owns it, or this state directory is not the one that configured it.',
+    cause:
+      'It has security settings, and no credential that Cordon holds opens it: another manager owns it, or this state directory is not the one that configured it.',
     next: 'Release {subject} with the manager that configured it, restore the backup of the authority that did, or reset the device at its hardware.',
   },
   'apply-refused': {
     severity: 'error',
     title: 'the device refused Apply_Config',
-    cause: 'The device checks the settings as a whole when they are applied and found them unusable. Its settings are as before.',
+    cause:
+      'The device checks the settings as a whole when they are applied and found them unusable. Its settings are as before.',
     next: 'Compare the suites and credentials that the plan names with what `cordon device show {subject}` lists as available, then apply again.',
   },
   'authority-refused': {
@@ -34,10 +36,11 @@ export const messageTable = {
     cause: 'The signing request was refused, or the authority could not record the certificate.',
     next: 'Read the evidence, mend what it names, and run `cordon apply --resume`.',
   },
-  'cancelled': {
+  cancelled: {
     severity: 'warning',
     title: 'the deployment was cancelled',
-    cause: 'A person or a program asked to stop. The device was left in its old or its new configuration, never between.',
+    cause:
+      'A person or a program asked to stop. The device was left in its old or its new configuration, never between.',
     next: 'Run `cordon apply --resume` to go on.',
   },
   'capability-none': {
@@ -49,7 +52,8 @@ export const messageTable = {
   'certificate-refused': {
     severity: 'error',
     title: 'the device did not verify its new certificate',
-    cause: 'Verify_Certificate failed: the certificate does not fit the key pair of the device, or does not chain to the authority that was sent along.',
+    cause:
+      'Verify_Certificate failed: the certificate does not fit the key pair of the device, or does not chain to the authority that was sent along.',
     next: 'Run `cordon apply --resume`, which makes a new key pair. When it fails again, report the product and firmware revision of {subject}.',
   },
   'changed-since-plan': {
@@ -61,13 +65,15 @@ export const messageTable = {
   'cleanup-incomplete': {
     severity: 'warning',
     title: 'old certificates or files could not all be removed',
-    cause: 'The device refused to delete an object that nothing refers to any more. It takes up space and has no other effect.',
+    cause:
+      'The device refused to delete an object that nothing refers to any more. It takes up space and has no other effect.',
     next: 'Nothing now; the next deployment tries again.',
   },
   'configuration-in-progress': {
     severity: 'error',
     title: 'the device is being configured by somebody else',
-    cause: 'Its objects say that a configuration is in progress, and it did not end within the time a configurator may be silent.',
+    cause:
+      'Its objects say that a configuration is in progress, and it did not end within the time a configurator may be silent.',
     next: 'Close the other configuration tool, then apply again.',
   },
   'connection-lost': {
@@ -85,19 +91,22 @@ export const messageTable = {
   'connection-not-measured': {
     severity: 'warning',
     title: 'the move of the connection was not observed',
-    cause: 'Nothing reported on this connection: on a real plant only devices whose originator Cordon runs or reads report their moves.',
+    cause:
+      'Nothing reported on this connection: on a real plant only devices whose originator Cordon runs or reads report their moves.',
     next: 'Look at the connection with `cordon connections`, or run `cordon verify`.',
   },
   'connection-not-moved': {
     severity: 'error',
     title: 'the connection did not move to its new protection',
-    cause: 'Its originator still runs it in plain, or could not open it again. Plain ports of its target therefore stay open.',
+    cause:
+      'Its originator still runs it in plain, or could not open it again. Plain ports of its target therefore stay open.',
     next: 'See why {subject} cannot be opened with `cordon doctor`, then run `cordon apply --resume`.',
   },
   'credential-missing': {
     severity: 'error',
     title: 'the manager has no credential for the device',
-    cause: 'The credential with which the device is opened afterwards must be held before anything is applied, and it is not there.',
+    cause:
+      'The credential with which the device is opened afterwards must be held before anything is applied, and it is not there.',
     next: 'Run `cordon ca show`; when the authority is new, `cordon ca init`, then apply again.',
   },
   'crl-not-pushed': {
@@ -109,7 +118,8 @@ export const messageTable = {
   'crl-one-only': {
     severity: 'warning',
     title: 'the device holds one revocation list only',
-    cause: 'Object revisions before 9 have a single list. The lists of several zones were put into one file, which not every device reads to its end.',
+    cause:
+      'Object revisions before 9 have a single list. The lists of several zones were put into one file, which not every device reads to its end.',
     next: 'Check with `cordon verify` that revoked certificates are refused, or update the firmware of {subject}.',
   },
   'crl-pushed': {
@@ -121,7 +131,8 @@ export const messageTable = {
   'csr-invalid': {
     severity: 'error',
     title: 'the signing request of the device is not valid',
-    cause: 'The device answered Create_CSR with a request that is malformed or that does not prove possession of its key.',
+    cause:
+      'The device answered Create_CSR with a request that is malformed or that does not prove possession of its key.',
     next: 'Apply again. When it fails again, report the product and firmware revision of {subject}.',
   },
   'device-full': {
@@ -139,7 +150,8 @@ export const messageTable = {
   'device-replaced': {
     severity: 'error',
     title: 'another unit stands at the address',
-    cause: 'The serial number or the type differs from the unit that was commissioned, or that the plant file expects. Nothing was sent to it.',
+    cause:
+      'The serial number or the type differs from the unit that was commissioned, or that the plant file expects. Nothing was sent to it.',
     next: 'When the unit was exchanged on purpose, run `cordon release {subject} --forget`, correct `expect` in the plant file, and plan again.',
   },
   'end-config-outstanding': {
@@ -223,7 +235,8 @@ export const messageTable = {
   'psk-interrupts': {
     severity: 'warning',
     title: 'changing the pre-shared key interrupts connections',
-    cause: 'The device holds only as many keys as are in use (0x5E class attribute 8), so old and new key cannot overlap.',
+    cause:
+      'The device holds only as many keys as are in use (0x5E class attribute 8), so old and new key cannot overlap.',
     next: 'Choose a time at which {subject} may be interrupted.',
   },
   'psk-missing': {
@@ -235,13 +248,15 @@ export const messageTable = {
   'psk-needs-close-connections': {
     severity: 'error',
     title: 'the pre-shared key cannot change while connections run',
-    cause: 'The device holds only as many keys as are in use (0x5E class attribute 8), so old and new key cannot overlap.',
+    cause:
+      'The device holds only as many keys as are in use (0x5E class attribute 8), so old and new key cannot overlap.',
     next: 'Apply with `--close-connections` at a time at which {subject} may be interrupted.',
   },
   'psk-not-sent': {
     severity: 'error',
     title: 'no pre-shared key was sent, because the device is not proven',
-    cause: 'A key is sent only to a device whose default certificate was verified by a vendor anchor or matches a fingerprint given beforehand. Showing the fingerprint and asking is not enough for a secret.',
+    cause:
+      'A key is sent only to a device whose default certificate was verified by a vendor anchor or matches a fingerprint given beforehand. Showing the fingerprint and asking is not enough for a secret.',
     next: 'Give the fingerprint from the label or the web page of {subject} with `--fingerprint {subject}=SHA256` or in the plant file, or trust its vendor with `--trust-vendor FILE`.',
   },
   'psk-over-integrity': {
@@ -268,10 +283,11 @@ export const messageTable = {
     cause: 'After the reset the device does not show what a device without policy must show.',
     next: 'Read in the evidence what failed; the device stays on the orphan list until its release is proven.',
   },
-  'released': {
+  released: {
     severity: 'information',
     title: 'the device is free',
-    cause: 'It shows its default credentials, its plain ports are open, and the identity that Cordon gave it is no longer accepted.',
+    cause:
+      'It shows its default credentials, its plain ports are open, and the identity that Cordon gave it is no longer accepted.',
     next: 'Nothing.',
   },
   'revocation-not-proved': {
@@ -295,7 +311,8 @@ export const messageTable = {
   'self-signed-first-contact': {
     severity: 'warning',
     title: 'the default certificate is self-signed and proves nothing',
-    cause: 'The device shows a certificate that it made itself, so a device in between would look the same. It was accepted because a person said so.',
+    cause:
+      'The device shows a certificate that it made itself, so a device in between would look the same. It was accepted because a person said so.',
     next: 'Compare the fingerprint in the evidence with the label or the web page of {subject}.',
   },
   'self-signed-not-accepted': {
@@ -307,13 +324,15 @@ export const messageTable = {
   'settings-not-possible': {
     severity: 'error',
     title: 'the device cannot hold its settings',
-    cause: 'What the device answers about itself (suites, key slots, file size, rule space) is not enough for what the plant file asks.',
+    cause:
+      'What the device answers about itself (suites, key slots, file size, rule space) is not enough for what the plant file asks.',
     next: 'Change zone or conduit as the evidence says, or update the firmware of {subject}.',
   },
   'taken-over': {
     severity: 'warning',
     title: 'another process took over the device',
-    cause: 'This process did not renew its claim in time, so its work on the device was stopped before the next change.',
+    cause:
+      'This process did not renew its claim in time, so its work on the device was stopped before the next change.',
     next: 'Look at the progress of the other process with `cordon apply --resume`.',
   },
   'timed-out': {
@@ -322,19 +341,20 @@ export const messageTable = {
     cause: 'It is overloaded, hangs, or the network loses packets.',
     next: 'See that {subject} is running, then run `cordon apply --resume`.',
   },
-  'undone': {
+  undone: {
     severity: 'warning',
     title: 'the new settings were taken back',
     cause: 'They were applied, could not be proven, and the device was put back to its settings of before.',
     next: 'Nothing now; the message beside this one says what failed.',
   },
-  'unexpected': {
+  unexpected: {
     severity: 'error',
     title: 'the deployment met an error of its own',
-    cause: 'This is a defect in Cordon, not in the device. What was begun on the device was taken back where that was possible.',
+    cause:
+      'This is a defect in Cordon, not in the device. What was begun on the device was taken back where that was possible.',
     next: 'Report the evidence; then run `cordon apply --resume`.',
   },
-  'unfinished': {
+  unfinished: {
     severity: 'warning',
     title: 'an earlier deployment of the device was not finished',
     cause: 'Its journal ends in the middle: the process was stopped or the device was lost.',
@@ -343,10 +363,11 @@ export const messageTable = {
   'unknown-vendor': {
     severity: 'warning',
     title: 'the default certificate is from a vendor that is not trusted here',
-    cause: 'It chains to an authority that is not among the vendor anchors, so it proves no more than a self-signed one. It was accepted because a person said so.',
+    cause:
+      'It chains to an authority that is not among the vendor anchors, so it proves no more than a self-signed one. It was accepted because a person said so.',
     next: 'Give the anchor of the vendor with `--trust-vendor FILE` after checking it with the vendor.',
   },
-  'unreachable': {
+  unreachable: {
     severity: 'error',
     title: 'the device cannot be reached',
     cause: 'Nothing answers at its address, or the connection was refused.',

@@ -20,7 +20,7 @@ import { type PortAdmin, tcpIp } from '../objects/tcp-ip.ts'
 import type { DeviceCapabilities } from '../policy/capabilities.ts'
 import { parseRules } from '../policy/rules.ts'
 import type { ObservedSettings, RuleSet } from '../policy/settings.ts'
-import { utf8, utf8Bytes } from '../wire/text.ts'
+import { latin1Bytes, utf8 } from '../wire/text.ts'
 import { fingerprint } from '../x509/certificate.ts'
 import { hex } from '../x509/der.ts'
 import { decodePem } from '../x509/pem.ts'
@@ -198,7 +198,13 @@ export async function readRevisions(session: DeviceSession): Promise<ClassRevisi
       ifPresent(client.getClass(object, 'revision')),
     ),
   )
-  return { cipSecurity: first, ethernetIpSecurity: second, certificateManagement: third, file: fourth, ingressEgress: fifth }
+  return {
+    cipSecurity: first,
+    ethernetIpSecurity: second,
+    certificateManagement: third,
+    file: fourth,
+    ingressEgress: fifth,
+  }
 }
 
 /**
@@ -404,8 +410,13 @@ function digest(crypto: Crypto, reading: Omit<DeviceReading, 'digest' | 'address
     reading.rules === undefined ? null : [reading.rules.changeCount, reading.rules.ingress, reading.rules.egress],
     reading.ports,
   ]
-  const text = JSON.stringify(value, (_, part: unknown) => (part instanceof Uint8Array ? [...part] : part))
-  return hex(crypto.digest('SHA-256', utf8Bytes(text)))
+  const text = JSON.stringify(value, (_, part: unknown) => (part instanceof Uint8Array ? hex(part) : part))
+  return hex(crypto.digest('SHA-256', latin1Bytes(text.replace(/[\u0100-\uffff]/g, escaped))))
+}
+
+/** A character that does not fit in one byte, as JSON may write it. */
+function escaped(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16)}`
 }
 
 /** What a device can do, by its own answers. */

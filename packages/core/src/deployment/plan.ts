@@ -119,7 +119,9 @@ export function planDeployment(request: PlanRequest): DeploymentPlan {
     .map((target) => planDevice(request, target, ranks.get(target.settings.device) ?? 0))
     .sort((a, b) => a.rank - b.rank)
   const messages = request.former.map(({ device, address }) => message('orphan-in-force', device, `at ${address}`))
-  const changing = new Set(devices.filter(({ action }) => action !== 'nothing' && action !== 'leave').map(({ device }) => device))
+  const changing = new Set(
+    devices.filter(({ action }) => action !== 'nothing' && action !== 'leave').map(({ device }) => device),
+  )
   const connections = request.index.plant.connections
     .filter(({ when }) => when !== 'before')
     .map((connection) => planConnection(request, connection, changing))
@@ -152,7 +154,8 @@ function rankDevices({ index, targets, routes }: PlanRequest): ReadonlyMap<strin
     if (known !== undefined) return known
     if (seen.has(device)) return 0
     let rank = 0
-    for (const behind of through.get(device) ?? []) rank = Math.max(rank, 1 + rankOf(behind, new Set([...seen, device])))
+    for (const behind of through.get(device) ?? [])
+      rank = Math.max(rank, 1 + rankOf(behind, new Set([...seen, device])))
     ranks.set(device, rank)
     return rank
   }
@@ -174,7 +177,11 @@ function planDevice(request: PlanRequest, target: DeviceTarget, rank: number): D
       ...promiseMessages(target),
     ])
   }
-  const observation = request.observations.get(device) ?? { kind: 'failed', code: 'unreachable', evidence: 'it was not asked' }
+  const observation = request.observations.get(device) ?? {
+    kind: 'failed',
+    code: 'unreachable',
+    evidence: 'it was not asked',
+  }
   if (observation.kind === 'failed') return still('refused', [message(observation.code, device, observation.evidence)])
   const { reading, knowledge } = observation
   const { materials, crypto, date } = request
@@ -182,12 +189,20 @@ function planDevice(request: PlanRequest, target: DeviceTarget, rank: number): D
   const messages = [...judged.notes]
   const read = { ...base, digest: reading.digest, fingerprint: judged.fingerprint }
   if (judged.refusal !== undefined) {
-    return { ...read, action: 'refused', changes: [], steps: [], interrupts: [], messages: [...messages, judged.refusal] }
+    return {
+      ...read,
+      action: 'refused',
+      changes: [],
+      steps: [],
+      interrupts: [],
+      messages: [...messages, judged.refusal],
+    }
   }
   for (const { name } of settings.psk) {
     if (!request.storedKeys.has(name)) messages.push(message('psk-missing', device, `stored key ${name}`))
   }
-  if (request.unfinished.has(device)) messages.push(message('unfinished', device, 'by the journal of the last deployment'))
+  if (request.unfinished.has(device))
+    messages.push(message('unfinished', device, 'by the journal of the last deployment'))
   const assessment = withChangedKeys(assess(target, reading, materials, crypto, date), knowledge)
   const trust = wantedTrust(settings, materials)
   const isSingleList = trust.lists.length > 1 && (reading.revisions.ethernetIpSecurity ?? 0) < 9
@@ -196,8 +211,10 @@ function planDevice(request: PlanRequest, target: DeviceTarget, rank: number): D
   if (request.closePorts === 'later' && assessment.ports) {
     messages.push(message('ports-left-open', device, 'closing them was put off'))
   }
-  const interrupts = keyChange(settings, reading, knowledge) === 'interrupt' ? ['connections that use the old pre-shared key'] : []
-  if (knowledge.closeConnections && assessment.configuration) interrupts.push('all TLS and DTLS connections of the device')
+  const interrupts =
+    keyChange(settings, reading, knowledge) === 'interrupt' ? ['connections that use the old pre-shared key'] : []
+  if (knowledge.closeConnections && assessment.configuration)
+    interrupts.push('all TLS and DTLS connections of the device')
   const action = actionOf(assessment, reading)
   if (action === 'nothing') messages.push(message('nothing-to-do', device, 'every setting reads back as wanted'))
   return {
@@ -213,7 +230,15 @@ function planDevice(request: PlanRequest, target: DeviceTarget, rank: number): D
 function withChangedKeys(assessment: Assessment, knowledge: Knowledge): Assessment {
   const changed = knowledge.changedKeys ?? []
   if (changed.length === 0) return assessment
-  const changes = changed.map((name): PlannedChange => ({ what: 'pskKey', from: `earlier value of ${name}`, to: 'stored value', interrupts: true, part: 'configuration' }))
+  const changes = changed.map(
+    (name): PlannedChange => ({
+      what: 'pskKey',
+      from: `earlier value of ${name}`,
+      to: 'stored value',
+      interrupts: true,
+      part: 'configuration',
+    }),
+  )
   return { ...assessment, configuration: true, changes: [...assessment.changes, ...changes] }
 }
 
@@ -223,7 +248,12 @@ function actionOf(assessment: Assessment, reading: DeviceReading): PlannedAction
   return assessment.rules || assessment.ports ? 'adjust' : 'nothing'
 }
 
-function stepsOf(assessment: Assessment, target: DeviceTarget, reading: DeviceReading, request: PlanRequest): readonly StepName[] {
+function stepsOf(
+  assessment: Assessment,
+  target: DeviceTarget,
+  reading: DeviceReading,
+  request: PlanRequest,
+): readonly StepName[] {
   const steps: StepName[] = ['read']
   if (assessment.configuration) {
     if (assessment.certificate !== undefined) steps.push('key', 'certificate')
@@ -235,7 +265,8 @@ function stepsOf(assessment: Assessment, target: DeviceTarget, reading: DeviceRe
   if (assessment.rules && reading.rules !== undefined) {
     steps.push('overlap-rules')
     const { device } = target.settings
-    if (request.index.plant.connections.some(({ from, when }) => from === device && when === 'both')) steps.push('switch')
+    if (request.index.plant.connections.some(({ from, when }) => from === device && when === 'both'))
+      steps.push('switch')
     steps.push('final-rules')
   }
   if (assessment.ports && request.closePorts === 'now') steps.push('ports')
@@ -252,7 +283,11 @@ function promiseMessages({ settings }: DeviceTarget): readonly Message[] {
     })
 }
 
-function planConnection(request: PlanRequest, connection: PlantConnection, changing: ReadonlySet<string>): ConnectionPlan {
+function planConnection(
+  request: PlanRequest,
+  connection: PlantConnection,
+  changing: ReadonlySet<string>,
+): ConnectionPlan {
   const { name, from, to, when } = connection
   const protocol = connection.class === 3 ? 'tcp' : 'udp'
   const decision = decide(request.index, { from, to, transport: protocol })

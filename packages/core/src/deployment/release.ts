@@ -63,7 +63,13 @@ export async function releaseDevice(request: ReleaseRequest, means: TransactionM
     await opened.close()
     session = await prove(request, means, log, reading)
     configuration = 'old'
-    log.note(message('released', device, `opened by its default certificate; serial number ${spellSerial(reading.unit.serialNumber)}`))
+    log.note(
+      message(
+        'released',
+        device,
+        `opened by its default certificate; serial number ${spellSerial(reading.unit.serialNumber)}`,
+      ),
+    )
     log.write('complete', 'done', { released: true })
   } catch (error) {
     log.note(describeFailure(device, log.failed ?? step, error))
@@ -78,13 +84,20 @@ export async function releaseDevice(request: ReleaseRequest, means: TransactionM
   return { device, address, outcome: outcomeOf(log.messages), configuration, messages: log.messages, steps: log.steps }
 }
 
-async function read(session: DeviceSession, { device, address }: ReleaseRequest, means: TransactionMeans): Promise<DeviceReading> {
+async function read(
+  session: DeviceSession,
+  { device, address }: ReleaseRequest,
+  means: TransactionMeans,
+): Promise<DeviceReading> {
   const reading = await readDevice(session, { device, address, crypto: means.crypto })
   if (reading === undefined) throw new StepFailure('not-capable', 'it has no CIP Security object (class 0x5D)')
   return reading
 }
 
-function refuseStranger({ knownUnit }: ReleaseRequest, { unit, access, protectionMode, ...reading }: DeviceReading): void {
+function refuseStranger(
+  { knownUnit }: ReleaseRequest,
+  { unit, access, protectionMode, ...reading }: DeviceReading,
+): void {
   if (knownUnit !== undefined && knownUnit.serialNumber !== unit.serialNumber) {
     const evidence = `commissioned: ${spellSerial(knownUnit.serialNumber)}, found: ${spellSerial(unit.serialNumber)}`
     throw new StepFailure('device-replaced', evidence)
@@ -139,12 +152,16 @@ async function prove(
     if (now.unit.serialNumber !== before.unit.serialNumber) throw wrong('another unit answered')
     const { security, rules, ports } = now
     if (now.cipSecurityState !== 'factoryDefault') throw wrong(`0x5D is ${now.cipSecurityState}`)
-    if (security.state !== 'factoryDefault' && security.state !== 'pullModelInProgress') throw wrong(`0x5E is ${security.state}`)
-    const left = [security.trustedAuthorities, security.trustedIdentities, security.preSharedKeys].some((list) => list.length > 0)
+    if (security.state !== 'factoryDefault' && security.state !== 'pullModelInProgress')
+      throw wrong(`0x5E is ${security.state}`)
+    const left = [security.trustedAuthorities, security.trustedIdentities, security.preSharedKeys].some(
+      (list) => list.length > 0,
+    )
     if (left) throw wrong('it still holds authorities, identities or keys')
     if (rules !== undefined && rules.ingress.length + rules.egress.length > 0) throw wrong('it still holds rules')
     const shut = ports.filter(({ open, capability }) => !open && (capability & portConfigurable) !== 0)
-    if (shut.length > 0) throw wrong(`ports are still closed: ${shut.map(({ protocol, port }) => `${protocol}/${port}`).join(', ')}`)
+    if (shut.length > 0)
+      throw wrong(`ports are still closed: ${shut.map(({ protocol, port }) => `${protocol}/${port}`).join(', ')}`)
     for (const { port, protocol, open } of ports) {
       if (!open || protocol !== 'tcp' || port !== plainPort) continue
       if ((await means.port.listens(port, protocol)) === 'closed') throw wrong(`${protocol}/${port} does not answer`)
@@ -194,7 +211,11 @@ async function removeFiles(session: DeviceSession, before: DeviceReading): Promi
     if (!(error instanceof PeerError)) throw error
   }
   // Without Object_Cleanup what is known to be ours goes one by one.
-  const paths = [...before.security.trustedAuthorities, ...before.security.trustedIdentities, ...before.security.revocationLists]
+  const paths = [
+    ...before.security.trustedAuthorities,
+    ...before.security.trustedIdentities,
+    ...before.security.revocationLists,
+  ]
   for (const path of paths) {
     const { instance } = addressOf(path)
     if (instance !== undefined) await client.call(file, instance, 'delete').catch(() => {})

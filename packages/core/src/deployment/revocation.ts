@@ -6,9 +6,17 @@ import { StepFailure } from './step.ts'
 import type { DeviceTarget } from './target.ts'
 
 /** Whether a device accepts certificates of a zone, or one of these single ones: then it needs to hear of revocations. */
-export function trusts(reading: DeviceReading, zone: string, certificates: readonly string[], materials: Materials, crypto: Crypto): boolean {
+export function trusts(
+  reading: DeviceReading,
+  zone: string,
+  certificates: readonly string[],
+  materials: Materials,
+  crypto: Crypto,
+): boolean {
   const byAuthority = reading.authorities.some(({ contents }) => contents.some((der) => materials.zoneOf(der) === zone))
-  const single = reading.identities.some(({ contents }) => contents.some((der) => certificates.includes(fingerprint(crypto, der))))
+  const single = reading.identities.some(({ contents }) =>
+    contents.some((der) => certificates.includes(fingerprint(crypto, der))),
+  )
   return byAuthority || single
 }
 
@@ -21,9 +29,14 @@ export function trusts(reading: DeviceReading, zone: string, certificates: reado
 export function targetAsItIs(reading: DeviceReading, zone: string, materials: Materials, crypto: Crypto): DeviceTarget {
   const { security } = reading
   const foreign = (der: Uint8Array): never => {
-    throw new StepFailure('changed-since-plan', `it trusts a certificate that is not of this plant, SHA-256 ${fingerprint(crypto, der)}`)
+    throw new StepFailure(
+      'changed-since-plan',
+      `it trusts a certificate that is not of this plant, SHA-256 ${fingerprint(crypto, der)}`,
+    )
   }
-  const zones = reading.authorities.flatMap(({ contents }) => contents.map((der) => materials.zoneOf(der) ?? foreign(der)))
+  const zones = reading.authorities.flatMap(({ contents }) =>
+    contents.map((der) => materials.zoneOf(der) ?? foreign(der)),
+  )
   const holders = reading.identities
     .flatMap(({ contents }) => contents)
     .filter((der) => !materials.isRevoked(der))

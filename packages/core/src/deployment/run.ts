@@ -73,7 +73,14 @@ export async function runDeployment(request: RunRequest): Promise<DeploymentRepo
       ...devices.map((result) => result.outcome),
       ...connections.map((result) => result.outcome),
     ])
-    return { plant: plan.plant, outcome, tookMs: clock.now() - startedAt, devices, connections, messages: plan.messages }
+    return {
+      plant: plan.plant,
+      outcome,
+      tookMs: clock.now() - startedAt,
+      devices,
+      connections,
+      messages: plan.messages,
+    }
   } finally {
     watch?.close()
   }
@@ -223,7 +230,10 @@ class DeploymentRun {
         for (const result of await this.#switchWay(from, together)) results.set(result.connection, result)
       }
     })
-    return plan.connections.filter(({ moves }) => moves).map((connection) => results.get(connection.connection)).filter((result) => result !== undefined)
+    return plan.connections
+      .filter(({ moves }) => moves)
+      .map((connection) => results.get(connection.connection))
+      .filter((result) => result !== undefined)
   }
 
   /** All connections of one originator to one peer over one transport: a rule cannot tell them apart. */
@@ -286,7 +296,14 @@ class DeploymentRun {
       results.set(one.plan.device, await one.finish())
     })
     for (const { device, address, messages } of this.#still) {
-      results.set(device, { device, address, outcome: outcomeOf(messages), configuration: 'unchanged', messages, steps: [] })
+      results.set(device, {
+        device,
+        address,
+        outcome: outcomeOf(messages),
+        configuration: 'unchanged',
+        messages,
+        steps: [],
+      })
     }
     return plan.devices.map(({ device }) => results.get(device)).filter((result) => result !== undefined)
   }

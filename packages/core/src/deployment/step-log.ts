@@ -16,7 +16,12 @@ export type DeploymentEvent =
     }
   | { readonly kind: 'message'; readonly message: Message; readonly at: number }
   | { readonly kind: 'device'; readonly result: DeviceResult; readonly at: number }
-  | { readonly kind: 'connection'; readonly connection: string; readonly gapMs: number | undefined; readonly at: number }
+  | {
+      readonly kind: 'connection'
+      readonly connection: string
+      readonly gapMs: number | undefined
+      readonly at: number
+    }
 
 /** Another process has the device now: nothing more may be sent to it, not even to undo something. */
 export class TakenOver extends Error {

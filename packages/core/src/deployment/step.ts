@@ -6,11 +6,7 @@ import type { ObjectClient } from '../client/object-client.ts'
 import { isStatus } from '../client/reply-status.ts'
 import type { Crypto } from '../crypto/provider.ts'
 import { MalformedMessage } from '../errors.ts'
-import {
-  certificateManagement,
-  verificationFailedStatus,
-  verifyTargets,
-} from '../objects/certificate-management.ts'
+import { certificateManagement, verificationFailedStatus, verifyTargets } from '../objects/certificate-management.ts'
 import { cipSecurity } from '../objects/cip-security.ts'
 import {
   applyFailedStatus,
@@ -118,7 +114,10 @@ export const keyStep: Step = {
     })
     const target = addressOf(place)
     if (target.class !== file.id || target.instance === undefined) {
-      throw new StepFailure('wrong-answer', `Create_CSR: expected the path of a File instance, got ${describePath(place)}`)
+      throw new StepFailure(
+        'wrong-answer',
+        `Create_CSR: expected the path of a File instance, got ${describePath(place)}`,
+      )
     }
     work.files.push(target.instance)
     work.request = requestIn(await upload(work.client, target.instance, { maxSize: maximumRequest }), work.crypto)
@@ -154,8 +153,12 @@ function signingRequest({ target, before }: Work) {
 
 function requestIn(bytes: Uint8Array, crypto: Crypto): CertificateRequest {
   try {
-    const der = bytes[0] === 0x30 ? bytes : decodePem(latin1(bytes)).find(({ label }) => label.endsWith('CERTIFICATE REQUEST'))?.bytes
-    if (der === undefined) throw new StepFailure('csr-invalid', 'expected a PKCS#10 request as PEM or DER, got something else')
+    const der =
+      bytes[0] === 0x30
+        ? bytes
+        : decodePem(latin1(bytes)).find(({ label }) => label.endsWith('CERTIFICATE REQUEST'))?.bytes
+    if (der === undefined)
+      throw new StepFailure('csr-invalid', 'expected a PKCS#10 request as PEM or DER, got something else')
     const request = decodeRequest(der)
     if (isProven(crypto, request)) return request
   } catch (error) {
@@ -259,7 +262,11 @@ async function keepCertificate(work: Work, der: Uint8Array): Promise<void> {
 async function keepLists(work: Work, lists: readonly Uint8Array[]): Promise<readonly EPath[]> {
   const { before } = work
   const held = before.revocationLists
-  const isHeld = held.length === lists.length && lists.every((list) => held.some(({ contents }) => contents.length === 1 && contents[0] !== undefined && sameBytes(contents[0], list)))
+  const isHeld =
+    held.length === lists.length &&
+    lists.every((list) =>
+      held.some(({ contents }) => contents.length === 1 && contents[0] !== undefined && sameBytes(contents[0], list)),
+    )
   if (isHeld) return held.map((stored) => stored.path)
   const texts = lists.map((list) => encodePem('X509 CRL', list))
   const isList = (before.revisions.ethernetIpSecurity ?? 0) >= listRevision
@@ -299,14 +306,17 @@ export const installStep: Step = {
   check: async ({ client, instance }) => {
     if (instance === undefined) return undefined
     const state = await client.get(certificateManagement, instance, 'state')
-    return state === 'verified' ? undefined : `expected certificate instance ${instance} in state verified, found ${state}`
+    return state === 'verified'
+      ? undefined
+      : `expected certificate instance ${instance} in state verified, found ${state}`
   },
   undo: nothing,
 }
 
 function placeOf(work: Work, der: Uint8Array): EPath {
   const found = work.places.get(fingerprint(work.crypto, der))
-  if (found === undefined) throw new StepFailure('unexpected', 'a certificate that is needed was not put into the device')
+  if (found === undefined)
+    throw new StepFailure('unexpected', 'a certificate that is needed was not put into the device')
   return found
 }
 
@@ -330,7 +340,10 @@ export function securityValues(work: Work): SecurityValues {
   const { target, before, materials } = work
   const settings = effectiveSettings(target.settings, materials)
   const trust = wantedTrust(settings, materials)
-  const own = work.instance === undefined ? before.security.activeCertificates : [path({ class: certificateManagement.id, instance: work.instance })]
+  const own =
+    work.instance === undefined
+      ? before.security.activeCertificates
+      : [path({ class: certificateManagement.id, instance: work.instance })]
   const hasOriginator = before.security.allowedOriginatorSuites !== undefined
   return {
     activeCertificates: needsCertificate(settings) ? own : before.security.activeCertificates,
@@ -357,7 +370,10 @@ export const settingsStep: Step = {
         if (!work.maySendSecrets) throw new StepFailure('psk-not-sent', 'its default certificate was not verified')
         const suite = work.suite === undefined ? undefined : findSuite(work.suite)
         if (suite?.encrypts !== true) {
-          throw new StepFailure('psk-over-integrity', `the session uses ${suite?.name ?? 'no suite that is known to encrypt'}`)
+          throw new StepFailure(
+            'psk-over-integrity',
+            `the session uses ${suite?.name ?? 'no suite that is known to encrypt'}`,
+          )
         }
       }
       await work.client.set(ethernetIpSecurity, 1, 'preSharedKeys', work.preSharedKeys)
@@ -370,7 +386,11 @@ export const settingsStep: Step = {
 }
 
 /** Writes what differs, in the order of cip-security-wire 6.1 step 13. Gives the names that were written. */
-export async function writeSecurity(client: ObjectClient, values: SecurityValues, before: DeviceReading): Promise<string[]> {
+export async function writeSecurity(
+  client: ObjectClient,
+  values: SecurityValues,
+  before: DeviceReading,
+): Promise<string[]> {
   const held = before.security
   const isList = (before.revisions.ethernetIpSecurity ?? 0) >= listRevision
   const written: string[] = []
@@ -406,7 +426,9 @@ export async function writeSecurity(client: ObjectClient, values: SecurityValues
   for (const name of ['verifyClient', 'sendChain', 'checkExpiration', 'checkName'] as const) {
     await write(name, held[name] === values[name], () => client.set(object, 1, name, values[name]))
   }
-  await write('dtlsTimeout', held.dtlsTimeout === values.dtlsTimeout, () => client.set(object, 1, 'dtlsTimeout', values.dtlsTimeout))
+  await write('dtlsTimeout', held.dtlsTimeout === values.dtlsTimeout, () =>
+    client.set(object, 1, 'dtlsTimeout', values.dtlsTimeout),
+  )
   return written
 }
 
@@ -431,7 +453,8 @@ export function differenceOf(wanted: SecurityValues, found: SecurityAttributes):
   for (const name of ['allowedSuites', 'allowedOriginatorSuites'] as const) {
     const list = wanted[name]
     if (list === undefined || sameNumbers(list, found[name] ?? [])) continue
-    const spell = (suites: readonly number[]) => suites.map((id) => id.toString(16).toUpperCase()).join(' ') || 'nothing'
+    const spell = (suites: readonly number[]) =>
+      suites.map((id) => id.toString(16).toUpperCase()).join(' ') || 'nothing'
     return `${name}: expected ${spell(list)}, found ${spell(found[name] ?? [])}`
   }
   for (const name of ['verifyClient', 'sendChain', 'checkExpiration', 'checkName', 'dtlsTimeout'] as const) {
@@ -442,9 +465,15 @@ export function differenceOf(wanted: SecurityValues, found: SecurityAttributes):
 
 function keyDifference(wanted: readonly PreSharedKey[] | undefined, found: SecurityAttributes): string | undefined {
   if (wanted === undefined) return undefined
-  const spell = (keys: readonly PreSharedKey[]) => keys.map(({ identity, usage }) => `${hex(identity)} ${usage}`).sort().join(', ')
+  const spell = (keys: readonly PreSharedKey[]) =>
+    keys
+      .map(({ identity, usage }) => `${hex(identity)} ${usage}`)
+      .sort()
+      .join(', ')
   const [expected, held] = [spell(wanted), spell(found.preSharedKeys)]
-  return expected === held ? undefined : `preSharedKeys: expected the identities ${expected || 'none'}, found ${held || 'none'}`
+  return expected === held
+    ? undefined
+    : `preSharedKeys: expected the identities ${expected || 'none'}, found ${held || 'none'}`
 }
 
 /** Apply_Config: from its reply on the device lets nobody in by its old settings. */

@@ -28,7 +28,10 @@ export interface CertificateWish {
 }
 
 /** What every device of a plant is to become, by name. */
-export function targetsOf(plant: Plant, settings: ReadonlyMap<string, DeviceSettings>): ReadonlyMap<string, DeviceTarget> {
+export function targetsOf(
+  plant: Plant,
+  settings: ReadonlyMap<string, DeviceSettings>,
+): ReadonlyMap<string, DeviceTarget> {
   const { device: issued, subject } = plant.authority
   const { organization, organizationalUnit, locality, state, country } = subject
   const certificate: CertificateWish = {
@@ -61,7 +64,9 @@ export function needsCertificate(settings: Pick<DeviceSettings, 'allowedSuites' 
 
 /** Whether the device is opened afterwards by a pre-shared key, because its suites know no certificates. */
 export function opensByPsk(settings: Pick<DeviceSettings, 'allowedSuites'>): boolean {
-  return settings.allowedSuites.length > 0 && settings.allowedSuites.every((id) => findSuite(id)?.authentication === 'psk')
+  return (
+    settings.allowedSuites.length > 0 && settings.allowedSuites.every((id) => findSuite(id)?.authentication === 'psk')
+  )
 }
 
 /**

@@ -190,7 +190,8 @@ export class DeviceTransaction {
       if (assessment === undefined) throw new StepFailure('unexpected', 'the device was not read')
       // Keys were made in a pass of their own, which may have been a while ago.
       if (this.#early !== undefined) await this.#ensureOpen()
-      if (assessment.configuration || (this.#options.changedKeys ?? []).length > 0) await this.#configureSecurity(assessment.certificate !== undefined)
+      if (assessment.configuration || (this.#options.changedKeys ?? []).length > 0)
+        await this.#configureSecurity(assessment.certificate !== undefined)
       else if (assessment.unfinished) await this.#finishUnfinished()
       else if (this.#configuration === 'old') this.#configuration = 'unchanged'
       if (assessment.rules) await this.#overlap()
@@ -225,7 +226,13 @@ export class DeviceTransaction {
       const changes = portChanges(this.#target.settings, reading)
       if (changes.length === 0) return
       if (this.#options.closePorts === 'later') {
-        this.note(message('ports-left-open', this.device, changes.map(({ protocol, port }) => `${protocol}/${port}`).join(', ')))
+        this.note(
+          message(
+            'ports-left-open',
+            this.device,
+            changes.map(({ protocol, port }) => `${protocol}/${port}`).join(', '),
+          ),
+        )
         return
       }
       await this.#setPorts(changes)
@@ -240,7 +247,8 @@ export class DeviceTransaction {
         const detail = { serial: unit.serialNumber, instance: active?.instance }
         this.#log.write('complete', 'done', detail)
       }
-      if (this.#configuration === 'unchanged' && !this.#changed) this.note(message('nothing-to-do', this.device, 'every setting reads back as wanted'))
+      if (this.#configuration === 'unchanged' && !this.#changed)
+        this.note(message('nothing-to-do', this.device, 'every setting reads back as wanted'))
       await this.#log.flush()
     })
   }
@@ -286,7 +294,11 @@ export class DeviceTransaction {
     })
     this.#session = session
     const { settings } = this.#target
-    const reading = await readDevice(session, { device: this.device, address: settings.address, crypto: this.#means.crypto })
+    const reading = await readDevice(session, {
+      device: this.device,
+      address: settings.address,
+      crypto: this.#means.crypto,
+    })
     if (reading === undefined) throw new StepFailure('not-capable', 'it has no CIP Security object (class 0x5D)')
     this.#reading = reading
   }
@@ -297,7 +309,9 @@ export class DeviceTransaction {
 
   #isBusy(): boolean {
     const reading = this.#known()
-    return reading.cipSecurityState === 'configurationInProgress' || reading.security.state === 'configurationInProgress'
+    return (
+      reading.cipSecurityState === 'configurationInProgress' || reading.security.state === 'configurationInProgress'
+    )
   }
 
   /** Somebody configures, or died while doing so: the device gives that up by itself after 10 s of silence. */
@@ -318,7 +332,11 @@ export class DeviceTransaction {
   async #reread(): Promise<DeviceReading> {
     const session = this.#open()
     const { settings } = this.#target
-    const reading = await readDevice(session, { device: this.device, address: settings.address, crypto: this.#means.crypto })
+    const reading = await readDevice(session, {
+      device: this.device,
+      address: settings.address,
+      crypto: this.#means.crypto,
+    })
     if (reading === undefined) throw new StepFailure('wrong-answer', 'the CIP Security object is gone')
     this.#reading = reading
     return reading
@@ -351,7 +369,8 @@ export class DeviceTransaction {
   async #configureSecurity(needsNewCertificate: boolean): Promise<void> {
     const before = this.#known()
     const trust = wantedTrust(this.#target.settings, this.#means.materials)
-    if (trust.missing.length > 0 && this.#options.leaveOutMissing !== true) throw new StepFailure('waiting-for-peers', trust.missing.join(', '))
+    if (trust.missing.length > 0 && this.#options.leaveOutMissing !== true)
+      throw new StepFailure('waiting-for-peers', trust.missing.join(', '))
     const keys = await this.#keysToWrite(before)
     const work = await this.#newWork(keys?.write, keys?.interrupts === true)
     const begun: Step[] = [filesStep]
@@ -427,7 +446,8 @@ export class DeviceTransaction {
     return before.identities
       .filter(({ contents }) => {
         const [held] = contents
-        if (held === undefined || wanted.some((other) => sameBytes(other, held)) || materials.isRevoked(held)) return false
+        if (held === undefined || wanted.some((other) => sameBytes(other, held)) || materials.isRevoked(held))
+          return false
         const holder = materials.holderOf(held)
         return holder !== undefined && settings.identities.includes(holder)
       })
@@ -486,7 +506,10 @@ export class DeviceTransaction {
       ...(settings.checkExpiration ? { at: clock.date() } : {}),
     })
     if (settings.verifyClient && !verdict.ok) {
-      throw new StepFailure('lock-out-prevented', `the device would refuse the manager's certificate: ${verdict.reason}`)
+      throw new StepFailure(
+        'lock-out-prevented',
+        `the device would refuse the manager's certificate: ${verdict.reason}`,
+      )
     }
     if (work.issued === undefined && work.before.active?.certificate === undefined) {
       throw new StepFailure('lock-out-prevented', 'it gets certificate suites and has no certificate')
@@ -555,7 +578,8 @@ export class DeviceTransaction {
       await work.client.call(cipSecurity, 1, 'endConfig')
       return true
     } catch (error) {
-      if (error instanceof TransportError || error instanceof PeerError || error instanceof MalformedMessage) return false
+      if (error instanceof TransportError || error instanceof PeerError || error instanceof MalformedMessage)
+        return false
       throw error
     } finally {
       work.keeper.release('cipSecurity')
@@ -633,7 +657,8 @@ export class DeviceTransaction {
           return part === 'configuration' && !(kept && this.#isOverlapping(work))
         })
         const [first] = left
-        if (first !== undefined) throw new StepFailure('read-back-differs', `${first.what}: expected ${first.to}, found ${first.from}`)
+        if (first !== undefined)
+          throw new StepFailure('read-back-differs', `${first.what}: expected ${first.to}, found ${first.from}`)
         return { digest: reading.digest }
       })
     } catch (error) {
@@ -667,7 +692,8 @@ export class DeviceTransaction {
     await this.#log.run('read-back', {}, async () => {
       const reading = await this.#reread()
       const left = this.#assess(reading).changes.find(({ part }) => part === 'configuration')
-      if (left !== undefined) throw new StepFailure('read-back-differs', `${left.what}: expected ${left.to}, found ${left.from}`)
+      if (left !== undefined)
+        throw new StepFailure('read-back-differs', `${left.what}: expected ${left.to}, found ${left.from}`)
       return { digest: reading.digest }
     })
     await this.#cleanUp(client)
@@ -783,7 +809,8 @@ export class DeviceTransaction {
       }
       return await this.#reread()
     } catch (error) {
-      if (error instanceof StepFailure || error instanceof TransportError || error instanceof PeerError) return undefined
+      if (error instanceof StepFailure || error instanceof TransportError || error instanceof PeerError)
+        return undefined
       throw error
     }
   }
@@ -798,14 +825,17 @@ export class DeviceTransaction {
       } else {
         const keys = await this.#oldKeys(before)
         const revision = before.revisions.ethernetIpSecurity ?? 0
-        if ((await client.get(cipSecurity, 1, 'state')) !== 'configurationInProgress') await client.call(cipSecurity, 1, 'beginConfig')
+        if ((await client.get(cipSecurity, 1, 'state')) !== 'configurationInProgress')
+          await client.call(cipSecurity, 1, 'beginConfig')
         await client.call(ethernetIpSecurity, 1, 'beginConfig')
         const now = { ...before, security: await readSecurity(client, revision) }
         await writeSecurity(client, oldValues(before), now)
         if (keys !== undefined) await client.set(ethernetIpSecurity, 1, 'preSharedKeys', keys)
         const differs = differenceOf(oldValues(before), await readSecurity(client, revision))
         if (differs !== undefined) throw new StepFailure('read-back-differs', differs)
-        const request = this.#options.closeConnections ? { flags: applyFlags.closeConnections, closeDelayMs: 0 } : undefined
+        const request = this.#options.closeConnections
+          ? { flags: applyFlags.closeConnections, closeDelayMs: 0 }
+          : undefined
         await client.call(ethernetIpSecurity, 1, 'applyConfig', request)
         await client.call(cipSecurity, 1, 'endConfig')
       }
@@ -865,7 +895,8 @@ export class DeviceTransaction {
     const session = await this.#ensureOpen()
     const client = new ObjectClient(session)
     const held = this.#known().rules
-    if (held === undefined) throw new StepFailure('settings-not-possible', 'it has no Ingress Egress object (class 0x63)')
+    if (held === undefined)
+      throw new StepFailure('settings-not-possible', 'it has no Ingress Egress object (class 0x63)')
     const texts = { ingress: rules.ingress.map(formatRule), egress: rules.egress.map(formatRule) }
     if (sameTexts(texts.ingress, held.ingress) && sameTexts(texts.egress, held.egress)) return
     if (session.localAddress !== undefined && !letsManagerIn(rules, session.localAddress, session.suite)) {
@@ -876,7 +907,11 @@ export class DeviceTransaction {
     const before = { ingress: [...held.ingress], egress: [...held.egress], changeCount: held.changeCount }
     await this.#log.run(step, { ...more, before }, async () => {
       const send = (ingress: readonly string[], egress: readonly string[], changeCount: number, behaviour: number) =>
-        client.call(ingressEgress, 0, 'setRules', { changeCount, behaviour, instances: [{ instance: held.instance, ingress, egress }] })
+        client.call(ingressEgress, 0, 'setRules', {
+          changeCount,
+          behaviour,
+          instances: [{ instance: held.instance, ingress, egress }],
+        })
       try {
         await send(texts.ingress, texts.egress, held.changeCount, breaks ? breakConnections : 0)
       } catch (error) {
@@ -894,14 +929,17 @@ export class DeviceTransaction {
     if (this.#configuration === 'unchanged') this.#configuration = 'new'
   }
 
-  async #setPorts(changes: readonly { readonly port: number; readonly protocol: 'tcp' | 'udp'; readonly open: boolean }[]): Promise<void> {
+  async #setPorts(
+    changes: readonly { readonly port: number; readonly protocol: 'tcp' | 'udp'; readonly open: boolean }[],
+  ): Promise<void> {
     const session = await this.#ensureOpen()
     const client = new ObjectClient(session)
     const held = this.#known().ports
     const entryOf = (change: { port: number; protocol: string }) =>
       held.find(({ port, protocol }) => port === change.port && protocol === change.protocol)
     const fixed = changes.filter((change) => ((entryOf(change)?.capability ?? 0) & portConfigurable) === 0)
-    if (fixed.length > 0) this.note(message('ports-left-open', this.device, `the device cannot change ${spellPorts(fixed)}`))
+    if (fixed.length > 0)
+      this.note(message('ports-left-open', this.device, `the device cannot change ${spellPorts(fixed)}`))
     const wanted = changes.filter((change) => !fixed.includes(change))
     if (wanted.length === 0) return
     this.#throwIfCancelled()
@@ -910,13 +948,23 @@ export class DeviceTransaction {
     await this.#log.run('ports', { before }, async () => {
       await client.call(tcpIp, 1, 'setPortAdminState', wanted)
       const now = await client.get(tcpIp, 1, 'portAdmin')
-      const wrong = wanted.filter((change) => now.some(({ port, protocol, open }) => port === change.port && protocol === change.protocol && open !== change.open))
+      const wrong = wanted.filter((change) =>
+        now.some(
+          ({ port, protocol, open }) => port === change.port && protocol === change.protocol && open !== change.open,
+        ),
+      )
       const needsReset = wrong.filter((change) => ((entryOf(change)?.capability ?? 0) & portNeedsReset) !== 0)
-      if (needsReset.length > 0) this.note(message('ports-left-open', this.device, `${spellPorts(needsReset)} change at the next reset of the device`))
+      if (needsReset.length > 0)
+        this.note(
+          message('ports-left-open', this.device, `${spellPorts(needsReset)} change at the next reset of the device`),
+        )
       const [first] = wrong.filter((change) => !needsReset.includes(change))
       if (first !== undefined) {
         await client.call(tcpIp, 1, 'setPortAdminState', before)
-        throw new StepFailure('read-back-differs', `${spellPorts([first])}: expected ${first.open ? 'open' : 'closed'}; ports were put back`)
+        throw new StepFailure(
+          'read-back-differs',
+          `${spellPorts([first])}: expected ${first.open ? 'open' : 'closed'}; ports were put back`,
+        )
       }
       this.#reading = { ...this.#known(), ports: now }
       return {}
@@ -932,7 +980,8 @@ export class DeviceTransaction {
   async #settle(): Promise<void> {
     await this.#ensureOpen()
     const before = await this.#reread()
-    const keys = before.security.preSharedKeys.length > this.#target.settings.psk.length ? await this.#finalKeys() : undefined
+    const keys =
+      before.security.preSharedKeys.length > this.#target.settings.psk.length ? await this.#finalKeys() : undefined
     const work = { ...(await this.#newWork(keys)), keptIdentities: [] }
     const begun: Step[] = [filesStep, beginStep]
     try {

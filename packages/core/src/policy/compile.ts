@@ -114,7 +114,7 @@ function isSameMembers(before: readonly Endpoint[], after: readonly Endpoint[]):
 function settle(endpoint: Endpoint, block: SettingsBlock): DeviceSettings {
   const without = <Item>(section: Section<Item>): readonly Item[] => {
     const own = section.own.get(endpoint.name)
-    return own === undefined ? section.items : section.items.slice(0, own[0]).concat(section.items.slice(own[1]))
+    return own === undefined ? section.items : section.items.toSpliced(own[0], own[1] - own[0])
   }
   return {
     device: endpoint.name,

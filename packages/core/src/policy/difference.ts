@@ -81,19 +81,16 @@ function findOrphans(
   wanted: ReadonlyMap<string, DeviceSettings>,
   observed: ReadonlyMap<string, ObservedSettings>,
 ): readonly Orphan[] {
-  return [...observed.values()].flatMap((seen) => {
-    const settings = wanted.get(seen.device)
-    if (seen.configured !== true || (settings !== undefined && settings.enforcement !== 'none')) return []
+  const orphans: Orphan[] = []
+  for (const { device, configured } of observed.values()) {
+    const settings = wanted.get(device)
+    if (configured !== true || (settings !== undefined && settings.enforcement !== 'none')) continue
     const why =
       settings === undefined ? 'the plant file no longer names it' : 'the plant file gives it no policy any more'
-    return [
-      {
-        device: seen.device,
-        reason: `policy still in force, although ${why}: release it or keep it`,
-        choices: ['release', 'keep'] as const,
-      },
-    ]
-  })
+    const reason = `policy still in force, although ${why}: release it or keep it`
+    orphans.push({ device, reason, choices: ['release', 'keep'] })
+  }
+  return orphans
 }
 
 /** The changes that bring one device from what was observed to what is wanted; everything, when nothing is known of it. */

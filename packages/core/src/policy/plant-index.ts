@@ -204,6 +204,7 @@ class GroupBuilder {
   readonly groups: EndpointGroup[] = []
   readonly groupsByZone = new Map<string, EndpointGroup[]>()
   readonly #byKey = new Map<string, EndpointGroup>()
+  readonly #ordinary = new Map<Zone, Map<Resolved, EndpointGroup>>()
   readonly #taken = new Set<string>()
   readonly #resolved = new Map<string, Resolved>()
   readonly #plant: Plant
@@ -236,34 +237,42 @@ class GroupBuilder {
     this.endpoints.set(name, endpoint)
   }
 
+  /** Most devices say nothing of their own: their zone and capabilities name their group without a key being spelled. */
   #groupOf(name: string, zone: Zone, device: Device | undefined): EndpointGroup {
     const isManager = device !== undefined && this.#plant.manager === name
     const capable = device !== undefined && device.capability !== 'none'
-    const known = device === undefined ? undefined : this.#capabilities.get(name)
-    const { key: capabilityKey, capabilities } = this.#resolve(capable, known)
-    const messaging = strictestProtection(zone.messaging, device?.messaging)
-    const io = strictestProtection(zone.io, device?.io)
+    const resolved = this.#resolve(capable, device === undefined ? undefined : this.#capabilities.get(name))
     const role = device?.role ?? 'both'
     const named = this.#conduitsByEnd.has(name) ? name : undefined
     const own = device?.close ?? []
-    const closes = own.length === 0 ? '' : own.map(({ protocol, port }) => `${protocol}/${port}`).join()
-    const key = `${zone.name} ${named ?? ''} ${isManager ? 'manager ' : ''}${role} ${messaging} ${io} ${closes} ${capabilityKey}`
+    const settings = device?.messaging ?? device?.io
+    const isOrdinary =
+      !isManager && role === 'both' && named === undefined && own.length === 0 && settings === undefined
+    if (!isOrdinary) return this.#spelledGroup({ zone, resolved, role, named, isManager, own, device })
+    let ordinary = this.#ordinary.get(zone)
+    if (ordinary === undefined) {
+      ordinary = new Map()
+      this.#ordinary.set(zone, ordinary)
+    }
+    const known = ordinary.get(resolved)
+    if (known !== undefined) return known
+    const group = this.#spelledGroup({ zone, resolved, role, named, isManager, own, device })
+    ordinary.set(resolved, group)
+    return group
+  }
+
+  #spelledGroup(parts: GroupParts): EndpointGroup {
+    const { zone, resolved, role, named, isManager, own, device } = parts
+    const messaging = strictestProtection(zone.messaging, device?.messaging)
+    const io = strictestProtection(zone.io, device?.io)
+    const closes = own.map(({ protocol, port }) => `${protocol}/${port}`).join()
+    const key = `${zone.name} ${named ?? ''} ${isManager ? 'manager ' : ''}${role} ${messaging} ${io} ${closes} ${resolved.key}`
     const existing = this.#byKey.get(key)
     if (existing !== undefined) return existing
+    const { capabilities } = resolved
     const close = [...zone.close, ...own]
-    const group = {
-      id: this.groups.length,
-      key,
-      zone,
-      named,
-      isManager,
-      role,
-      messaging,
-      io,
-      close,
-      capabilities,
-      members: [],
-    }
+    const id = this.groups.length
+    const group = { id, key, zone, named, isManager, role, messaging, io, close, capabilities, members: [] }
     this.groups.push(group)
     this.#byKey.set(key, group)
     const list = this.groupsByZone.get(zone.name)
@@ -292,6 +301,17 @@ class GroupBuilder {
     if (known !== undefined) resolvedOf.set(known, resolved)
     return resolved
   }
+}
+
+/** What makes a group. */
+interface GroupParts {
+  readonly zone: Zone
+  readonly resolved: Resolved
+  readonly role: DeviceRole
+  readonly named: string | undefined
+  readonly isManager: boolean
+  readonly own: readonly PortReference[]
+  readonly device: Device | undefined
 }
 
 /** Capabilities with a key that is equal for equal ones. */

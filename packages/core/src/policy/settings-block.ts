@@ -74,16 +74,23 @@ export class BlockBuilder {
     for (const { endpoint, link, templates } of this.#peers(analysis)) {
       const own = link.peer === group ? endpoint.name : undefined
       if (ruled) {
-        ingress.add(own, this.#write(endpoint, templates.ingress))
-        egress.add(own, this.#write(endpoint, templates.egress))
+        ingress.begin()
+        this.#write(endpoint, templates.ingress, ingress)
+        ingress.end(own)
+        egress.begin()
+        this.#write(endpoint, templates.egress, egress)
+        egress.end(own)
       }
-      identities.add(own, templates.identity ? [endpoint.name] : [])
-      promises.add(
-        own,
-        templates.promises.map((promise) => ({ peer: endpoint.name, ...promise })),
-      )
+      identities.begin()
+      if (templates.identity) identities.push(endpoint.name)
+      identities.end(own)
+      promises.begin()
+      for (const { transport, enforcement, reason } of templates.promises) {
+        promises.push({ peer: endpoint.name, transport, enforcement, reason })
+      }
+      promises.end(own)
     }
-    promises.add(undefined, this.#everyoneElse(analysis))
+    for (const promise of this.#everyoneElse(analysis)) promises.push(promise)
     return {
       shared: {
         zone: zone.name,
@@ -148,22 +155,33 @@ export class BlockBuilder {
   }
 
   #template(rule: Omit<Rule, 'ip'>): RuleTemplate {
-    const key = `${rule.action} ${rule.protocol} ${rule.ports?.low} ${rule.ciphers?.join()}`
-    const made = this.rules.get(key) ?? new Map<number, Rule>()
-    this.rules.set(key, made)
-    return { rule, made }
+    return { rule, key: `${rule.action} ${rule.protocol} ${rule.ports?.low} ${rule.ciphers?.join()}`, made: undefined }
   }
 
-  #write({ network }: Endpoint, templates: readonly RuleTemplate[]): readonly Rule[] {
-    // One number for a network: an address has 32 bits, a prefix length needs 6.
-    const key = network.address * 64 + network.prefix
-    return templates.map(({ rule, made }) => {
-      const known = made.get(key)
-      if (known !== undefined) return known
-      const fresh = makeRule(rule.action, network, rule.ports, rule.protocol, rule.ciphers)
-      made.set(key, fresh)
-      return fresh
-    })
+  /** Appends the rules about one peer. Every rule is made once; the cache knows it by its text without the address. */
+  #write({ network }: Endpoint, templates: readonly RuleTemplate[], rules: SectionBuilder<Rule>): void {
+    const { address, prefix } = network
+    // As a signed number an address is a small integer, which a map finds quicker.
+    const key = address | 0
+    for (const template of templates) {
+      if (template.made?.prefix !== prefix)
+        template.made = { prefix, rules: this.#cacheOf(`${template.key}/${prefix}`) }
+      const { rule, made } = template
+      let found = made.rules.get(key)
+      if (found === undefined) {
+        found = makeRule(rule.action, network, rule.ports, rule.protocol, rule.ciphers)
+        made.rules.set(key, found)
+      }
+      rules.push(found)
+    }
+  }
+
+  #cacheOf(key: string): Map<number, Rule> {
+    const known = this.rules.get(key)
+    if (known !== undefined) return known
+    const made = new Map<number, Rule>()
+    this.rules.set(key, made)
+    return made
   }
 
   /** True when the peer's own certificate goes to 0x5E attribute 12. */
@@ -243,8 +261,9 @@ export class BlockBuilder {
 
 interface RuleTemplate {
   readonly rule: Omit<Rule, 'ip'>
-  /** The rules made from it so far. */
-  readonly made: Map<number, Rule>
+  readonly key: string
+  /** The cache for the prefix length that came last. */
+  made: { readonly prefix: number; readonly rules: Map<number, Rule> } | undefined
 }
 
 interface Templates {
@@ -284,9 +303,20 @@ class SectionBuilder<Item> {
   readonly #items: Item[] = []
   readonly #own = new Map<string, readonly [number, number]>()
 
-  add(own: string | undefined, items: readonly Item[]): void {
-    if (own !== undefined) this.#own.set(own, [this.#items.length, this.#items.length + items.length])
-    for (const item of items) this.#items.push(item)
+  #start = 0
+
+  /** Begins the part about one peer. */
+  begin(): void {
+    this.#start = this.#items.length
+  }
+
+  push(item: Item): void {
+    this.#items.push(item)
+  }
+
+  /** Ends the part about one peer; `own` is its name when it is a member of the group itself. */
+  end(own: string | undefined): void {
+    if (own !== undefined) this.#own.set(own, [this.#start, this.#items.length])
   }
 
   finish(): Section<Item> {

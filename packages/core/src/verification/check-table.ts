@@ -234,7 +234,7 @@ export const checkTable = {
     'repeat',
     'the openssl command, which is not ours, sees the same',
     'one check of each of suite-connects, suite-refused, version-refused, no-certificate-refused, foreign-certificate-refused, pair-connects and pair-refused, over TLS and DTLS; `not-tested` without the command',
-    'as the check that is repeated; an output that says neither is an error',
+    'the command must connect with what is allowed; an output that says neither yes nor no fails',
   ),
 } as const satisfies Readonly<Record<string, CheckDescription>>
 

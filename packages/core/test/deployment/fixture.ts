@@ -1,4 +1,10 @@
-import { type Authority, signVendorCertificate, vendorAuthorityContents, vendorContents, vendorSubject } from '@cordon/core/authority'
+import {
+  type Authority,
+  signVendorCertificate,
+  vendorAuthorityContents,
+  vendorContents,
+  vendorSubject,
+} from '@cordon/core/authority'
 import type { PrivateKey } from '@cordon/core/crypto'
 import {
   type DeploymentEvent,
@@ -7,7 +13,7 @@ import {
   type Journal,
   loadMaterials,
   type ManagerCredential,
-  Materials,
+  type Materials,
   memoryJournal,
   type Secrets,
   type TransactionMeans,
@@ -19,7 +25,7 @@ import { nodeCrypto } from '@cordon/node/crypto'
 import { createDevice, type Device } from '../../src/device/device.ts'
 import type { SecurityOptions } from '../../src/device/options.ts'
 import { MemoryAuthority } from './memory-authority.ts'
-import { MemoryPort } from './memory-port.ts'
+import type { MemoryPort } from './memory-port.ts'
 import { VirtualTime } from './virtual-time.ts'
 
 /** Suites of the virtual devices: certificates and keys, with and without encryption. */
@@ -53,9 +59,20 @@ async function makeVendor(): Promise<Vendor> {
 
 /** A device as it leaves the factory. */
 export async function factoryDevice(
-  options: Partial<SecurityOptions> & { address?: string; serial?: number; selfSigned?: boolean; certificateSerial?: number } = {},
+  options: Partial<SecurityOptions> & {
+    address?: string
+    serial?: number
+    selfSigned?: boolean
+    certificateSerial?: number
+  } = {},
 ): Promise<Device> {
-  const { address = '192.0.2.20', serial = 0x1001, selfSigned = false, certificateSerial = serial, ...security } = options
+  const {
+    address = '192.0.2.20',
+    serial = 0x1001,
+    selfSigned = false,
+    certificateSerial = serial,
+    ...security
+  } = options
   const key = await nodeCrypto.generateKey('ecdsa-p256')
   const issuer = await testVendor()
   const facts = { vendorId: 1, serialNumber: certificateSerial, vendorName: 'Example Devices', product: 'Example' }
@@ -159,7 +176,11 @@ export class Surroundings {
     })
   }
 
-  async means(port: MemoryPort, journal: Journal = memoryJournal(), change: Partial<TransactionMeans> = {}): Promise<TransactionMeans> {
+  async means(
+    port: MemoryPort,
+    journal: Journal = memoryJournal(),
+    change: Partial<TransactionMeans> = {},
+  ): Promise<TransactionMeans> {
     const issueDevice: Authority['issueDevice'] = (request) => this.time.during(this.authority.issueDevice(request))
     return {
       port,

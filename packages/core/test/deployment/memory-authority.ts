@@ -81,7 +81,11 @@ export class MemoryAuthority implements Pick<Authority, 'anchors' | 'crl' | 'lis
       issuer: root.certificate,
       now,
     })
-    const der = await signCertificate(nodeCrypto, contents, root.key, { profile: 'issuing', issuer: root.certificate, now })
+    const der = await signCertificate(nodeCrypto, contents, root.key, {
+      profile: 'issuing',
+      issuer: root.certificate,
+      now,
+    })
     this.#issuers.set(zone, { key, certificate: decodeCertificate(der), crl: undefined, number: 0, revoked: [] })
   }
 
@@ -123,7 +127,11 @@ export class MemoryAuthority implements Pick<Authority, 'anchors' | 'crl' | 'lis
       now,
       ...(request.validityMs === undefined ? {} : { validityMs: request.validityMs }),
     })
-    const der = await signCertificate(nodeCrypto, contents, issuer.key, { profile: 'device', issuer: issuer.certificate, now })
+    const der = await signCertificate(nodeCrypto, contents, issuer.key, {
+      profile: 'device',
+      issuer: issuer.certificate,
+      now,
+    })
     const issued = this.#record('device', request.zone, request.device, der)
     this.#byKey.set(same, issued)
     return issued
@@ -148,7 +156,12 @@ export class MemoryAuthority implements Pick<Authority, 'anchors' | 'crl' | 'lis
       now,
     })
     const issued = this.#record('client', zone, name, der)
-    return { chain: [issued.certificate, issuer.certificate.der], key, serial: issued.serial, notAfter: issued.notAfter }
+    return {
+      chain: [issued.certificate, issuer.certificate.der],
+      key,
+      serial: issued.serial,
+      notAfter: issued.notAfter,
+    }
   }
 
   /** Revokes by name and makes the zone's new list. */

@@ -1,4 +1,9 @@
-import { type MessageRouterReply, type MessageRouterRequest, messageRouterReply, messageRouterRequest } from '@cordon/core/cip'
+import {
+  type MessageRouterReply,
+  type MessageRouterRequest,
+  messageRouterReply,
+  messageRouterRequest,
+} from '@cordon/core/cip'
 import type { RequestOptions } from '@cordon/core/client'
 import type { Access, DevicePort, DeviceSession } from '@cordon/core/deployment'
 import { NotTrusted, PeerError, TransportError } from '@cordon/core/errors'
@@ -121,14 +126,24 @@ export class MemoryPort implements DevicePort {
     const [leaf, ...intermediates] = security.chain
     if (leaf === undefined) throw new PeerError('alert', 'handshake_failure, no certificate')
     if (access.kind === 'certificate') {
-      const verdict = nodeCrypto.verifyChain({ leaf, intermediates, anchors: access.anchors, revocation: 'off', purpose: 'server' })
+      const verdict = nodeCrypto.verifyChain({
+        leaf,
+        intermediates,
+        anchors: access.anchors,
+        revocation: 'off',
+        purpose: 'server',
+      })
       if (!verdict.ok) throw new NotTrusted(verdict.code, `${this.address}: ${verdict.reason}`)
     }
     if (!security.verifyPeer) {
-      return { link: { ...base, transport: 'tls', security: { ...link, authenticated: 'none' } }, presented: security.chain }
+      return {
+        link: { ...base, transport: 'tls', security: { ...link, authenticated: 'none' } },
+        presented: security.chain,
+      }
     }
     const [client, ...more] = access.kind === 'certificate' ? access.credential.chain : []
-    if (client === undefined) throw new PeerError('alert', `${this.address}: handshake_failure, a certificate is required`)
+    if (client === undefined)
+      throw new PeerError('alert', `${this.address}: handshake_failure, a certificate is required`)
     const verdict = nodeCrypto.verifyChain({
       leaf: client,
       intermediates: more,
@@ -158,7 +173,10 @@ export class MemoryPort implements DevicePort {
       const { which } = action
       const close = () => {
         for (const session of [...this.#sessions]) {
-          if (which === 'all' || (which === 'all-secure' ? session.link.security !== undefined : which.includes(session.link))) {
+          if (
+            which === 'all' ||
+            (which === 'all-secure' ? session.link.security !== undefined : which.includes(session.link))
+          ) {
             session.drop()
           }
         }
@@ -181,7 +199,14 @@ class MemorySession implements DeviceSession {
   #broken: () => void = () => {}
   readonly #gone: Promise<void>
 
-  constructor(port: MemoryPort, device: Device, time: VirtualTime, link: Link, access: Access, presented: readonly Uint8Array[]) {
+  constructor(
+    port: MemoryPort,
+    device: Device,
+    time: VirtualTime,
+    link: Link,
+    access: Access,
+    presented: readonly Uint8Array[],
+  ) {
     this.#port = port
     this.#device = device
     this.#time = time
@@ -205,7 +230,13 @@ class MemorySession implements DeviceSession {
       const segment = request.path.find((one) => one.kind === kind)
       return segment !== undefined && 'value' in segment ? segment.value : undefined
     }
-    const fact = { count, service: request.service, classId: part('class'), instance: part('instance'), attribute: part('attribute') }
+    const fact = {
+      count,
+      service: request.service,
+      classId: part('class'),
+      instance: part('instance'),
+      attribute: part('attribute'),
+    }
     this.#port.facts.push(fact)
     const fault = this.#port.fault?.(fact)
     const timeoutMs = options.timeoutMs ?? requestTimeoutMs

@@ -1,4 +1,12 @@
-import { type Message, message, messageCodes, messageTable, outcomeOf, printMessages, worst } from '@cordon/core/deployment'
+import {
+  type Message,
+  message,
+  messageCodes,
+  messageTable,
+  outcomeOf,
+  printMessages,
+  worst,
+} from '@cordon/core/deployment'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 

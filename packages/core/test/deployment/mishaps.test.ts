@@ -19,7 +19,9 @@ const situations: readonly Situation[] = [
   {
     name: 'a device that changes its zone',
     before: targetOf(certificateSettings()),
-    target: targetOf(certificateSettings({ zone: 'blue', authorities: ['blue', 'operations'], allowedSuites: [0xc024, 0xc023] })),
+    target: targetOf(
+      certificateSettings({ zone: 'blue', authorities: ['blue', 'operations'], allowedSuites: [0xc024, 0xc023] }),
+    ),
   },
 ]
 
@@ -61,7 +63,9 @@ async function expectOldOrNew(at: string, { around, device, before }: Scene, sit
 async function requestsOf(situation: Situation): Promise<number> {
   const { around, device } = await scene(situation)
   const port = new MemoryPort(device, around.time)
-  expect((await around.deploy(situation.target, port, { options: { configured: situation.before !== undefined } }))?.outcome).toBe('complete')
+  expect(
+    (await around.deploy(situation.target, port, { options: { configured: situation.before !== undefined } }))?.outcome,
+  ).toBe('complete')
   return port.facts.length
 }
 
@@ -80,7 +84,9 @@ const stride = process.env['CORDON_THOROUGH'] === undefined ? 5 : 1
 for (const [place, situation] of situations.entries()) {
   describe(`${situation.name}, one request goes wrong`, () => {
     for (const [offset, [name, fault]] of faults.entries()) {
-      test(`and when it ${name}, the device ends in its old or new settings and the next attempt completes`, { timeout: 300_000 }, async () => {
+      test(`and when it ${name}, the device ends in its old or new settings and the next attempt completes`, {
+        timeout: 300_000,
+      }, async () => {
         const requests = await requestsOf(situation)
         for (let count = 1 + ((offset + place) % stride); count <= requests; count += stride) {
           const at = `request ${count} of ${requests} ${name}`
@@ -92,10 +98,17 @@ for (const [place, situation] of situations.entries()) {
           const result = await stage.around.deploy(situation.target, port, { journal, options: { configured } })
           expect(result, at).toBeDefined()
           await expectOldOrNew(at, stage, situation)
-          if (result?.outcome === 'not-complete') expect(result.messages.some(({ severity }) => severity === 'error'), at).toBe(true)
+          if (result?.outcome === 'not-complete')
+            expect(
+              result.messages.some(({ severity }) => severity === 'error'),
+              at,
+            ).toBe(true)
           port.fault = undefined
           const again = await stage.around.deploy(situation.target, port, { journal, options: { configured } })
-          expect([again?.outcome, again?.messages.filter(({ severity }) => severity === 'error')], at).toEqual(['complete', []])
+          expect([again?.outcome, again?.messages.filter(({ severity }) => severity === 'error')], at).toEqual([
+            'complete',
+            [],
+          ])
         }
       })
     }
@@ -117,7 +130,10 @@ for (const [place, situation] of situations.entries()) {
           await expectOldOrNew(at, stage, situation)
           const second = new MemoryPort(stage.device, stage.around.time)
           const result = await stage.around.deploy(situation.target, second, { journal, options: { configured } })
-          expect([result?.outcome, result?.messages.filter(({ severity }) => severity === 'error')], at).toEqual(['complete', []])
+          expect([result?.outcome, result?.messages.filter(({ severity }) => severity === 'error')], at).toEqual([
+            'complete',
+            [],
+          ])
           expect(lastEntry(journal.entries, 'complete')?.phase, at).toBe('done')
         }
       })

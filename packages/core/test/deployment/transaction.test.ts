@@ -34,7 +34,8 @@ function holdings(device: Device): { readonly certificates: number; readonly fil
   return { certificates: certificates.length, files: files.length }
 }
 
-const isService = (fact: RequestFact, classId: number, service: number) => fact.classId === classId && fact.service === service
+const isService = (fact: RequestFact, classId: number, service: number) =>
+  fact.classId === classId && fact.service === service
 const createCsr = (fact: RequestFact) => isService(fact, 0x5f, 0x4b)
 const createCertificate = (fact: RequestFact) => isService(fact, 0x5f, 0x08)
 const applyConfig = (fact: RequestFact) => isService(fact, 0x5e, 0x4d)
@@ -49,7 +50,10 @@ describe('commissioning by certificate', () => {
     expect(result?.configuration).toBe('new')
     const writes = port.facts
       .filter(({ service }) => service !== 0x01 && service !== 0x0e && service !== 0x4f && service !== 0x50)
-      .map(({ classId, service, attribute }) => `${classId?.toString(16)} ${service.toString(16)}${attribute === undefined ? '' : ` ${attribute}`}`)
+      .map(
+        ({ classId, service, attribute }) =>
+          `${classId?.toString(16)} ${service.toString(16)}${attribute === undefined ? '' : ` ${attribute}`}`,
+      )
     expect(writes).toEqual([
       '5f 8', // Create
       '5f 4b', // Create_CSR
@@ -87,11 +91,15 @@ describe('commissioning by certificate', () => {
     await around.deploy(targetOf(certificateSettings()), port)
     const security = device.security()
     const [leaf] = security.chain
-    expect(leaf === undefined ? '' : decodeCertificate(leaf).extensions.subjectAlternativeNames).toEqual([{ kind: 'ip', value: '192.0.2.20' }])
+    expect(leaf === undefined ? '' : decodeCertificate(leaf).extensions.subjectAlternativeNames).toEqual([
+      { kind: 'ip', value: '192.0.2.20' },
+    ])
     expect(security.suites).toEqual([0xc023, 0xc024, 0xc006])
     expect(security.verifyPeer).toBe(true)
     const anchors = [...(await around.authority.anchors('green')), ...(await around.authority.anchors('operations'))]
-    expect(security.anchors.map((der) => fingerprint(nodeCrypto, der))).toEqual(anchors.map((der) => fingerprint(nodeCrypto, der)))
+    expect(security.anchors.map((der) => fingerprint(nodeCrypto, der))).toEqual(
+      anchors.map((der) => fingerprint(nodeCrypto, der)),
+    )
     // Static default certificate and its file, one instance, and three files: certificate and two authorities.
     expect(holdings(device).certificates).toBe(1)
     expect(holdings(device).files).toBe(3)
@@ -131,8 +139,16 @@ describe('commissioning by certificate', () => {
   })
 
   for (const [name, options, target] of [
-    ['of object revision 7, which has one revocation list', { ethernetIpSecurityRevision: 7 }, targetOf(certificateSettings())],
-    ['whose certificate object takes eight strings', { certificateManagementRevision: 1, csrStrings: 8 }, targetOf(certificateSettings())],
+    [
+      'of object revision 7, which has one revocation list',
+      { ethernetIpSecurityRevision: 7 },
+      targetOf(certificateSettings()),
+    ],
+    [
+      'whose certificate object takes eight strings',
+      { certificateManagementRevision: 1, csrStrings: 8 },
+      targetOf(certificateSettings()),
+    ],
     ['that has a DNS name', {}, targetOf(certificateSettings(), { dnsName: 'device-1.example.com' })],
   ] as const) {
     test(`works with a device ${name}`, async () => {
@@ -190,7 +206,12 @@ describe('the timers of a configuration', () => {
     const around = await Surroundings.create()
     const device = await factoryDevice()
     const port = new MemoryPort(device, around.time)
-    port.fault = (fact) => (isService(fact, 0x5d, 0x4c) || isService(fact, 0x5e, 0x4c) ? { kind: 'timeout' } : isService(fact, 0x5f, 0x4c) ? { kind: 'slow', ms: 9000 } : undefined)
+    port.fault = (fact) =>
+      isService(fact, 0x5d, 0x4c) || isService(fact, 0x5e, 0x4c)
+        ? { kind: 'timeout' }
+        : isService(fact, 0x5f, 0x4c)
+          ? { kind: 'slow', ms: 9000 }
+          : undefined
     const result = await around.deploy(targetOf(certificateSettings()), port)
     expect(result?.outcome).toBe('not-complete')
     expect(result?.configuration).toBe('old')
@@ -220,7 +241,9 @@ describe('a device that must not be changed', () => {
   test('is left alone when another unit was commissioned under its name', async () => {
     const around = await Surroundings.create()
     const port = new MemoryPort(await factoryDevice(), around.time)
-    const result = await around.deploy(targetOf(certificateSettings()), port, { options: { knownUnit: { serialNumber: 0x2002 } } })
+    const result = await around.deploy(targetOf(certificateSettings()), port, {
+      options: { knownUnit: { serialNumber: 0x2002 } },
+    })
     expect(codes(result)).toEqual(['device-replaced'])
     expect(result?.messages[0]?.next).toContain('cordon release Device_1')
   })
@@ -228,7 +251,9 @@ describe('a device that must not be changed', () => {
   test('is left alone when it changed after the plan was made', async () => {
     const around = await Surroundings.create()
     const port = new MemoryPort(await factoryDevice(), around.time)
-    const result = await around.deploy(targetOf(certificateSettings()), port, { options: { plannedDigest: '00'.repeat(32) } })
+    const result = await around.deploy(targetOf(certificateSettings()), port, {
+      options: { plannedDigest: '00'.repeat(32) },
+    })
     expect(codes(result)).toEqual(['changed-since-plan'])
     expect(result?.configuration).toBe('old')
   })
@@ -238,7 +263,14 @@ describe('a device that must not be changed', () => {
     const device = await factoryDevice()
     const other = new MemoryPort(device, around.time)
     const stranger = await around.time.run(other.open({ kind: 'commissioning' }))
-    const begin = { service: 0x4b, path: [{ kind: 'class', value: 0x5d }, { kind: 'instance', value: 1 }], data: new Uint8Array() } as const
+    const begin = {
+      service: 0x4b,
+      path: [
+        { kind: 'class', value: 0x5d },
+        { kind: 'instance', value: 1 },
+      ],
+      data: new Uint8Array(),
+    } as const
     await around.time.run(stranger?.value.request(begin) ?? Promise.reject(new Error('not open')))
     // The stranger never kicks: after its ten seconds the device is free, and is commissioned.
     const result = await around.deploy(targetOf(certificateSettings()), new MemoryPort(device, around.time))
@@ -252,7 +284,9 @@ describe('a device that must not be changed', () => {
     const rules: RuleSet = { ingress: [parseRule('allow ip=192.0.2.9 port=2221 proto=tcp')], egress: [] }
     const result = await around.deploy(targetOf(certificateSettings({ rules })), new MemoryPort(device, around.time))
     expect(codes(result)).toEqual(['settings-not-possible'])
-    expect(evidence(result, 'settings-not-possible')).toMatch(/suites .*C023|suites TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA256/)
+    expect(evidence(result, 'settings-not-possible')).toMatch(
+      /suites .*C023|suites TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA256/,
+    )
     expect(evidence(result, 'settings-not-possible')).toContain('0x63')
   })
 
@@ -280,7 +314,9 @@ describe('the first contact', () => {
     expect(codes(refused)).toEqual(['self-signed-not-accepted'])
     expect(refused?.messages[0]?.next).toContain('--accept-self-signed Device_1')
     const contact = { vendorAnchors: [], acceptUnproven: true }
-    const accepted = await around.deploy(targetOf(settings), new MemoryPort(device, around.time), { options: { contact } })
+    const accepted = await around.deploy(targetOf(settings), new MemoryPort(device, around.time), {
+      options: { contact },
+    })
     expect(codes(accepted)).toEqual(['self-signed-first-contact'])
     expect(accepted?.outcome).toBe('complete-with-warnings')
     expect(accepted?.messages[0]?.text).toContain('Device_1')
@@ -288,20 +324,32 @@ describe('the first contact', () => {
 
   test('stops when the fingerprint is another than the one given, whatever a vendor anchor would say', async () => {
     const around = await Surroundings.create()
-    const result = await around.deploy(targetOf(settings, { fingerprint: 'ab'.repeat(32) }), new MemoryPort(await factoryDevice(), around.time))
+    const result = await around.deploy(
+      targetOf(settings, { fingerprint: 'ab'.repeat(32) }),
+      new MemoryPort(await factoryDevice(), around.time),
+    )
     expect(codes(result)).toEqual(['fingerprint-mismatch'])
   })
 
   test('stops when the fingerprint is another than at an earlier contact', async () => {
     const around = await Surroundings.create()
-    const contact = { vendorAnchors: [(await testVendor()).certificate.der], seenBefore: 'cd'.repeat(32), acceptUnproven: true }
-    const result = await around.deploy(targetOf(settings), new MemoryPort(await factoryDevice(), around.time), { options: { contact } })
+    const contact = {
+      vendorAnchors: [(await testVendor()).certificate.der],
+      seenBefore: 'cd'.repeat(32),
+      acceptUnproven: true,
+    }
+    const result = await around.deploy(targetOf(settings), new MemoryPort(await factoryDevice(), around.time), {
+      options: { contact },
+    })
     expect(codes(result)).toEqual(['fingerprint-mismatch'])
   })
 
   test('stops when the vendor certificate is for another unit', async () => {
     const around = await Surroundings.create()
-    const result = await around.deploy(targetOf(settings), new MemoryPort(await factoryDevice({ certificateSerial: 0x9999 }), around.time))
+    const result = await around.deploy(
+      targetOf(settings),
+      new MemoryPort(await factoryDevice({ certificateSerial: 0x9999 }), around.time),
+    )
     expect(codes(result)).toEqual(['vendor-certificate-mismatch'])
     expect(evidence(result, 'vendor-certificate-mismatch')).toContain('0x9999')
   })
@@ -352,7 +400,9 @@ describe('a pre-shared key', () => {
     const contact = { vendorAnchors: [], acceptUnproven: true }
     const result = await around.deploy(targetOf(pskSettings()), port, { options: { contact } })
     expect(codes(result)).toEqual(['self-signed-first-contact', 'psk-not-sent'])
-    expect(port.facts.some(({ classId, attribute, service }) => classId === 0x5e && attribute === 5 && service === 0x10)).toBe(false)
+    expect(
+      port.facts.some(({ classId, attribute, service }) => classId === 0x5e && attribute === 5 && service === 0x10),
+    ).toBe(false)
     expect(device.security().psk).toEqual([])
   })
 
@@ -362,7 +412,11 @@ describe('a pre-shared key', () => {
     const [leaf] = device.security().chain
     const print = leaf === undefined ? '' : fingerprint(nodeCrypto, leaf)
     const contact = { vendorAnchors: [], acceptUnproven: false }
-    const result = await around.deploy(targetOf(pskSettings(), { fingerprint: print }), new MemoryPort(device, around.time), { options: { contact } })
+    const result = await around.deploy(
+      targetOf(pskSettings(), { fingerprint: print }),
+      new MemoryPort(device, around.time),
+      { options: { contact } },
+    )
     expect(codes(result)).toEqual(['self-signed-first-contact'])
     expect(device.security().psk).toHaveLength(1)
   })
@@ -429,7 +483,9 @@ describe('a pre-shared key', () => {
   test('appears in no journal entry, no event and no message', async () => {
     const around = await cell()
     const journal = memoryJournal()
-    const result = await around.deploy(targetOf(pskSettings()), new MemoryPort(await factoryDevice(), around.time), { journal })
+    const result = await around.deploy(targetOf(pskSettings()), new MemoryPort(await factoryDevice(), around.time), {
+      journal,
+    })
     const everything = JSON.stringify([journal.entries, around.events, result])
     expect(everything).toContain('cell3-2026')
     for (const spelled of [Buffer.from(key).toString('hex'), Buffer.from(key).toString('base64'), [...key].join(',')]) {
@@ -465,7 +521,10 @@ describe('a lock-out', () => {
     const around = await Surroundings.create()
     const device = await factoryDevice()
     const rules: RuleSet = { ingress: [parseRule('allow ip=192.0.2.77 port=2221 proto=tcp')], egress: [] }
-    const result = await around.deploy(targetOf(certificateSettings({ enforcement: 'rules', rules })), new MemoryPort(device, around.time))
+    const result = await around.deploy(
+      targetOf(certificateSettings({ enforcement: 'rules', rules })),
+      new MemoryPort(device, around.time),
+    )
     expect(codes(result)).toEqual(['rules-without-manager'])
     expect(device.admit('192.0.2.9', 2221, 'tcp').allowed).toBe(true)
   })
@@ -504,7 +563,12 @@ describe('rules and ports', () => {
     expect(device.admit('192.0.2.30', 44818, 'tcp').allowed).toBe(false)
     expect(device.ports().every(({ open }) => open)).toBe(true)
     await step(transaction.closePorts())
-    expect(device.ports().filter(({ open }) => !open).map(({ port: number }) => number)).toEqual([44818, 2222])
+    expect(
+      device
+        .ports()
+        .filter(({ open }) => !open)
+        .map(({ port: number }) => number),
+    ).toEqual([44818, 2222])
     await step(transaction.complete())
     expect(transaction.result().messages.filter(({ severity }) => severity !== 'information')).toEqual([])
   })
@@ -513,7 +577,8 @@ describe('rules and ports', () => {
     const around = await Surroundings.create()
     const journal = memoryJournal()
     await around.deploy(targetOf(ruled), new MemoryPort(await factoryDevice(), around.time), { journal })
-    const begun = (name: string) => journal.entries.find(({ step, phase }) => step === name && phase === 'begin')?.detail['before']
+    const begun = (name: string) =>
+      journal.entries.find(({ step, phase }) => step === name && phase === 'begin')?.detail['before']
     expect(begun('overlap-rules')).toEqual({ ingress: [], egress: [], changeCount: 0 })
     expect(begun('ports')).toEqual([
       { port: 44818, protocol: 'tcp', open: true },
@@ -524,10 +589,14 @@ describe('rules and ports', () => {
   test('may stay open until later, which the result says', async () => {
     const around = await Surroundings.create()
     const device = await factoryDevice()
-    const result = await around.deploy(targetOf(ruled), new MemoryPort(device, around.time), { options: { closePorts: 'later' } })
+    const result = await around.deploy(targetOf(ruled), new MemoryPort(device, around.time), {
+      options: { closePorts: 'later' },
+    })
     expect(codes(result)).toEqual(['ports-left-open'])
     expect(device.ports().every(({ open }) => open)).toBe(true)
-    const later = await around.deploy(targetOf(ruled), new MemoryPort(device, around.time), { options: { configured: true } })
+    const later = await around.deploy(targetOf(ruled), new MemoryPort(device, around.time), {
+      options: { configured: true },
+    })
     expect(codes(later)).toEqual([])
     expect(device.ports().filter(({ open }) => !open)).toHaveLength(2)
   })
@@ -544,7 +613,10 @@ describe('rules and ports', () => {
     const around = await Surroundings.create()
     const device = await factoryDevice()
     await around.deploy(targetOf(ruled), new MemoryPort(device, around.time))
-    const more: RuleSet = { ...finalRules, ingress: [...finalRules.ingress, parseRule('allow ip=192.0.2.31 port=2221 proto=tcp cipher=C023')] }
+    const more: RuleSet = {
+      ...finalRules,
+      ingress: [...finalRules.ingress, parseRule('allow ip=192.0.2.31 port=2221 proto=tcp cipher=C023')],
+    }
     const port = new MemoryPort(device, around.time)
     const result = await around.deploy(targetOf({ ...ruled, rules: more }), port, { options: { configured: true } })
     expect(codes(result)).toEqual([])
@@ -608,7 +680,9 @@ describe('what fails after Apply_Config', () => {
     const around = await Surroundings.create()
     const device = await factoryDevice()
     const options = { closeConnections: true, closeDelayMs: 3000 }
-    const result = await around.deploy(targetOf(certificateSettings()), new MemoryPort(device, around.time), { options })
+    const result = await around.deploy(targetOf(certificateSettings()), new MemoryPort(device, around.time), {
+      options,
+    })
     expect(codes(result)).toEqual([])
     expect(around.time.now()).toBeGreaterThan(3000)
   })
@@ -617,7 +691,9 @@ describe('what fails after Apply_Config', () => {
     const around = await Surroundings.create()
     const device = await factoryDevice()
     const options = { closeConnections: true, closeDelayMs: 0 }
-    const result = await around.deploy(targetOf(certificateSettings()), new MemoryPort(device, around.time), { options })
+    const result = await around.deploy(targetOf(certificateSettings()), new MemoryPort(device, around.time), {
+      options,
+    })
     expect(codes(result)).toEqual([])
     expect(device.persist().state.cipSecurity).toBe('configured')
   })
@@ -667,7 +743,8 @@ describe('the journal', () => {
     const device = await factoryDevice()
     const port = new MemoryPort(device, around.time)
     const journal = memoryJournal()
-    const begun = (step: JournalEntry['step']) => journal.entries.some((entry) => entry.step === step && entry.phase === 'begin')
+    const begun = (step: JournalEntry['step']) =>
+      journal.entries.some((entry) => entry.step === step && entry.phase === 'begin')
     const needs: [(fact: RequestFact) => boolean, JournalEntry['step']][] = [
       [createCertificate, 'key'],
       [(fact) => isService(fact, 0x5d, 0x4b), 'begin-config'],
@@ -695,7 +772,9 @@ describe('the journal', () => {
     expect(early).toEqual([])
     expect([...met].sort()).toEqual(needs.map(([, step]) => step).sort())
     expect(lastEntry(journal.entries, 'apply')?.phase).toBe('done')
-    expect(journal.entries.find(({ step, phase }) => step === 'apply' && phase === 'begin')?.detail['manager']).toBe(around.manager.serial)
+    expect(journal.entries.find(({ step, phase }) => step === 'apply' && phase === 'begin')?.detail['manager']).toBe(
+      around.manager.serial,
+    )
   })
 
   test('that refuses because another process took over stops the work without undoing its steps', async () => {
@@ -712,7 +791,9 @@ describe('the journal', () => {
     }
     const result = await around.deploy(targetOf(certificateSettings()), port, { journal })
     expect(codes(result)).toEqual(['taken-over'])
-    expect(port.facts.some(({ classId, service }) => classId === 0x5e && (service === 0x4e || service === 0x10))).toBe(false)
+    expect(port.facts.some(({ classId, service }) => classId === 0x5e && (service === 0x4e || service === 0x10))).toBe(
+      false,
+    )
   })
 })
 

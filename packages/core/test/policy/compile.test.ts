@@ -5,12 +5,13 @@ import {
   type DeviceSettings,
   everyoneElse,
   formatRule,
+  indexPlant,
   knownRules,
   managerAuthority,
   parseRules,
 } from '@cordon/core/policy'
 import { describe, expect, test } from 'vitest'
-import { current, exampleOf, indexOf, twoZones } from './plants.ts'
+import { current, exampleOf, indexOf, plantOf, twoZones } from './plants.ts'
 
 function settingsOf(text: string, device: string, capabilities: Capabilities = new Map()): DeviceSettings {
   const settings = compile(indexOf(text, capabilities)).settings.get(device)
@@ -346,16 +347,18 @@ describe('a compiled plant', () => {
     expect(after.changed).toEqual(['A1', 'A2', 'B1', 'B2'])
   })
 
-  test('notices a change of a conduit whose ends stay', () => {
+  test('notices a change of a conduit whose ends stay, in a plant edited in memory as in one read again', () => {
     const text = twoZones.replace('[left, right]', '[A1, B1]')
-    const before = compile(indexOf(text, everyone(current)))
-    const after = compile(
-      indexOf(text.replace(/io: integrity \}\n$/, 'io: confidentiality }\n'), everyone(current)),
-      before,
-    )
-    expect(after.changed).toEqual(['A1', 'B1'])
-    const rule = after.settings.get('A1')?.rules?.ingress.map(formatRule)
-    expect(rule).toContain('allow ip=192.0.2.11 port=2221 proto=udp cipher=C023,C024')
+    const stricter = text.replace(/io: integrity \}\n$/, 'io: confidentiality }\n')
+    const { plant } = plantOf(text)
+    const before = compile(indexPlant(plant, everyone(current)))
+    const edited = { ...plant, conduits: plantOf(stricter).plant.conduits }
+    for (const changed of [edited, plantOf(stricter).plant]) {
+      const after = compile(indexPlant(changed, everyone(current)), before)
+      expect(after.changed).toEqual(['A1', 'B1'])
+      const rules = after.settings.get('A1')?.rules?.ingress.map(formatRule)
+      expect(rules).toContain('allow ip=192.0.2.11 port=2221 proto=udp cipher=C023,C024')
+    }
   })
 
   test('judges promises anew when somebody far away leaves who holds the same credential', () => {

@@ -469,6 +469,11 @@ describe('what is refused', () => {
 })
 
 describe('what is not refused', () => {
+  test('a device that is filled to its capacity, and not beyond', () => {
+    expect(check(sound, but('A', { maxConnections: 2, pskSlots: 0 }))).toEqual([])
+    expect(check(sound, but('K', { pskSlots: 1 }))).toEqual([])
+  })
+
   test('a connection that ends with the deployment may lack a conduit', () => {
     expect(check(change(['from: A, originator: Cpu, to: W', 'when: before, from: A2, to: W']))).toEqual([])
   })

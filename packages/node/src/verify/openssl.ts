@@ -141,6 +141,7 @@ function run(
       isEnded = true
       child.kill('SIGKILL')
     }
+    if (signal?.aborted === true) onAbort()
     signal?.addEventListener('abort', onAbort, { once: true })
     const settled = () => {
       clearTimeout(timer)

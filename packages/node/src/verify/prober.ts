@@ -12,13 +12,13 @@ import {
   TlsError,
 } from '@cordon/tls'
 import { randomInt } from 'node:crypto'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { connect } from '../originator/connect.ts'
 import { secureClient } from '../transports/secure.ts'
 import { connectTcp } from '../transports/tcp.ts'
 import type { Transport, TransportHandlers } from '../transports/transport.ts'
 import { connectUdp } from '../transports/udp.ts'
 import type { CredentialBook, Proof } from './credentials.ts'
+import { Gate } from './gate.ts'
 
 /** How patiently devices are asked, and how hard. */
 export interface ProberLimits {
@@ -224,40 +224,6 @@ interface ConnectBase {
 
 const securePort = 2221
 const listIdentityPort = 44_818
-
-/** Places and a pace: at most so many at once, at most so many begun in a second. */
-class Gate {
-  readonly #places: number
-  readonly #intervalMs: number
-  readonly #waiting: (() => void)[] = []
-  #taken = 0
-  #nextAt = 0
-
-  constructor(places: number, perSecond: number) {
-    this.#places = places
-    this.#intervalMs = 1000 / perSecond
-  }
-
-  /** @param checkWanted throws when the work is not wanted any more: then nothing is waited for */
-  async run<T>(work: () => Promise<T>, checkWanted: () => void): Promise<T> {
-    if (this.#taken >= this.#places) await new Promise<void>((resolve) => this.#waiting.push(resolve))
-    else this.#taken++
-    try {
-      checkWanted()
-      const now = performance.now()
-      const at = Math.max(now, this.#nextAt)
-      this.#nextAt = at + this.#intervalMs
-      if (at - now >= 1) await sleep(at - now)
-      checkWanted()
-      return await work()
-    } finally {
-      // The place goes to who waits, or is free again.
-      const next = this.#waiting.shift()
-      if (next === undefined) this.#taken--
-      else next()
-    }
-  }
-}
 
 /** A carrier that knows whether anything came. */
 class Listening implements Transport {
@@ -539,7 +505,8 @@ export function outcomeOf(error: unknown, transport: 'tls' | 'dtls'): AttemptOut
     // Without a reason of the protocol the target hung up; a version that it answers with is not the one that was asked.
     if (reason === undefined)
       return { kind: 'refused', form: 'closed', detail: 'it closed the connection during the handshake' }
-    if (reason === 'wrong-version')
+    // OpenSSL's words tell a version that it does not want from bytes that are no TLS at all.
+    if (reason === 'wrong-version' && error.message.includes('unsupported protocol'))
       return { kind: 'refused', form: 'alert', detail: 'it answers with another version only' }
     return { kind: 'error', detail: error.message }
   }

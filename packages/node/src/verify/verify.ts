@@ -28,6 +28,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { nodeCrypto } from '../crypto.ts'
 import { CredentialBook } from './credentials.ts'
 import { OpensslCommand, spellOutcome } from './openssl.ts'
+import { Gate } from './gate.ts'
 import { defaultProberLimits, Prober, type ProberLimits } from './prober.ts'
 import { type Reading, readBack } from './reading.ts'
 import { type KnownCertificates, knownCertificates, type VerificationRequest, wayIn } from './request.ts'
@@ -49,6 +50,9 @@ export interface VerifyOptions {
   /** Milliseconds since 1970, by which certificates are judged. Default now. */
   readonly date?: () => number
 }
+
+/** Processes of the openssl command at the same time. */
+const opensslTogether = 6
 
 /** Devices that are read at the same time. */
 const readTogether = 32
@@ -80,6 +84,9 @@ class Verification {
   readonly #outcomes = new Map<string, Promise<AttemptOutcome>>()
   /** Repetitions of controls, once the refusals of their device are done. */
   readonly #after = new Map<string, Promise<AttemptOutcome>>()
+  /** What the openssl command saw. */
+  readonly #byCommand = new Map<string, Promise<AttemptOutcome>>()
+  readonly #places = new Gate(opensslTogether, Number.POSITIVE_INFINITY)
   readonly #refusals = new Map<string, Promise<unknown>[]>()
   readonly #aloneByAddress = new Set<string>()
   #prober: Prober
@@ -241,19 +248,31 @@ class Verification {
     })
   }
 
-  async #repeat(check: Extract<Check, { method: 'repeat' }>): Promise<Judgement> {
+  async #repeat({ of }: Extract<Check, { method: 'repeat' }>): Promise<Judgement> {
     const openssl = this.#openssl
     if (openssl === undefined) return { verdict: 'not-tested', reason: 'there is no openssl command on this machine' }
-    const { of } = check
-    const alone = this.#aloneByAddress.has(of.attempt.target)
-    const outcome = await openssl.attempt(of.attempt, this.#book, alone, this.#options.signal)
-    this.#throwIfAborted()
+    const outcome = await this.#byOpenssl(openssl, of.attempt)
     const said = `${openssl.version}: ${spellOutcome(outcome)}`
-    const isMissing = outcome.kind === 'no-means' || outcome.kind === 'no-address'
-    if (isMissing) return { verdict: 'not-tested', reason: said }
+    if (outcome.kind === 'no-means' || outcome.kind === 'no-address') return { verdict: 'not-tested', reason: said }
     if (outcome.kind === 'error') return { verdict: 'fail', reason: `not proven: ${said}` }
     const isAsExpected = (outcome.kind === 'accepted') === (of.method === 'connect')
-    return { verdict: isAsExpected ? 'pass' : 'fail', reason: said }
+    if (!isAsExpected) return { verdict: 'fail', reason: said }
+    if (of.method === 'connect') return { verdict: 'pass', reason: said }
+    const control = await this.#byOpenssl(openssl, of.control)
+    if (control.kind === 'accepted') return { verdict: 'pass', reason: `${said}; control: it ${spellOutcome(control)}` }
+    return { verdict: 'fail', reason: `not proven: ${said}, but its control failed: ${control.detail}` }
+  }
+
+  #byOpenssl(openssl: OpensslCommand, attempt: Attempt): Promise<AttemptOutcome> {
+    const alone = this.#aloneByAddress.has(attempt.target)
+    return this.#once(this.#byCommand, attempt, async () => {
+      const outcome = await this.#places.run(
+        () => openssl.attempt(attempt, this.#book, alone, this.#options.signal),
+        () => this.#throwIfAborted(),
+      )
+      this.#throwIfAborted()
+      return outcome
+    })
   }
 
   // Attempts

@@ -72,7 +72,8 @@ export function resume(request: ApplyRequest, deployment?: string): DeploymentRu
 async function run(request: ApplyRequest, emit: (event: DeploymentEvent) => void): Promise<StoredReport> {
   const { plant, store, options = {} } = request
   const { resume: again = false } = options
-  const earlier = again === false ? undefined : await findDeployment(store, plant.name, again === true ? undefined : again)
+  const earlier =
+    again === false ? undefined : await findDeployment(store, plant.name, again === true ? undefined : again)
   const startedAt = systemClock.now()
   const preparation = request.preparation ?? (await prepare(request))
   const { plan } = preparation
@@ -82,7 +83,14 @@ async function run(request: ApplyRequest, emit: (event: DeploymentEvent) => void
     const devices = plan.devices.map(({ device, address, messages }) => {
       return { device, address, outcome: outcomeOf(messages), configuration: 'unchanged', messages, steps: [] } as const
     })
-    const base = { plant: plant.name, outcome: 'not-complete', tookMs, devices, connections: [], messages: plan.messages } as const
+    const base = {
+      plant: plant.name,
+      outcome: 'not-complete',
+      tookMs,
+      devices,
+      connections: [],
+      messages: plan.messages,
+    } as const
     return { ...base, deployment: undefined, plan }
   }
   const only = options.onlyDevices === undefined ? undefined : new Set(options.onlyDevices)
@@ -214,4 +222,3 @@ function recorder(
     })
   }
 }
-

@@ -3,7 +3,14 @@
  * @module
  */
 export { type StoredDeployment, findDeployment } from './claims.ts'
-export { type ApplyOptions, type ApplyRequest, type DeploymentRun, deploy, resume, type StoredReport } from './deploy.ts'
+export {
+  type ApplyOptions,
+  type ApplyRequest,
+  type DeploymentRun,
+  deploy,
+  resume,
+  type StoredReport,
+} from './deploy.ts'
 export { type DeviceRecord, forgetDevice, type GivenKey, readDeviceRecords } from './device-records.ts'
 export { managerCredential } from './manager-credential.ts'
 export { listPsks, type StoredPsk, storedSecrets, storePsk } from './pre-shared-keys.ts'

@@ -126,7 +126,9 @@ export async function prepare(request: DeployRequest): Promise<Preparation> {
   const knowledge = (device: string) => knowledgeOf(device, records, psks, assumedSettings, options)
   const secrets = storedSecrets(store)
   const observations = new Map<string, Observation>()
-  const asked = [...targetsOf(plant, assumedSettings).values()].filter(({ settings }) => settings.enforcement !== 'none')
+  const asked = [...targetsOf(plant, assumedSettings).values()].filter(
+    ({ settings }) => settings.enforcement !== 'none',
+  )
   await eachOf(asked, options.concurrency ?? defaultConcurrency, async (target) => {
     const { device, address } = target.settings
     const means = { port: ports.port(address), clock: systemClock, crypto: nodeCrypto, materials, manager, secrets }
@@ -136,7 +138,8 @@ export async function prepare(request: DeployRequest): Promise<Preparation> {
   // What devices say of themselves replaces what was assumed about them.
   const capabilities = new Map<string, DeviceCapabilities>(known)
   for (const [device, observation] of observations) {
-    if (observation.kind === 'read') capabilities.set(device, { ...known.get(device), ...capabilitiesOf(observation.reading) })
+    if (observation.kind === 'read')
+      capabilities.set(device, { ...known.get(device), ...capabilitiesOf(observation.reading) })
   }
   const index = indexPlant(plant, capabilities)
   const { settings } = compile(index)
@@ -219,7 +222,9 @@ function knowledgeOf(
     knownUnit: record?.serial === undefined || !record.configured ? undefined : { serialNumber: record.serial },
     earlierKeys: given,
     changedKeys: given
-      .filter(({ name, version }) => wanted.has(name) && psks.some((psk) => psk.name === name && psk.version !== version))
+      .filter(
+        ({ name, version }) => wanted.has(name) && psks.some((psk) => psk.name === name && psk.version !== version),
+      )
       .map(({ name }) => name),
     closeConnections: options.closeConnections ?? false,
   }

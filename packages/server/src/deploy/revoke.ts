@@ -76,7 +76,8 @@ export async function revoke(
   const { manager, materials, ports } = await openingMeans(request)
   const revoked = (await authority.list()).filter(
     ({ serial, name, profile }) =>
-      (serial === serialOrName.toLowerCase() || name === serialOrName) && (profile === 'device' || profile === 'client'),
+      (serial === serialOrName.toLowerCase() || name === serialOrName) &&
+      (profile === 'device' || profile === 'client'),
   )
   const zones = [...new Set(revoked.map(({ zone }) => zone).filter((zone) => zone !== undefined))]
   if (zones.length === 0) throw new UsageError('missing', `no certificate of ${serialOrName} was issued`)
@@ -91,7 +92,14 @@ export async function revoke(
     concurrency,
     async ({ device, address, zone = '', serial }) => {
       const port = ports.port(address)
-      const means = { port, clock: systemClock, crypto: nodeCrypto, materials: before, manager, secrets: storedSecrets(store) }
+      const means = {
+        port,
+        clock: systemClock,
+        crypto: nodeCrypto,
+        materials: before,
+        manager,
+        secrets: storedSecrets(store),
+      }
       const knowledge = { contact: { vendorAnchors: [], acceptUnproven: false }, closeConnections: true }
       const seen = await surveyDevice(bareTarget(device, address, zone), means, knowledge, true)
       if (seen.kind === 'failed') {
@@ -101,7 +109,9 @@ export async function revoke(
       }
       const { reading } = seen
       if (serial !== undefined && reading.unit.serialNumber !== serial) {
-        unread.push(resultOf(device, address, [message('device-replaced', device, `serial number ${reading.unit.serialNumber}`)]))
+        unread.push(
+          resultOf(device, address, [message('device-replaced', device, `serial number ${reading.unit.serialNumber}`)]),
+        )
         return
       }
       if (!zones.some((one) => trusts(reading, one, prints, before, nodeCrypto))) return
@@ -163,7 +173,8 @@ export async function revoke(
       await transaction.complete()
       await transaction.end()
       const pushed = transaction.result()
-      if (pushed.outcome === 'not-complete') messages.push(message('crl-not-pushed', device, 'see the message beside this one'))
+      if (pushed.outcome === 'not-complete')
+        messages.push(message('crl-not-pushed', device, 'see the message beside this one'))
       else {
         messages.push(message('crl-pushed', device, zones.map((one) => `zone ${one}`).join(', ')))
         if (untried !== undefined) messages.push(message('revocation-not-proved', device, untried))
@@ -221,7 +232,11 @@ async function proof(
   materials: Materials,
 ): Promise<Message> {
   if (accepted.length === 0) {
-    return message('revocation-proved', device, 'it knows single certificates only, and the revoked one reads back as gone')
+    return message(
+      'revocation-proved',
+      device,
+      'it knows single certificates only, and the revoked one reads back as gone',
+    )
   }
   const refusals: string[] = []
   for (const probe of accepted) {

@@ -45,16 +45,23 @@ const plant = plantOf(plantText())
 const request = () => ({ plant, store, authority, options })
 
 /** Codes of the messages that are more than information, by device. */
-function problems(report: { readonly devices: readonly { device: string; messages: readonly { code: string; severity: string }[] }[] }) {
+function problems(report: {
+  readonly devices: readonly { device: string; messages: readonly { code: string; severity: string }[] }[]
+}) {
   return Object.fromEntries(
     report.devices
-      .map(({ device, messages }) => [device, messages.filter(({ severity }) => severity !== 'information').map(({ code }) => code)] as const)
+      .map(
+        ({ device, messages }) =>
+          [device, messages.filter(({ severity }) => severity !== 'information').map(({ code }) => code)] as const,
+      )
       .filter(([, codes]) => codes.length > 0),
   )
 }
 
 describe('a deployment', () => {
-  test('brings a plant of real devices under policy, and a second one finds nothing to do', { timeout: 60_000 }, async () => {
+  test('brings a plant of real devices under policy, and a second one finds nothing to do', {
+    timeout: 60_000,
+  }, async () => {
     const { plan } = await prepare(request())
     expect(plan.devices.map(({ device, action }) => [device, action])).toEqual([
       ['Green_1', 'commission'],
@@ -77,7 +84,11 @@ describe('a deployment', () => {
 
     const again = await deploy(request()).report
     expect(again.devices.map(({ configuration }) => configuration)).toEqual(['unchanged', 'unchanged', 'unchanged'])
-    expect(again.devices.flatMap(({ messages }) => messages.map(({ code }) => code))).toEqual(['nothing-to-do', 'nothing-to-do', 'nothing-to-do'])
+    expect(again.devices.flatMap(({ messages }) => messages.map(({ code }) => code))).toEqual([
+      'nothing-to-do',
+      'nothing-to-do',
+      'nothing-to-do',
+    ])
     expect(again.outcome).toBe('complete')
   })
 
@@ -99,7 +110,9 @@ describe('a deployment', () => {
     expect(problems(late)['Green_1']).toEqual(['changed-since-plan'])
   })
 
-  test('goes on with the others when a device is gone, and completes it when it is back', { timeout: 60_000 }, async () => {
+  test('goes on with the others when a device is gone, and completes it when it is back', {
+    timeout: 60_000,
+  }, async () => {
     await units[1]?.[Symbol.asyncDispose]()
     const report = await deploy(request()).report
     expect(problems(report)).toEqual({ Green_2: ['unreachable'] })
@@ -112,7 +125,9 @@ describe('a deployment', () => {
     expect(units[1].device.isConfigured()).toBe(true)
   })
 
-  test('that is cancelled leaves each device in its old or its new settings, and resume finishes it', { timeout: 60_000 }, async () => {
+  test('that is cancelled leaves each device in its old or its new settings, and resume finishes it', {
+    timeout: 60_000,
+  }, async () => {
     const controller = new AbortController()
     const run = deploy({ ...request(), options: { ...options, signal: controller.signal, concurrency: 1 } })
     for await (const event of run) {
@@ -120,7 +135,11 @@ describe('a deployment', () => {
     }
     const report = await run.report
     expect(report.outcome).not.toBe('complete')
-    expect(units.map(({ device }) => device.persist().state.cipSecurity)).toEqual(['configured', 'factoryDefault', 'factoryDefault'])
+    expect(units.map(({ device }) => device.persist().state.cipSecurity)).toEqual([
+      'configured',
+      'factoryDefault',
+      'factoryDefault',
+    ])
     const again = await resume(request()).report
     expect(problems(again)).toEqual({})
     for (const unit of units) expect(unit.device.persist().state.cipSecurity).toBe('configured')
@@ -131,7 +150,9 @@ describe('a deployment', () => {
     const second = deploy({ ...request(), options: { ...options, concurrency: 1 } })
     const reports = await Promise.all([first.report, second.report])
     for (const name of ['Green_1', 'Green_2', 'Blue_1']) {
-      const done = reports.filter((report) => report.devices.some(({ device, configuration }) => device === name && configuration === 'new'))
+      const done = reports.filter((report) =>
+        report.devices.some(({ device, configuration }) => device === name && configuration === 'new'),
+      )
       expect(done.length, name).toBe(1)
     }
     for (const unit of units) expect(unit.device.persist().state.cipSecurity).toBe('configured')
@@ -152,7 +173,9 @@ describe('a deployment', () => {
     const { plan } = await prepare({ ...request(), plant: smaller })
     expect(plan.messages.map(({ code, subject }) => [code, subject])).toEqual([['orphan-in-force', 'Green_2']])
     await deploy({ ...request(), plant: smaller }).report
-    expect((await store.db.selectFrom('orphans').select('device').execute()).map(({ device }) => device)).toEqual(['Green_2'])
+    expect((await store.db.selectFrom('orphans').select('device').execute()).map(({ device }) => device)).toEqual([
+      'Green_2',
+    ])
     const released = await release({ ...request(), plant: smaller }, ['Green_2'])
     expect(problems(released)).toEqual({})
     expect(units[1]?.device.isConfigured()).toBe(false)
@@ -161,7 +184,9 @@ describe('a deployment', () => {
 })
 
 describe('a release', () => {
-  test('takes rules, closed ports and settings off a device, with proof, and forgets it', { timeout: 60_000 }, async () => {
+  test('takes rules, closed ports and settings off a device, with proof, and forgets it', {
+    timeout: 60_000,
+  }, async () => {
     await deploy(request()).report
     const report = await release(request(), ['Green_1'])
     expect(report.devices.flatMap(({ messages }) => messages.map(({ code }) => code))).toEqual(['released'])
@@ -189,7 +214,9 @@ describe('a release', () => {
 })
 
 describe('a revocation', () => {
-  test('reaches every device that trusts the issuer, ends live associations and is proven', { timeout: 90_000 }, async () => {
+  test('reaches every device that trusts the issuer, ends live associations and is proven', {
+    timeout: 90_000,
+  }, async () => {
     await units[1]?.[Symbol.asyncDispose]()
     units[1] = await Unit.start({ last: 12, security: { ingressEgress: false, trustedIdentities: false } })
     const capabilities = new Map([['Green_2', { trustedIdentities: false }]])
@@ -205,9 +232,14 @@ describe('a revocation', () => {
     const live = await open()
     const report = await revoke(about, 'workstation')
     expect(problems(report)).toEqual({})
-    const told = report.devices.filter(({ messages }) => messages.some(({ code }) => code === 'crl-pushed')).map(({ device }) => device)
+    const told = report.devices
+      .filter(({ messages }) => messages.some(({ code }) => code === 'crl-pushed'))
+      .map(({ device }) => device)
     expect(told).toContain('Green_2')
-    expect(report.devices.find(({ device }) => device === 'Green_2')?.messages.map(({ code }) => code)).toEqual(['crl-pushed', 'revocation-proved'])
+    expect(report.devices.find(({ device }) => device === 'Green_2')?.messages.map(({ code }) => code)).toEqual([
+      'crl-pushed',
+      'revocation-proved',
+    ])
     expect(report.devices.find(({ device }) => device === 'Green_2')?.messages[1]?.evidence).toContain('revoked')
     await live.closed
     await expect(open()).rejects.toThrow('revoked')
@@ -242,7 +274,10 @@ devices:
     const report = await deploy(about).report
     expect(problems(report)).toEqual({})
     expect(units.map(({ device }) => device.security().psk.length)).toEqual([1, 1, 0])
-    expect((await deploy(about).report).devices.map(({ configuration }) => configuration)).toEqual(['unchanged', 'unchanged'])
+    expect((await deploy(about).report).devices.map(({ configuration }) => configuration)).toEqual([
+      'unchanged',
+      'unchanged',
+    ])
     const before = units[0]?.device.security().psk[0]?.key
     const [version] = await listPsks(store)
     await storePsk(store, { name: 'cell3-2027', identity: 'next' })
@@ -262,8 +297,15 @@ devices:
   Manager: { address: ${address(2)}, zone: cell3, role: originator, io: deny }
 `)
     const refused = await deploy({ ...about, plant: renewed }).report
-    expect(Object.values(problems(refused)).flat()).toEqual(['psk-needs-close-connections', 'psk-needs-close-connections'])
-    const done = await deploy({ ...about, plant: renewed, options: { ...options, closeConnections: true, closeDelayMs: 500 } }).report
+    expect(Object.values(problems(refused)).flat()).toEqual([
+      'psk-needs-close-connections',
+      'psk-needs-close-connections',
+    ])
+    const done = await deploy({
+      ...about,
+      plant: renewed,
+      options: { ...options, closeConnections: true, closeDelayMs: 500 },
+    }).report
     expect(done.outcome).toBe('complete-with-warnings')
     expect(units[0]?.device.security().psk[0]?.key).not.toEqual(before)
   })
