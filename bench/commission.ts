@@ -22,13 +22,29 @@ export async function makeCommissioner(): Promise<Commissioner> {
   const now = Date.now()
   const rootKey = await nodeCrypto.generateKey('ecdsa-p256')
   const rootBody = rootContents(nodeCrypto, { plant: 'small', subject, publicKey: rootKey.publicKey, now })
-  const root = decodeCertificate(await signCertificate(nodeCrypto, rootBody, rootKey, { now, profile: 'root', issuer: undefined }))
+  const root = decodeCertificate(
+    await signCertificate(nodeCrypto, rootBody, rootKey, { now, profile: 'root', issuer: undefined }),
+  )
   const key = await nodeCrypto.generateKey('ecdsa-p256')
-  const body = issuingContents(nodeCrypto, { plant: 'small', zone: 'line', subject, publicKey: key.publicKey, now, issuer: root })
-  const issuer = decodeCertificate(await signCertificate(nodeCrypto, body, rootKey, { now, profile: 'issuing', issuer: root }))
+  const body = issuingContents(nodeCrypto, {
+    plant: 'small',
+    zone: 'line',
+    subject,
+    publicKey: key.publicKey,
+    now,
+    issuer: root,
+  })
+  const issuer = decodeCertificate(
+    await signCertificate(nodeCrypto, body, rootKey, { now, profile: 'issuing', issuer: root }),
+  )
   const common = { zone: 'line', subject, now, issuer }
   const clientKey = await nodeCrypto.generateKey('ecdsa-p256')
-  const clientBody = clientContents(nodeCrypto, { ...common, name: 'manager', publicKey: clientKey.publicKey, addresses: [] })
+  const clientBody = clientContents(nodeCrypto, {
+    ...common,
+    name: 'manager',
+    publicKey: clientKey.publicKey,
+    addresses: [],
+  })
   const client = await signCertificate(nodeCrypto, clientBody, key, { now, profile: 'client', issuer })
   return {
     anchor: issuer.der,

@@ -12,7 +12,9 @@ const json = args.includes('--json')
 const names = args.filter((arg) => !arg.startsWith('--'))
 const unknown = names.filter((name) => !(name in measurements))
 if (unknown.length > 0 || args.includes('--help')) {
-  process.stderr.write(`usage: npm run --silent bench -- [--json] [NAME…]\nmeasurements: ${Object.keys(measurements).join(', ')}\n`)
+  process.stderr.write(
+    `usage: npm run --silent bench -- [--json] [NAME…]\nmeasurements: ${Object.keys(measurements).join(', ')}\n`,
+  )
   process.exitCode = unknown.length > 0 ? 2 : 0
 } else {
   const figures: Figure[] = []
@@ -26,6 +28,9 @@ if (unknown.length > 0 || args.includes('--help')) {
 
 function line(figure: Figure): string {
   const verdict = figure.met === undefined ? 'reported' : figure.met ? 'met' : 'NOT MET'
-  const beside = figure.baseline === undefined ? '' : ` (baseline ${figure.baseline}${figure.ratio === undefined ? '' : `, ratio ${figure.ratio}`})`
+  const beside =
+    figure.baseline === undefined
+      ? ''
+      : ` (baseline ${figure.baseline}${figure.ratio === undefined ? '' : `, ratio ${figure.ratio}`})`
   return `${figure.name}: ${figure.value} ${figure.unit}${beside}; ${figure.target}: ${verdict}`
 }

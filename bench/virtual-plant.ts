@@ -43,8 +43,11 @@ export function benchPlant(count: number): { readonly plant: Plant; readonly sim
   const plant = parsePlant(plantText, 'bench plant')
   const simulation = parseSimulation(simulationText, 'bench simulation')
   if (plant.plant === undefined || simulation.simulation === undefined) {
-    throw new Error([...plant.problems, ...simulation.problems].map(({ line, message, remedy }) => `${line}: ${message}; ${remedy}`).join('\n'))
+    throw new Error(
+      [...plant.problems, ...simulation.problems]
+        .map(({ line, message, remedy }) => `${line}: ${message}; ${remedy}`)
+        .join('\n'),
+    )
   }
   return { plant: plant.plant, simulation: simulation.simulation }
 }
-

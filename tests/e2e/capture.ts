@@ -27,7 +27,11 @@ export interface Capture {
 /** Begins to capture; resolves when packets are being recorded. */
 export async function startCapture(file: string): Promise<Capture> {
   const filter = 'net 127.0.0.0/8 and (port 44818 or port 2221 or port 2222)'
-  const child: ChildProcess = spawn('dumpcap', ['-i', 'lo', '-f', filter, '-w', file, '-B', '64', '-a', 'duration:600', '-q'], { stdio: ['ignore', 'ignore', 'pipe'] })
+  const child: ChildProcess = spawn(
+    'dumpcap',
+    ['-i', 'lo', '-f', filter, '-w', file, '-B', '64', '-a', 'duration:600', '-q'],
+    { stdio: ['ignore', 'ignore', 'pipe'] },
+  )
   await new Promise<void>((done, fail) => {
     let text = ''
     child.stderr?.on('data', (part: Buffer) => {
@@ -47,10 +51,29 @@ export async function startCapture(file: string): Promise<Capture> {
 }
 
 /** Fields of the packets that a display filter lets through, a row per packet. */
-export async function fields(file: string, keyLog: string, filter: string, names: readonly string[]): Promise<string[][]> {
+export async function fields(
+  file: string,
+  keyLog: string,
+  filter: string,
+  names: readonly string[],
+): Promise<string[][]> {
   const { stdout } = await run(
     'tshark',
-    ['-r', file, '-o', `tls.keylog_file:${keyLog}`, '-Y', filter, '-T', 'fields', ...names.flatMap((name) => ['-e', name]), '-E', 'separator=|', '-E', 'occurrence=a'],
+    [
+      '-r',
+      file,
+      '-o',
+      `tls.keylog_file:${keyLog}`,
+      '-Y',
+      filter,
+      '-T',
+      'fields',
+      ...names.flatMap((name) => ['-e', name]),
+      '-E',
+      'separator=|',
+      '-E',
+      'occurrence=a',
+    ],
     { maxBuffer: 256 * 1024 * 1024 },
   )
   return stdout

@@ -39,7 +39,22 @@ ${names.map((name, i) => `  ${name}: { model: press, identity: { serial: ${4096 
 `
 
 /** Steps of a device's transaction at which a process is killed: the journal says when it gets there. */
-const steps = ['read', 'key', 'certificate', 'begin-config', 'files', 'install', 'settings', 'apply', 'identity', 'end-config', 'read-back', 'overlap-rules', 'final-rules', 'ports']
+const steps = [
+  'read',
+  'key',
+  'certificate',
+  'begin-config',
+  'files',
+  'install',
+  'settings',
+  'apply',
+  'identity',
+  'end-config',
+  'read-back',
+  'overlap-rules',
+  'final-rules',
+  'ports',
+]
 
 /** Each round begins with a plant fresh from the factory. */
 describe('kill -9', () => {
@@ -72,19 +87,23 @@ describe('kill -9', () => {
     }
   })
 
-  it.each([150, 400, 800])('of all devices %i ms into a deployment leaves each in its old or new settings', { timeout: 120_000 }, async (delay) => {
-    await begin()
-    try {
-      const deploying = apply([])
-      await sleep(delay)
-      await kill(plant)
-      await ended(deploying)
-      await startPlant()
-      await finish()
-    } finally {
-      await end()
-    }
-  })
+  it.each([150, 400, 800])(
+    'of all devices %i ms into a deployment leaves each in its old or new settings',
+    { timeout: 120_000 },
+    async (delay) => {
+      await begin()
+      try {
+        const deploying = apply([])
+        await sleep(delay)
+        await kill(plant)
+        await ended(deploying)
+        await startPlant()
+        await finish()
+      } finally {
+        await end()
+      }
+    },
+  )
 
   async function begin(): Promise<void> {
     round++
@@ -97,7 +116,11 @@ describe('kill -9', () => {
   }
 
   async function startPlant(): Promise<void> {
-    plant = spawn(process.execPath, [cordon, 'simulate', file(), '--state', state(), '--directory', devices(), '--output', 'json'], { stdio: ['ignore', 'pipe', 'pipe'] })
+    plant = spawn(
+      process.execPath,
+      [cordon, 'simulate', file(), '--state', state(), '--directory', devices(), '--output', 'json'],
+      { stdio: ['ignore', 'pipe', 'pipe'] },
+    )
     const child = plant
     let complaint = ''
     child.stderr?.on('data', (text: Buffer) => {
@@ -113,10 +136,14 @@ describe('kill -9', () => {
 
   function apply(more: readonly string[]): ChildProcess {
     const roots = join(devices(), 'vendor-roots.pem')
-    return spawn(process.execPath, [cordon, 'apply', file(), '--state', state(), '--trust-vendor', roots, '--yes', '--output', 'json', ...more], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, CORDON_TRACE_STEPS: '1' },
-    })
+    return spawn(
+      process.execPath,
+      [cordon, 'apply', file(), '--state', state(), '--trust-vendor', roots, '--yes', '--output', 'json', ...more],
+      {
+        stdio: ['ignore', 'pipe', 'pipe'],
+        env: { ...process.env, CORDON_TRACE_STEPS: '1' },
+      },
+    )
   }
 
   /** Deploys, and kills the process as soon as any device is at the step. */
@@ -139,13 +166,32 @@ describe('kill -9', () => {
   async function finish(): Promise<void> {
     const roots = join(devices(), 'vendor-roots.pem')
     // A device gives a begun configuration up after ten seconds of silence; until then it lets nobody else configure.
-    const resumed = await run(process.execPath, [cordon, 'apply', file(), '--resume', '--state', state(), '--trust-vendor', roots, '--yes', '--output', 'json']).catch((error: { stdout: string; stderr: string }) => {
+    const resumed = await run(process.execPath, [
+      cordon,
+      'apply',
+      file(),
+      '--resume',
+      '--state',
+      state(),
+      '--trust-vendor',
+      roots,
+      '--yes',
+      '--output',
+      'json',
+    ]).catch((error: { stdout: string; stderr: string }) => {
       throw new Error(`resume failed: ${error.stderr.slice(-2000)}\n${error.stdout.slice(-3000)}`)
     })
-    const report = JSON.parse(resumed.stdout) as { outcome: string; devices: { device: string; outcome: string; messages: unknown[] }[] }
+    const report = JSON.parse(resumed.stdout) as {
+      outcome: string
+      devices: { device: string; outcome: string; messages: unknown[] }[]
+    }
     expect(report.devices.filter(({ outcome }) => outcome === 'not-complete')).toEqual([])
-    const verified = await run(process.execPath, [cordon, 'verify', file(), '--state', state(), '--output', 'json'], { maxBuffer: 64 * 1024 * 1024 }).catch((error: { stdout: string }) => ({ stdout: error.stdout }))
-    const { checks } = JSON.parse(verified.stdout) as { checks: { id: string; subject: string; verdict: string; reason: string }[] }
+    const verified = await run(process.execPath, [cordon, 'verify', file(), '--state', state(), '--output', 'json'], {
+      maxBuffer: 64 * 1024 * 1024,
+    }).catch((error: { stdout: string }) => ({ stdout: error.stdout }))
+    const { checks } = JSON.parse(verified.stdout) as {
+      checks: { id: string; subject: string; verdict: string; reason: string }[]
+    }
     expect(checks.filter(({ verdict }) => verdict === 'fail')).toEqual([])
     expect(checks.length).toBeGreaterThan(50)
   }

@@ -10,7 +10,8 @@ export interface KnownMalformed {
 /** tshark 4.0 against Volume 8: what it does not know yet. An unlisted packet fails the test, and so does a listed one that passes. */
 export const knownMalformed: readonly KnownMalformed[] = [
   {
-    reason: 'the usage byte of a PSK element (0x5E attribute 5) came with object revision 7; tshark 4.0 reads without it',
+    reason:
+      'the usage byte of a PSK element (0x5E attribute 5) came with object revision 7; tshark 4.0 reads without it',
     matches: ([, , classes = '', attributes = '']) => classes.includes('5e') && attributes.split(',').includes('5'),
     inThisPlant: false,
   },

@@ -49,7 +49,7 @@ let files: { plant: Plant; simulation: Simulation }
 let plant: VirtualPlant
 let directory: string
 const log: PlantLogEntry[] = []
-let release: () => Promise<void> = async () => {}
+let release: () => PromiseLike<void> = async () => {}
 
 async function wait(ms: number): Promise<void> {
   await new Promise((resume) => setTimeout(resume, ms))
@@ -70,7 +70,7 @@ const row = (name: string) => {
 }
 
 /** The addresses are this machine's: another plant on them, of another test or a person, is waited for. */
-async function takeAddresses(): Promise<() => Promise<void>> {
+async function takeAddresses(): Promise<() => PromiseLike<void>> {
   for (let i = 0; ; i++) {
     try {
       const lock = await lockAddresses(files.plant, 'the tests of the demonstration plant')
@@ -97,7 +97,10 @@ beforeAll(async () => {
     sealingKey: new Uint8Array(32).fill(1),
     log: (entry) => log.push(entry),
   })
-  await until(() => plant.connections().every(({ state, received }) => state === 'open' && received > 1), 'all connections run')
+  await until(
+    () => plant.connections().every(({ state, received }) => state === 'open' && received > 1),
+    'all connections run',
+  )
 }, 180_000)
 
 afterAll(async () => {
@@ -113,49 +116,63 @@ describe('the demonstration plant in plain', () => {
     for (const name of later) expect(names).not.toContain(name)
   })
 
-  it.each(bridged)('has %s with the values of its page', (name, transportClass, peer, opener, output, input, rpiMs, serial) => {
-    expect(row(name)).toMatchObject({
-      class: transportClass,
-      state: 'open',
-      transport: 'tcp',
-      suite: undefined,
-      protection: 'None',
-      sizes: [output, input],
-      rpiMs,
-      serial,
-    })
-    const page = plant.device('Blue_EN4TR')?.device.connections(plant.now()) ?? []
-    const listed = page.find(({ triad }) => triad.connectionSerialNumber === serial)
-    if (opener === 'local') {
-      expect(plant.plant.connections.find((connection) => connection.name === name)?.from).toBe('Blue_EN4TR')
-      expect(plant.plant.devices.find((device) => device.name === row(name).to)?.address).toBe(peer)
-      return
-    }
-    expect(listed).toMatchObject({
-      transportClass,
-      originatorPort: 2,
-      slot: 0,
-      peer: { address: peer },
-      protection: 'none',
-      outputSize: output,
-      inputSize: input,
-      outputApiUs: rpiMs * 1000,
-      inputApiUs: rpiMs * 1000,
-      multicast: false,
-      missed: 0,
-    })
-  })
+  it.each(bridged)(
+    'has %s with the values of its page',
+    (name, transportClass, peer, opener, output, input, rpiMs, serial) => {
+      expect(row(name)).toMatchObject({
+        class: transportClass,
+        state: 'open',
+        transport: 'tcp',
+        suite: undefined,
+        protection: 'None',
+        sizes: [output, input],
+        rpiMs,
+        serial,
+      })
+      const page = plant.device('Blue_EN4TR')?.device.connections(plant.now()) ?? []
+      const listed = page.find(({ triad }) => triad.connectionSerialNumber === serial)
+      if (opener === 'local') {
+        expect(plant.plant.connections.find((connection) => connection.name === name)?.from).toBe('Blue_EN4TR')
+        expect(plant.plant.devices.find((device) => device.name === row(name).to)?.address).toBe(peer)
+        return
+      }
+      expect(listed).toMatchObject({
+        transportClass,
+        originatorPort: 2,
+        slot: 0,
+        peer: { address: peer },
+        protection: 'none',
+        outputSize: output,
+        inputSize: input,
+        outputApiUs: rpiMs * 1000,
+        inputApiUs: rpiMs * 1000,
+        multicast: false,
+        missed: 0,
+      })
+    },
+  )
 
   it.each(ownPorts)('has %s on the own port of Blue_L85E', (name, transportClass, output, input, rpiMs) => {
-    expect(row(name)).toMatchObject({ from: 'Blue_L85E', class: transportClass, state: 'open', sizes: [output, input], rpiMs, protection: 'None' })
+    expect(row(name)).toMatchObject({
+      from: 'Blue_L85E',
+      class: transportClass,
+      state: 'open',
+      sizes: [output, input],
+      rpiMs,
+      protection: 'None',
+    })
   })
 
   it('misses no packet over some seconds, and no connection is lost', async () => {
     const before = plant.connections()
     await wait(4000)
     const after = plant.connections()
-    expect(after.map(({ name, missed, losses, opens }) => [name, missed, losses, opens])).toEqual(after.map(({ name }) => [name, 0, 0, 1]))
-    const still = after.filter(({ name, received }) => received === before.find((entry) => entry.name === name)?.received)
+    expect(after.map(({ name, missed, losses, opens }) => [name, missed, losses, opens])).toEqual(
+      after.map(({ name }) => [name, 0, 0, 1]),
+    )
+    const still = after.filter(
+      ({ name, received }) => received === before.find((entry) => entry.name === name)?.received,
+    )
     // One tag is read each 7.5 s.
     expect(still.map(({ name }) => name).filter((name) => name !== 'Blue_reads_Green')).toEqual([])
     const warnings = log.filter(({ severity }) => severity === 'warning' || severity === 'error')
@@ -178,11 +195,18 @@ describe('the demonstration plant in plain', () => {
     const asClient = established.filter(({ localPort }) => localPort !== 44818 && localPort !== 2221)
     const asServer = established.filter(({ localPort }) => localPort === 44818)
     expect(asClient.map(({ remote, remotePort }) => `${remote}:${remotePort}`).sort()).toEqual(
-      ['127.17.80.31', '127.17.81.31', '127.17.81.40', '127.17.81.41', '127.17.83.31', '127.60.3.150'].map((address) => `${address}:44818`),
+      ['127.17.80.31', '127.17.81.31', '127.17.81.40', '127.17.81.41', '127.17.83.31', '127.60.3.150'].map(
+        (address) => `${address}:44818`,
+      ),
     )
-    expect(asServer.map(({ remote }) => remote).sort()).toEqual(
-      ['127.17.80.31', '127.17.81.31', '127.17.81.70', '127.17.83.31', '127.18.2.76', '127.60.3.150'],
-    )
+    expect(asServer.map(({ remote }) => remote).sort()).toEqual([
+      '127.17.80.31',
+      '127.17.81.31',
+      '127.17.81.70',
+      '127.17.83.31',
+      '127.18.2.76',
+      '127.60.3.150',
+    ])
     expect(established.filter(({ localPort }) => localPort === 2221)).toEqual([])
   })
 
@@ -198,7 +222,10 @@ describe('the demonstration plant in plain', () => {
   })
 
   it('leaves Blue_Drive in its factory state until it is its turn', async () => {
-    expect(plant.devices().find(({ name }) => name === 'Blue_Drive')).toMatchObject({ running: true, security: 'factory-default' })
+    expect(plant.devices().find(({ name }) => name === 'Blue_Drive')).toMatchObject({
+      running: true,
+      security: 'factory-default',
+    })
     expect((await plant.startLater()).sort()).toEqual([...later].sort())
     await until(() => later.every((name) => row(name).state === 'open' && row(name).received > 0), 'they run')
     expect(row('Blue_to_Drive')).toMatchObject({ class: 1, sizes: [26, 22], rpiMs: 20, serial: 776 })

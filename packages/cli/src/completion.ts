@@ -53,7 +53,8 @@ function nodes(command: Command, path: readonly string[] = [], inherited: readon
 }
 
 function optionValue(option: Option): Value {
-  if (!option.required && !option.optional) return { kind: 'none' }
+  // A value that may be left out cannot be told from an argument.
+  if (!option.required) return { kind: 'none' }
   if (option.argChoices !== undefined) return { kind: 'choices', choices: option.argChoices }
   if (option.long === '--output') return { kind: 'choices', choices: ['table', 'json', 'yaml'] }
   const [, name = ''] = /[<[]([^\]>]*)/.exec(option.flags) ?? []
@@ -109,8 +110,8 @@ function bash(tree: readonly Node[]): string {
   const reply: Readonly<Record<Value['kind'], (value: Value) => string>> = {
     none: () => 'return',
     any: () => 'return',
-    file: () => 'IFS=$\'\\n\'; COMPREPLY=($(compgen -f -- "$current")); return',
-    directory: () => 'IFS=$\'\\n\'; COMPREPLY=($(compgen -d -- "$current")); return',
+    file: () => 'compopt -o filenames 2>/dev/null; IFS=$\'\\n\'; COMPREPLY=($(compgen -f -- "$current")); return',
+    directory: () => 'compopt -o filenames 2>/dev/null; IFS=$\'\\n\'; COMPREPLY=($(compgen -d -- "$current")); return',
     choices: (value) =>
       `COMPREPLY=($(compgen -W "${value.kind === 'choices' ? value.choices.join(' ') : ''}" -- "$current")); return`,
   }
@@ -137,11 +138,12 @@ ${tree.map((node) => `    "${node.path}") offers="${words(node).join(' ')}"; fil
   esac
   COMPREPLY=($(compgen -W "$offers" -- "$current"))
   if [ "$files" = 1 ] && [ "\${current#-}" = "$current" ]; then
+    compopt -o filenames 2>/dev/null
     IFS=$'\\n'
     COMPREPLY+=($(compgen -f -- "$current"))
   fi
 }
-complete -o filenames -F _cordon cordon
+complete -F _cordon cordon
 `
 }
 

@@ -21,6 +21,42 @@ function suiteLines(): string {
   return cipherSuites.map(({ id, name }) => `  0x${suiteHex(id)}  ${name}`).join('\n')
 }
 
+/** What the arguments mean, by name: the same word means the same in every command. */
+const argumentMeanings: Readonly<Record<string, string>> = {
+  plant: 'the plant file, or the directory with its plant.yaml',
+  target: 'address of the device, with a port where it is not the usual one: 127.17.81.51:2221',
+  class: 'class code, decimal or hexadecimal: 0x5E',
+  instance: 'instance number; 0 is the class itself',
+  attribute: 'attribute number',
+  service: 'service code, decimal or hexadecimal: 0x4B',
+  hex: 'bytes as hex digits in the order of the wire, lowest byte of a number first',
+  tag: 'symbolic name: Program:Main.Motor[3].Speed',
+  device: 'name of the device in the plant file',
+  zone: 'name of the zone in the plant file',
+  name: 'a letter, then letters, digits, _ and -',
+  file: 'file of the backup',
+  type: '0 power cycle, 1 factory default, 2 factory default except communication',
+}
+
+const examples = new WeakMap<Command, string>()
+
+/** The example of a command as it is typed. */
+export function exampleOf(command: Command): string {
+  return examples.get(command) ?? ''
+}
+
+function withExample(command: Command, example: string): Command {
+  examples.set(command, `cordon ${example}`)
+  return command.addHelpText('after', `\nExample:\n  $ cordon ${example}`)
+}
+
+function describeArguments(command: Command): void {
+  for (const argument of command.registeredArguments) {
+    if (argument.description === '') argument.description = argumentMeanings[argument.name()] ?? ''
+  }
+  for (const child of command.commands) describeArguments(child)
+}
+
 /** How commands end, for scripts. */
 function exitCodeLines(): string {
   return Object.entries(exitCodeMeanings)
@@ -51,7 +87,7 @@ export function createProgram(start: Start, version: string): Command {
     // One voice for all errors; commander's own begin with "error:".
     .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'cordon: ')) })
     .showHelpAfterError('(see --help)')
-    .addHelpText('after', () => `\nExit codes:\n${exitCodeLines()}\n\nExample:\n  $ cordon demo`)
+    .addHelpText('after', () => `\nExit codes:\n${exitCodeLines()}`)
 
   const add = (
     parent: Command,
@@ -60,10 +96,7 @@ export function createProgram(start: Start, version: string): Command {
     example: string,
     load: () => Promise<Run>,
   ): Command => {
-    const command = parent
-      .command(usage)
-      .description(description)
-      .addHelpText('after', `\nExample:\n  $ cordon ${example}`)
+    const command = withExample(parent.command(usage).description(description), example)
     command.action(async (...given: unknown[]) => {
       // commander passes positional arguments, then the options, then the command itself.
       const args = given.slice(0, -2)
@@ -72,11 +105,7 @@ export function createProgram(start: Start, version: string): Command {
     return command
   }
   const group = (name: string, description: string, example: string): Command =>
-    program
-      .command(name)
-      .description(description)
-      .helpCommand(false)
-      .addHelpText('after', `\nExample:\n  $ cordon ${example}`)
+    withExample(program.command(name).description(description).helpCommand(false), example)
   const list = (value: string, previous: string[] = []): string[] => [...previous, value]
   const from = new Option('--from <address>', 'local address to connect from').argParser(ipv4)
 
@@ -365,5 +394,6 @@ export function createProgram(start: Start, version: string): Command {
     'completion bash > ~/.local/share/bash-completion/completions/cordon',
     async () => (await import('./commands/completion.ts')).run,
   ).registeredArguments[0]?.choices(shells)
-  return program
+  describeArguments(program)
+  return withExample(program, 'demo')
 }

@@ -107,7 +107,10 @@ export async function checkAddresses(plant: Plant): Promise<void> {
       ? `for a in ${missing.join(' ')}; do sudo ifconfig lo0 alias $a up; done`
       : `for a in ${missing.join(' ')}; do sudo ip address add $a/32 dev lo; done`
   const what = missing.length === 1 ? 'an address' : `${missing.length} addresses`
-  throw new UsageError('missing', `this machine lacks ${what} of the plant; add what is missing with one command:\n  ${command}`)
+  throw new UsageError(
+    'missing',
+    `this machine lacks ${what} of the plant; add what is missing with one command:\n  ${command}`,
+  )
 }
 
 function bindProblem(address: string): Promise<string | undefined> {

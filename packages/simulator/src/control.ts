@@ -247,6 +247,7 @@ export class PlantControl implements AsyncDisposable {
     this.#waiting.clear()
   }
 
+  /** As closing it. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#socket.destroy()
   }

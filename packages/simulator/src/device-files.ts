@@ -35,7 +35,9 @@ interface DeviceFile extends StoredCredentials {
 interface FactoryRecord {
   readonly version: 1
   readonly certificates: readonly string[]
-  readonly devices: Readonly<Record<string, { readonly chain: readonly number[]; readonly sealedKey: string | undefined }>>
+  readonly devices: Readonly<
+    Record<string, { readonly chain: readonly number[]; readonly sealedKey: string | undefined }>
+  >
 }
 
 const recordName = /^factory-([1-9]\d*)\.json$/

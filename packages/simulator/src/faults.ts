@@ -91,11 +91,14 @@ export function servicesOf(request: MessageRouterRequest): AskedService[] {
   const own = { class: classId, service: request.service }
   if (classId !== classes.messageRouter || request.service !== services.multipleServicePacket) return [own]
   const embedded = readable(() => decode(multipleServicePacket, request.data)) ?? []
-  return [own, ...embedded.flatMap((bytes) => {
-    const inner = requestOf(bytes)
-    const innerClass = inner === undefined ? undefined : classOf(inner)
-    return inner === undefined || innerClass === undefined ? [] : [{ class: innerClass, service: inner.service }]
-  })]
+  return [
+    own,
+    ...embedded.flatMap((bytes) => {
+      const inner = requestOf(bytes)
+      const innerClass = inner === undefined ? undefined : classOf(inner)
+      return inner === undefined || innerClass === undefined ? [] : [{ class: innerClass, service: inner.service }]
+    }),
+  ]
 }
 
 /** A request by its bytes, or undefined where they are none: the unit itself says what is wrong with them. */

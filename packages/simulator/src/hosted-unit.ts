@@ -1,4 +1,13 @@
-import { extendedStatuses, failure, generalStatus, type MessageRouterReply, type MessageRouterRequest, messageRouterReply, messageRouterRequest, path } from '@cordon/core/cip'
+import {
+  extendedStatuses,
+  failure,
+  generalStatus,
+  type MessageRouterReply,
+  type MessageRouterRequest,
+  messageRouterReply,
+  messageRouterRequest,
+  path,
+} from '@cordon/core/cip'
 import type {
   ActiveSecurity,
   Admission,
@@ -122,7 +131,10 @@ export class HostedUnit implements HostedDevice {
     const admission = this.#unit.admit(peer, port, protocol)
     if (!admission.allowed) return admission
     if (port === securePort && this.#options.room(protocol) <= 0) {
-      return { allowed: false, reason: `its stated capacity of ${protocol === 'tcp' ? 'TLS sessions' : 'DTLS associations'} is used up` }
+      return {
+        allowed: false,
+        reason: `its stated capacity of ${protocol === 'tcp' ? 'TLS sessions' : 'DTLS associations'} is used up`,
+      }
     }
     // A peer of 2222/udp is judged once and remembered: its datagrams are lost one by one.
     if (port !== 2222 && this.#options.faults.loses(this.#options.random)) {
@@ -161,7 +173,9 @@ export class HostedUnit implements HostedDevice {
     if (delayMs > 0) {
       // The bytes are the stream's, and it goes on meanwhile.
       const kept = message.slice()
-      return wait(delayMs).then(() => (this.#gone.has(link) ? undefined : this.#refuseOr(request, (bytes) => pass(now + delayMs, bytes), kept)))
+      return wait(delayMs).then(() =>
+        this.#gone.has(link) ? undefined : this.#refuseOr(request, (bytes) => pass(now + delayMs, bytes), kept),
+      )
     }
     return this.#refuseOr(request, (bytes) => pass(now, bytes), message)
   }
@@ -268,7 +282,8 @@ export class HostedUnit implements HostedDevice {
         return reply instanceof Promise ? reply.then(durable) : durable(reply)
       },
       bind: (epath, request: ApplicationRequest, link, now): BoundApplication | Refusal => {
-        if (this.#options.faults.silent) return { status: generalStatus.connectionFailure, extended: [extendedStatuses.unconnectedRequestTimedOut] }
+        if (this.#options.faults.silent)
+          return { status: generalStatus.connectionFailure, extended: [extendedStatuses.unconnectedRequestTimedOut] }
         const bound = this.#unit.bind(epath, request, link, now)
         return 'status' in bound ? bound : this.#bound(bound, durable)
       },

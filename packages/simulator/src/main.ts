@@ -17,6 +17,7 @@ export interface SimulatorOptions {
   readonly all?: boolean
   /** File that gets TLS keys for packet captures: whoever reads it reads the traffic. */
   readonly keyLog?: string
+  /** Hears what the devices report. */
   readonly log?: (entry: PlantLogEntry) => void
   /** Address of the broadcast responder; `null` for none. Default the loopback's. */
   readonly broadcast?: string | null

@@ -100,26 +100,45 @@ export class ManInTheMiddle {
     for (const port of ports) {
       switch (port) {
         case '44818/tcp': {
-          const listener = await listenTcp({ address, port: 44818 }, (peer) => void this.#relay(peer, port, () => this.#plain(peer.remote)))
+          const listener = await listenTcp(
+            { address, port: 44818 },
+            (peer) => void this.#relay(peer, port, () => this.#plain(peer.remote)),
+          )
           this.#closers.push(() => listener.close())
           break
         }
         case '2221/tcp': {
           const context = makeContext('server', 'tls', this.#credentials)
           const listener = await listenTls(
-            { address, port: 2221, context: () => context, refused: (remote, error) => this.#refused(remote, port, error.message) },
+            {
+              address,
+              port: 2221,
+              context: () => context,
+              refused: (remote, error) => this.#refused(remote, port, error.message),
+            },
             (peer) => void this.#relay(peer, port, () => this.#secured(peer.remote, 'tls')),
           )
-          this.#closers.push(() => listener.close(), () => context.close())
+          this.#closers.push(
+            () => listener.close(),
+            () => context.close(),
+          )
           break
         }
         case '2221/udp': {
           const context = makeContext('server', 'dtls', this.#credentials)
           const listener = await listenDtls(
-            { address, port: 2221, context: () => context, refused: (remote, error) => this.#refused(remote, port, error.message) },
+            {
+              address,
+              port: 2221,
+              context: () => context,
+              refused: (remote, error) => this.#refused(remote, port, error.message),
+            },
             (peer) => void this.#relay(peer, port, () => this.#secured(peer.remote, 'dtls')),
           )
-          this.#closers.push(() => listener.close(), () => context.close())
+          this.#closers.push(
+            () => listener.close(),
+            () => context.close(),
+          )
           break
         }
         default:
@@ -147,14 +166,29 @@ export class ManInTheMiddle {
   }
 
   #inside(remote: Endpoint): { address: string; localAddress: string; timeoutMs: number; signal: AbortSignal } {
-    return { address: this.#place.inside, localAddress: remote.address, timeoutMs: connectTimeoutMs, signal: this.#abort.signal }
+    return {
+      address: this.#place.inside,
+      localAddress: remote.address,
+      timeoutMs: connectTimeoutMs,
+      signal: this.#abort.signal,
+    }
   }
 
   async #relay(peer: Transport, port: PortName, connect: () => Promise<Transport>): Promise<void> {
-    const entry = this.#remember({ peer: formatEndpoint(peer.remote), port, outcome: 'relayed', messages: 0, altered: 0, reason: undefined })
+    const entry = this.#remember({
+      peer: formatEndpoint(peer.remote),
+      port,
+      outcome: 'relayed',
+      messages: 0,
+      altered: 0,
+      reason: undefined,
+    })
     try {
       const unit = await connect()
-      const relay = new Relay(peer, unit, { ...filters(peer.boundaries, entry), ended: () => this.#relays.delete(relay) })
+      const relay = new Relay(peer, unit, {
+        ...filters(peer.boundaries, entry),
+        ended: () => this.#relays.delete(relay),
+      })
       this.#relays.add(relay)
     } catch (error) {
       entry.outcome = 'refused-by-unit'

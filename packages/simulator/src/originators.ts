@@ -1,6 +1,10 @@
 import { UsageError } from '@cordon/core/errors'
 import type { Plant, PlantConnection } from '@cordon/core/policy'
-import { type ConnectionStatus as HostedConnection, OriginatorHost, type OriginatorLogEntry } from '@cordon/node/originator'
+import {
+  type ConnectionStatus as HostedConnection,
+  OriginatorHost,
+  type OriginatorLogEntry,
+} from '@cordon/node/originator'
 import type { KeyLog } from '@cordon/node/transports'
 import { configuredConnection } from './connections.ts'
 import type { PlantSchedule } from './plant-schedule.ts'
@@ -106,7 +110,9 @@ export class Originators {
   /** A row for each connection that was begun, in that order. */
   connections(): ConnectionStatus[] {
     const rows = this.#rows()
-    return [...this.#begun.values()].map(({ connection, tally }) => status(connection, rows.get(connection.name), tally))
+    return [...this.#begun.values()].map(({ connection, tally }) =>
+      status(connection, rows.get(connection.name), tally),
+    )
   }
 
   #rows(): Map<string, HostedConnection> {

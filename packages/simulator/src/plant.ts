@@ -31,6 +31,7 @@ export interface PlantOptions {
   readonly sealingKey: Uint8Array
   /** What the plant file says begins after a deployment begins at once. */
   readonly all?: boolean
+  /** Hears what the devices report. */
   readonly log?: (entry: PlantLogEntry) => void
   readonly keyLog?: KeyLog
   /** Address of the broadcast responder; `null` for none. Default the loopback's. */
@@ -212,7 +213,11 @@ export class VirtualPlant implements AsyncDisposable {
   /** Pulls the cable of a device out, or puts it in again. @throws UsageError `missing` for an unknown device */
   setCable(name: string, pulled: boolean): void {
     this.#require(name).setCable(pulled)
-    this.#log({ severity: 'notice', device: name, message: pulled ? 'its cable is pulled out' : 'its cable is in again' })
+    this.#log({
+      severity: 'notice',
+      device: name,
+      message: pulled ? 'its cable is pulled out' : 'its cable is in again',
+    })
   }
 
   /** What a man in the middle of a device got between. @throws UsageError `missing` for an unknown device */
@@ -320,6 +325,7 @@ export class VirtualPlant implements AsyncDisposable {
     await together(devices, startTogether, (device) => device.stop())
   }
 
+  /** As closing it. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop()
   }

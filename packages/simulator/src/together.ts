@@ -1,9 +1,5 @@
 /** Does the same for many, `atOnce` at a time, in order; the first error ends it when what has begun is through. */
-export async function together<T, R>(
-  items: readonly T[],
-  atOnce: number,
-  work: (item: T) => Promise<R>,
-): Promise<R[]> {
+export async function together<T, R>(items: readonly T[], atOnce: number, work: (item: T) => Promise<R>): Promise<R[]> {
   const results = new Array<R>(items.length)
   let next = 0
   let failed = false

@@ -82,6 +82,7 @@ export class VirtualDevice {
   #intruder: { readonly man: ManInTheMiddle; readonly ports: readonly PortName[] } | undefined
   #interceptions: readonly Interception[] = []
   #cablePulled = false
+  #movingSockets = false
   /** What moves sockets: one after the other. */
   #socketWork: Promise<void> = Promise.resolve()
 
@@ -140,9 +141,7 @@ export class VirtualDevice {
     const { state, secrets } = this.#stored
     const options = this.#options(this.#plantDevice)
     const device =
-      state === undefined || secrets === undefined
-        ? createDevice(options)
-        : createDevice(options, { state, secrets })
+      state === undefined || secrets === undefined ? createDevice(options) : createDevice(options, { state, secrets })
     // The mode is stored, the fault that set it is not: it may have ended with an earlier run of the plant.
     const mode = this.#faults.has('protection-mode') ? protectionMode : 0
     if ((state?.identity.protectionMode ?? 0) !== mode) device.setProtectionMode(mode)
@@ -169,7 +168,7 @@ export class VirtualDevice {
     if (this.#host !== undefined || !this.simulated.listens || this.#plantDevice.address === undefined) return
     const host = new TargetHost({
       device: this.hosted,
-      log: (entry) => this.#around.log(this.name, entry),
+      log: (entry) => this.#hostSays(entry),
       save: () => this.save(),
       schedule: this.#around.schedule.forHosts,
       restart: () => {
@@ -186,6 +185,12 @@ export class VirtualDevice {
     await this.#inTurn(() => this.#adjustIntruder()).catch((error: unknown) => {
       this.#warn('fault-failed', error instanceof Error ? error.message : String(error))
     })
+  }
+
+  /** Sockets that are moved close and open again: that is nothing that the unit did. */
+  #hostSays(entry: TargetLogEntry): void {
+    const severity = this.#movingSockets && entry.event === 'port-closed' ? 'info' : entry.severity
+    this.#around.log(this.name, { ...entry, severity })
   }
 
   /** Answers ListIdentity to all from now on, where there is somebody who hears it. */
@@ -372,7 +377,14 @@ export class VirtualDevice {
   }
 
   #inTurn(work: () => Promise<void>): Promise<void> {
-    const next = this.#socketWork.then(work)
+    const next = this.#socketWork.then(async () => {
+      this.#movingSockets = true
+      try {
+        await work()
+      } finally {
+        this.#movingSockets = false
+      }
+    })
     this.#socketWork = next.catch(() => undefined)
     return next
   }
@@ -435,9 +447,9 @@ export class VirtualDevice {
     host.deviceChanged()
     await host.settled()
     const left = () =>
-      host.associations().some(({ transport, localPort }) =>
-        ports.includes(`${localPort}/${transport === 'dtls' ? 'udp' : 'tcp'}`),
-      )
+      host
+        .associations()
+        .some(({ transport, localPort }) => ports.includes(`${localPort}/${transport === 'dtls' ? 'udp' : 'tcp'}`))
     for (let waited = 0; waited === 0 || (left() && waited < closingMs); waited += pollMs) await sleep(pollMs)
   }
 

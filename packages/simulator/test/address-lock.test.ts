@@ -72,7 +72,9 @@ describe('the check of a plant’s addresses', () => {
     const checked = checkAddresses(plantAt('198.51.100.1', here, '198.51.100.2'))
     await expect(checked).rejects.toMatchObject({ code: 'missing' })
     await expect(checked).rejects.toThrow('lacks 2 addresses')
-    await expect(checked).rejects.toThrow(/for a in 198\.51\.100\.1 198\.51\.100\.2; do sudo (ip address add|ifconfig lo0 alias) \$a/)
+    await expect(checked).rejects.toThrow(
+      /for a in 198\.51\.100\.1 198\.51\.100\.2; do sudo (ip address add|ifconfig lo0 alias) \$a/,
+    )
     await expect(checked).rejects.not.toThrow(here)
   })
 

@@ -1,5 +1,19 @@
-import { encodeTagValues, messageRouterReply, success, stringTagType, tagServices, tagType, tagValues } from '@cordon/core/cip'
-import { connectedMessage, encapsulate, encapsulationHeaderLength, unconnectedMessage, writeIoFrame } from '@cordon/core/enip'
+import {
+  encodeTagValues,
+  messageRouterReply,
+  success,
+  stringTagType,
+  tagServices,
+  tagType,
+  tagValues,
+} from '@cordon/core/cip'
+import {
+  connectedMessage,
+  encapsulate,
+  encapsulationHeaderLength,
+  unconnectedMessage,
+  writeIoFrame,
+} from '@cordon/core/enip'
 import { encode } from '@cordon/core/wire'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
@@ -11,12 +25,24 @@ const datagram = (data: Uint8Array): Uint8Array => {
   return bytes
 }
 
-const readReply = (type: Parameters<typeof encodeTagValues>[0], value: number | string, service: number = tagServices.readTag) =>
-  encode(messageRouterReply, success(service, Uint8Array.of(...encode(tagType, type), ...encodeTagValues(type, [value]))))
+const readReply = (
+  type: Parameters<typeof encodeTagValues>[0],
+  value: number | string,
+  service: number = tagServices.readTag,
+) =>
+  encode(
+    messageRouterReply,
+    success(service, Uint8Array.of(...encode(tagType, type), ...encodeTagValues(type, [value]))),
+  )
 
-const unconnected = (reply: Uint8Array) => encapsulate({ command: 'sendRRData', session: 1, data: unconnectedMessage(reply) })
+const unconnected = (reply: Uint8Array) =>
+  encapsulate({ command: 'sendRRData', session: 1, data: unconnectedMessage(reply) })
 const connected = (reply: Uint8Array) =>
-  encapsulate({ command: 'sendUnitData', session: 1, data: connectedMessage({ connectionId: 5, sequenceCount: 9, message: reply }) })
+  encapsulate({
+    command: 'sendUnitData',
+    session: 1,
+    data: connectedMessage({ connectionId: 5, sequenceCount: 9, message: reply }),
+  })
 
 const dint = { kind: 'elementary', code: 0xc4 } as const
 
@@ -57,7 +83,14 @@ describe('the alteration of replies', () => {
   it('leaves requests, other services, failures and other commands', () => {
     const untouched = [
       unconnected(readReply(dint, 7, 0x0e)),
-      unconnected(encode(messageRouterReply, { service: tagServices.readTag, status: 5, extended: [], data: Uint8Array.of(0xc4, 0, 1) })),
+      unconnected(
+        encode(messageRouterReply, {
+          service: tagServices.readTag,
+          status: 5,
+          extended: [],
+          data: Uint8Array.of(0xc4, 0, 1),
+        }),
+      ),
       unconnected(readReply(stringTagType, '')),
       unconnected(Uint8Array.of(tagServices.readTag, 0)),
       encapsulate({ command: 'listIdentity' }),

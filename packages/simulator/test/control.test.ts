@@ -41,7 +41,9 @@ function speak(path: string, text: string): Promise<string> {
       if (heard.includes('\n')) socket.end()
     })
     socket.once('close', () => done(heard))
-    socket.once('error', (error: NodeJS.ErrnoException) => (error.code === 'ECONNRESET' || error.code === 'EPIPE' ? done(heard) : fail(error)))
+    socket.once('error', (error: NodeJS.ErrnoException) =>
+      error.code === 'ECONNRESET' || error.code === 'EPIPE' ? done(heard) : fail(error),
+    )
     socket.write(text)
   })
 }
@@ -56,7 +58,11 @@ describe('the control socket of a plant', () => {
       control.call('start-later', {}),
       control.call('status', {}),
     ])
-    expect(replies).toEqual([{ interceptions: [] }, { started: ['one', 'two'] }, { devices: [], stalls: { totalMs: 0, longestMs: 0 } }])
+    expect(replies).toEqual([
+      { interceptions: [] },
+      { started: ['one', 'two'] },
+      { devices: [], stalls: { totalMs: 0, longestMs: 0 } },
+    ])
   })
 
   it('tells the client why the plant refuses', async () => {
@@ -93,7 +99,10 @@ describe('the control socket of a plant', () => {
   it('is taken by one plant of a directory, and left behind by one that was killed', async () => {
     const directory = await freshDirectory()
     const first = await serve(directory)
-    await expect(ControlServer.open(directory, handlers)).rejects.toMatchObject({ code: 'address-in-use', message: expect.stringContaining(directory) })
+    await expect(ControlServer.open(directory, handlers)).rejects.toMatchObject({
+      code: 'address-in-use',
+      message: expect.stringContaining(directory),
+    })
     await first.close()
     await writeFile(controlPath(directory), '')
     await chmod(controlPath(directory), 0o600)
@@ -104,7 +113,10 @@ describe('the control socket of a plant', () => {
 
   it('says when no plant runs there, and when the plant ends', async () => {
     const directory = await freshDirectory()
-    await expect(PlantControl.connect(directory)).rejects.toMatchObject({ code: 'unreachable', message: expect.stringContaining('cordon simulate') })
+    await expect(PlantControl.connect(directory)).rejects.toMatchObject({
+      code: 'unreachable',
+      message: expect.stringContaining('cordon simulate'),
+    })
     const server = await serve(directory)
     await using control = await PlantControl.connect(directory)
     const asked = control.call('interceptions', { device: 'x' })

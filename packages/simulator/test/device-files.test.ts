@@ -11,7 +11,18 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { DeviceFiles } from '../src/device-files.ts'
-import { device, files, freshAddress, freshDirectory, removeDirectories, sealingKey, security, startPlant, stopPlants, unit } from './small-plant.ts'
+import {
+  device,
+  files,
+  freshAddress,
+  freshDirectory,
+  removeDirectories,
+  sealingKey,
+  security,
+  startPlant,
+  stopPlants,
+  unit,
+} from './small-plant.ts'
 
 afterEach(async () => {
   await stopPlants()
@@ -21,7 +32,15 @@ afterEach(async () => {
 let credentials: DefaultCredentials
 
 beforeAll(async () => {
-  const identity = { vendorId: 1, deviceType: 12, productCode: 1, majorRevision: 1, minorRevision: 1, serialNumber: 1, productName: 'Unit' }
+  const identity = {
+    vendorId: 1,
+    deviceType: 12,
+    productCode: 1,
+    majorRevision: 1,
+    minorRevision: 1,
+    serialNumber: 1,
+    productName: 'Unit',
+  }
   credentials = await createDefaultCredentials(nodeCrypto, { identity, now: Date.now() })
 })
 
@@ -35,7 +54,13 @@ describe('the storage of virtual devices', () => {
     const storage = await DeviceFiles.open(directory, sealingKey)
     expect(storage.has('A')).toBe(false)
     expect(await storage.load('A')).toBeUndefined()
-    await storage.record(new Map([['A', credentials], ['B', credentials], ['Plain', undefined]]))
+    await storage.record(
+      new Map([
+        ['A', credentials],
+        ['B', credentials],
+        ['Plain', undefined],
+      ]),
+    )
     expect(await readdir(directory)).toEqual(['factory-1.json'])
     const again = await DeviceFiles.open(directory, sealingKey)
     const loaded = await again.load('A')
@@ -61,7 +86,13 @@ describe('the storage of virtual devices', () => {
     const file = join(directory, 'A.device.json')
     expect((await stat(file)).mode & 0o777).toBe(0o600)
     const text = await readFile(file, 'utf8')
-    for (const secret of ['c2VjcmV0IGtleQ==', 'cHNr', Buffer.from(credentials.key.export() ?? []).toString('base64').slice(20, 60)]) {
+    for (const secret of [
+      'c2VjcmV0IGtleQ==',
+      'cHNr',
+      Buffer.from(credentials.key.export() ?? [])
+        .toString('base64')
+        .slice(20, 60),
+    ]) {
       expect(text).not.toContain(secret)
     }
     const again = await DeviceFiles.open(directory, sealingKey)
@@ -79,19 +110,28 @@ describe('the storage of virtual devices', () => {
     await expect(moved.load('B')).rejects.toMatchObject({ name: 'NotTrusted' })
   })
 
-  it.each(['', '{', 'null', '[]', '{"version":2}', '"text"'])('names the file that holds %j instead of a state', async (text) => {
-    const directory = await freshDirectory()
-    await writeFile(join(directory, 'A.device.json'), text)
-    const storage = await DeviceFiles.open(directory, sealingKey)
-    await expect(storage.load('A')).rejects.toMatchObject({ name: 'MalformedMessage', message: expect.stringContaining('A.device.json') })
-    await writeFile(join(directory, 'factory-1.json'), text)
-    await expect(DeviceFiles.open(directory, sealingKey)).rejects.toThrow('factory-1.json')
-  })
+  it.each(['', '{', 'null', '[]', '{"version":2}', '"text"'])(
+    'names the file that holds %j instead of a state',
+    async (text) => {
+      const directory = await freshDirectory()
+      await writeFile(join(directory, 'A.device.json'), text)
+      const storage = await DeviceFiles.open(directory, sealingKey)
+      await expect(storage.load('A')).rejects.toMatchObject({
+        name: 'MalformedMessage',
+        message: expect.stringContaining('A.device.json'),
+      })
+      await writeFile(join(directory, 'factory-1.json'), text)
+      await expect(DeviceFiles.open(directory, sealingKey)).rejects.toThrow('factory-1.json')
+    },
+  )
 })
 
 async function virtual() {
   const address = freshAddress()
-  const written = files(`devices:\n  Unit: { address: ${address}, zone: line }`, `devices:\n${unit('Unit', 'adapter', security)}`)
+  const written = files(
+    `devices:\n  Unit: { address: ${address}, zone: line }`,
+    `devices:\n${unit('Unit', 'adapter', security)}`,
+  )
   const { plant } = await startPlant(written)
   return { ...written, address, plant, device: device(plant, 'Unit').device }
 }
@@ -99,7 +139,10 @@ async function virtual() {
 describe('a unit in a process that is killed', () => {
   it.skipIf(!isBuilt)('has its old or its new state, whole, whatever the moment', async () => {
     const address = freshAddress()
-    const written = files(`devices:\n  Unit: { address: ${address}, zone: line }`, `devices:\n${unit('Unit', 'adapter', security)}`)
+    const written = files(
+      `devices:\n  Unit: { address: ${address}, zone: line }`,
+      `devices:\n${unit('Unit', 'adapter', security)}`,
+    )
     const directory = await freshDirectory()
     const program = `
       import { VirtualPlant } from '@cordon/simulator'

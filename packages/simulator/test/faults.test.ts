@@ -110,7 +110,9 @@ describe('a unit that fails', () => {
     await plant.fault('Unit', null)
     await using connection = await openClass3(session)
     await plant.fault('Unit', { kind: 'wrong-answer', status: 0x11 })
-    await expect(connection.objects.call(certificateManagement, 0, 'create', 'y')).rejects.toSatisfy((error) => isStatus(error, 0x11))
+    await expect(connection.objects.call(certificateManagement, 0, 'create', 'y')).rejects.toSatisfy((error) =>
+      isStatus(error, 0x11),
+    )
     await plant.fault('Unit', null)
     expect(await session.objects.getClass(certificateManagement, 'certificateList')).toHaveLength(1)
   })
@@ -135,7 +137,9 @@ describe('a unit that fails', () => {
     const session = await secured(written)
     await first.plant.fault('Unit', { kind: 'protection-mode' })
     expect(await session.objects.get(identity, 1, 'protectionMode')).not.toBe(0)
-    await expect(session.objects.call(cipSecurity, 1, 'beginConfig', undefined)).rejects.toSatisfy((error) => isStatus(error, 0x10))
+    await expect(session.objects.call(cipSecurity, 1, 'beginConfig', undefined)).rejects.toSatisfy((error) =>
+      isStatus(error, 0x10),
+    )
     expect(await session.objects.get(cipSecurity, 1, 'state')).toBe('factoryDefault')
     await first.plant.stop()
     // The switch is the fault, and a plant that is started without the fault has it in its normal place.
@@ -153,7 +157,16 @@ describe('a unit that fails', () => {
     const session = await secured(written)
     const instance = await session.objects.call(certificateManagement, 0, 'create', 'x')
     await plant.fault('Unit', { kind: 'slow-csr', delayMs: 800 })
-    const subject = { commonName: 'unit', organization: '', organizationalUnit: '', city: '', state: '', country: '', email: '', serialNumber: '' }
+    const subject = {
+      commonName: 'unit',
+      organization: '',
+      organizationalUnit: '',
+      city: '',
+      state: '',
+      country: '',
+      email: '',
+      serialNumber: '',
+    }
     const order: string[] = []
     const csr = tookMs(async () => {
       await session.objects.call(certificateManagement, instance, 'createCsr', subject)
@@ -165,20 +178,23 @@ describe('a unit that fails', () => {
     expect(order).toEqual(['identity', 'csr'])
   })
 
-  it.each(['tls', 'dtls'] as const)('takes its time over a %s handshake with `slow-handshake`, plain traffic does not wait', async (transport) => {
-    const written = oneUnit()
-    const { plant } = await startPlant(written)
-    await plant.fault('Unit', { kind: 'slow-handshake', delayMs: 700 })
-    const order: string[] = []
-    const slow = tookMs(async () => {
-      await secured(written, transport, 10_000)
-      order.push(transport)
-    })
-    await vendor(await plain(written))
-    order.push('tcp')
-    expect(await slow).toBeGreaterThanOrEqual(695)
-    expect(order).toEqual(['tcp', transport])
-  })
+  it.each(['tls', 'dtls'] as const)(
+    'takes its time over a %s handshake with `slow-handshake`, plain traffic does not wait',
+    async (transport) => {
+      const written = oneUnit()
+      const { plant } = await startPlant(written)
+      await plant.fault('Unit', { kind: 'slow-handshake', delayMs: 700 })
+      const order: string[] = []
+      const slow = tookMs(async () => {
+        await secured(written, transport, 10_000)
+        order.push(transport)
+      })
+      await vendor(await plain(written))
+      order.push('tcp')
+      expect(await slow).toBeGreaterThanOrEqual(695)
+      expect(order).toEqual(['tcp', transport])
+    },
+  )
 
   it('keeps its sockets and answers nothing with `hang`, then goes on', async () => {
     const written = oneUnit()
@@ -213,7 +229,10 @@ describe('a unit that fails', () => {
     await plant.fault('Unit', null)
     const session = await plain(written)
     expect(await vendor(session)).toBe(77)
-    await until(() => (device(plant, 'Unit').device.connections(0)[0]?.received ?? 0) > (silent ?? 0) + 3, 'outputs arrive again')
+    await until(
+      () => (device(plant, 'Unit').device.connections(0)[0]?.received ?? 0) > (silent ?? 0) + 3,
+      'outputs arrive again',
+    )
   })
 })
 
@@ -226,7 +245,12 @@ describe('a power cycle', () => {
     const old = device(plant, 'Right_Module').device
     const cycle = plant.fault('Right_Module', { kind: 'power-cycle', downMs: 300 })
     await until(() => !plant.devices().some(({ name, running }) => name === 'Right_Module' && running), 'it is dark')
-    expect(plant.devices().filter(({ faults }) => faults.includes('power-cycle')).map(({ name }) => name)).toEqual(['Right_Module', 'Right_PLC'])
+    expect(
+      plant
+        .devices()
+        .filter(({ faults }) => faults.includes('power-cycle'))
+        .map(({ name }) => name),
+    ).toEqual(['Right_Module', 'Right_PLC'])
     expect(row(plant, 'back')).toMatchObject({ state: 'stopped', problem: 'Right_Module is switched off' })
     await cycle
     expect(device(plant, 'Right_Module').device).not.toBe(old)
@@ -289,7 +313,10 @@ describe('a power cycle', () => {
     sessions.push(session)
     await session.objects.call(identity, 1, 'reset', 0)
     await session.closed
-    await until(() => row(plant, 'reads').opens === 2 && row(plant, 'back').opens === 2, 'connections in both directions begin anew')
+    await until(
+      () => row(plant, 'reads').opens === 2 && row(plant, 'back').opens === 2,
+      'connections in both directions begin anew',
+    )
     await until(() => plant.connections().every(({ state }) => state === 'open'), 'everything runs again')
   })
 })
@@ -317,7 +344,9 @@ describe('faults of the simulation file', () => {
   const kinds = (plant: VirtualPlant) => plant.devices()[0]?.faults
 
   it('strike at once, or after a time, and end when they are to', async () => {
-    const written = oneUnit('{ kind: delay, delay: 10ms }, { kind: wrong-answer, status: 8, after: 200ms, lasts: 300ms }')
+    const written = oneUnit(
+      '{ kind: delay, delay: 10ms }, { kind: wrong-answer, status: 8, after: 200ms, lasts: 300ms }',
+    )
     const { plant, log } = await startPlant(written)
     expect(kinds(plant)).toEqual(['delay'])
     await until(() => kinds(plant)?.includes('wrong-answer') === true, 'it strikes')
@@ -337,14 +366,18 @@ describe('faults of the simulation file', () => {
     await startPlant(written)
     const session = await secured(written)
     expect(await session.objects.call(certificateManagement, 0, 'create', 'one')).toBe(2)
-    await expect(session.objects.call(certificateManagement, 0, 'create', 'two')).rejects.toSatisfy((error) => isStatus(error, 0x08))
+    await expect(session.objects.call(certificateManagement, 0, 'create', 'two')).rejects.toSatisfy((error) =>
+      isStatus(error, 0x08),
+    )
   })
 
   it('power-cycle a unit in the middle of a request, which is then neither done nor answered', async () => {
     const written = oneUnit('{ kind: power-cycle, down: 100ms, request: { class: 0x5F, service: 0x08 } }')
     const { plant } = await startPlant(written)
     const session = await secured(written)
-    await expect(session.objects.call(certificateManagement, 0, 'create', 'lost')).rejects.toMatchObject({ name: 'TransportError' })
+    await expect(session.objects.call(certificateManagement, 0, 'create', 'lost')).rejects.toMatchObject({
+      name: 'TransportError',
+    })
     await until(() => plant.devices()[0]?.running === true && kinds(plant)?.length === 0, 'it is back')
     const again = await secured(written)
     const list = await again.objects.getClass(certificateManagement, 'certificateList')
@@ -359,7 +392,10 @@ describe('faults of the simulation file', () => {
     const session = await plain(written)
     const inner = [0x0e, 0x03, 0x20, 0x01, 0x24, 0x01, 0x30, 0x01]
     const packet = Uint8Array.of(1, 0, 4, 0, ...inner)
-    const asked = session.request({ service: 0x0a, path: path({ class: 2, instance: 1 }), data: packet }, { timeoutMs: 600 })
+    const asked = session.request(
+      { service: 0x0a, path: path({ class: 2, instance: 1 }), data: packet },
+      { timeoutMs: 600 },
+    )
     await until(() => kinds(plant)?.includes('hang') === true, 'it hangs')
     // What it was asked before it hung is lost.
     await expect(Promise.race([asked, session.closed])).rejects.toThrow()
@@ -367,7 +403,10 @@ describe('faults of the simulation file', () => {
 
   it('are refused by name when they strike at nobody', async () => {
     const { plant } = await startPlant(oneUnit())
-    await expect(plant.fault('Nobody', { kind: 'hang' })).rejects.toMatchObject({ code: 'missing', message: expect.stringContaining('Unit') })
+    await expect(plant.fault('Nobody', { kind: 'hang' })).rejects.toMatchObject({
+      code: 'missing',
+      message: expect.stringContaining('Unit'),
+    })
   })
 })
 

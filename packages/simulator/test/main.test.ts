@@ -39,11 +39,19 @@ describe('a plant as a program of its own', () => {
     await using control = await PlantControl.connect(program.directory)
     const { devices } = await control.call('status', {})
     expect(devices.map(({ name }) => name)).toEqual(plant.plant.devices.map(({ name }) => name))
-    expect(devices.find(({ name }) => name === 'Right_Module')).toMatchObject({ running: true, security: 'factory-default', faults: [], cablePulled: false })
+    expect(devices.find(({ name }) => name === 'Right_Module')).toMatchObject({
+      running: true,
+      security: 'factory-default',
+      faults: [],
+      cablePulled: false,
+    })
     expect(devices.find(({ name }) => name === 'Panel')).toMatchObject({ running: false, security: 'none' })
     await control.call('fault', { device: 'Remote_IO', fault: { kind: 'delay', delayMs: 5 } })
     await control.call('cable', { device: 'Remote_IO', pulled: true })
-    expect((await control.call('status', {})).devices.find(({ name }) => name === 'Remote_IO')).toMatchObject({ faults: ['delay'], cablePulled: true })
+    expect((await control.call('status', {})).devices.find(({ name }) => name === 'Remote_IO')).toMatchObject({
+      faults: ['delay'],
+      cablePulled: true,
+    })
     await control.call('cable', { device: 'Remote_IO', pulled: false })
     await control.call('fault', { device: 'Remote_IO', fault: null })
     await expect(control.call('cable', { device: 'Nobody', pulled: true })).rejects.toThrow('Nobody')

@@ -47,7 +47,12 @@ function controller() {
 type Victim = ReturnType<typeof controller>
 
 async function open(victim: Victim, options: Partial<SessionOptions>): Promise<Session> {
-  const session = await connect({ address: victim.address, localAddress: victim.client, connectTimeoutMs: 4000, ...options })
+  const session = await connect({
+    address: victim.address,
+    localAddress: victim.client,
+    connectTimeoutMs: 4000,
+    ...options,
+  })
   sessions.push(session)
   return session
 }
@@ -61,7 +66,8 @@ const ask = (name: string) => ({
 const recipe = async (session: Pick<Session, 'request'>): Promise<unknown> =>
   tagValues({ type: stringTagType, data: (await session.request(ask('Recipe'))).data.subarray(4) })[0]
 
-const vendorRoot = async (file: string): Promise<Uint8Array> => decodePem(await readFile(file, 'utf8'))[0]?.bytes ?? new Uint8Array(0)
+const vendorRoot = async (file: string): Promise<Uint8Array> =>
+  decodePem(await readFile(file, 'utf8'))[0]?.bytes ?? new Uint8Array(0)
 
 describe('a man in the middle of a unit that speaks in plain', () => {
   it('reads and alters what is read from it, over unconnected and connected messages', async () => {
@@ -73,7 +79,10 @@ describe('a man in the middle of a unit that speaks in plain', () => {
     expect(await recipe(session)).toBe('XXXXXXXXXXXX')
     await using connection = await openClass3(session)
     expect(await recipe(connection)).toBe('XXXXXXXXXXXX')
-    const level = decode({ read: (r) => [r.u16(), r.i32()] as const, write: () => {} }, (await session.request(ask('Level'))).data)
+    const level = decode(
+      { read: (r) => [r.u16(), r.i32()] as const, write: () => {} },
+      (await session.request(ask('Level'))).data,
+    )
     expect(level[1]).not.toBe(7)
     // What he has no use for passes unchanged.
     expect(await session.objects.get(identity, 1, 'vendorId')).toBe(77)
@@ -90,7 +99,11 @@ describe('a man in the middle of a unit that speaks in plain', () => {
     await open(victim, { transport: 'tcp' })
     const rows = device(plant, 'Victim_1').host?.associations() ?? []
     expect(rows.map(({ peer }) => peer.address)).toEqual([victim.client])
-    const inside = await connect({ address: insideAddress(victim.address), transport: 'tcp', localAddress: victim.client })
+    const inside = await connect({
+      address: insideAddress(victim.address),
+      transport: 'tcp',
+      localAddress: victim.client,
+    })
     sessions.push(inside)
     expect(await recipe(inside)).toBe('Secret blend')
   })
@@ -151,7 +164,9 @@ describe('a man in the middle of a unit that speaks in plain', () => {
     expect(await recipe(await open(victim, { transport: 'tcp' }))).toBe('XXXXXXXXXXXX')
     await plant.fault('Victim_1', null)
     expect(await recipe(await open(victim, { transport: 'tcp' }))).toBe('Secret blend')
-    const refused = new Promise((done) => connectSocket(44818, insideAddress(victim.address)).once('error', (error) => done(error.message)))
+    const refused = new Promise((done) =>
+      connectSocket(44818, insideAddress(victim.address)).once('error', (error) => done(error.message)),
+    )
     expect(await refused).toContain('ECONNREFUSED')
   })
 })
@@ -162,11 +177,19 @@ describe('a man in the middle of a factory-fresh unit (certificate interception)
     const { plant } = await startPlant(victim)
     await plant.fault('Victim_1', { kind: 'man-in-the-middle' })
     const shown: PeerInfo[] = []
-    const session = await open(victim, { transport: 'tls', commissioning: { inspect: (peer) => void shown.push(peer) } })
+    const session = await open(victim, {
+      transport: 'tls',
+      commissioning: { inspect: (peer) => void shown.push(peer) },
+    })
     expect(await recipe(session)).toBe('XXXXXXXXXXXX')
     const leaf = decodeCertificate(shown[0]?.security?.peerChain[0] ?? new Uint8Array(0))
     // It carries the name and the serial number of the unit: only who signed it, and its fingerprint, tell.
-    expect(leaf.subject.parts.flat().map(({ value }) => value).join(' ')).toContain('Test controller')
+    expect(
+      leaf.subject.parts
+        .flat()
+        .map(({ value }) => value)
+        .join(' '),
+    ).toContain('Test controller')
     expect(Buffer.from(leaf.der).equals(Buffer.from(device(plant, 'Victim_1').intruderCertificate ?? []))).toBe(true)
     expect(plant.interceptions('Victim_1')).toMatchObject([{ port: '2221/tcp', outcome: 'relayed', altered: 1 }])
   })
@@ -179,7 +202,10 @@ describe('a man in the middle of a factory-fresh unit (certificate interception)
     expect(await honest.objects.get(identity, 1, 'vendorId')).toBe(77)
     await plant.fault('Victim_1', { kind: 'man-in-the-middle' })
     await expect(open(victim, { transport, credentials })).rejects.toMatchObject({ name: 'NotTrusted' })
-    await until(() => plant.interceptions('Victim_1').some(({ outcome }) => outcome === 'refused-by-peer'), 'he notices')
+    await until(
+      () => plant.interceptions('Victim_1').some(({ outcome }) => outcome === 'refused-by-peer'),
+      'he notices',
+    )
     expect(plant.interceptions('Victim_1').every(({ messages }) => messages === 0)).toBe(true)
   })
 
@@ -188,13 +214,18 @@ describe('a man in the middle of a factory-fresh unit (certificate interception)
     const { plant } = await startPlant(victim)
     const leafOf = (peer: PeerInfo) => peer.security?.peerChain[0] ?? new Uint8Array(0)
     let written = ''
-    await open(victim, { transport: 'tls', commissioning: { inspect: (peer) => void (written = fingerprint(nodeCrypto, leafOf(peer))) } })
+    const writeDown = (peer: PeerInfo) => {
+      written = fingerprint(nodeCrypto, leafOf(peer))
+    }
+    await open(victim, { transport: 'tls', commissioning: { inspect: writeDown } })
     const compare = (peer: PeerInfo) => {
       if (fingerprint(nodeCrypto, leafOf(peer)) !== written) throw new Error('another fingerprint')
     }
     await open(victim, { transport: 'tls', commissioning: { inspect: compare } })
     await plant.fault('Victim_1', { kind: 'man-in-the-middle' })
-    await expect(open(victim, { transport: 'tls', commissioning: { inspect: compare } })).rejects.toThrow('another fingerprint')
+    await expect(open(victim, { transport: 'tls', commissioning: { inspect: compare } })).rejects.toThrow(
+      'another fingerprint',
+    )
   })
 })
 
@@ -203,7 +234,12 @@ describe('a man in the middle of a commissioned unit', () => {
     const victim = controller()
     const running = await startPlant(victim)
     const commissioner = await makeCommissioner()
-    const session = await connect({ address: victim.address, transport: 'tls', commissioning: true, localAddress: victim.client })
+    const session = await connect({
+      address: victim.address,
+      transport: 'tls',
+      commissioning: true,
+      localAddress: victim.client,
+    })
     await commission(session.objects, commissioner, { name: 'Victim_1', address: victim.address, suites })
     await session.close()
     const credentials = { ...commissioner.client, anchors: [commissioner.anchor], suites }
@@ -220,7 +256,10 @@ describe('a man in the middle of a commissioned unit', () => {
     // A careless peer believes him; the unit itself does not.
     const careless = open(victim, { transport, commissioning: true, requestTimeoutMs: 1000 })
     await expect(careless.then((session) => session.objects.get(identity, 1, 'vendorId'))).rejects.toThrow()
-    await until(() => plant.interceptions('Victim_1').some(({ outcome }) => outcome === 'refused-by-unit'), 'the unit refused him')
+    await until(
+      () => plant.interceptions('Victim_1').some(({ outcome }) => outcome === 'refused-by-unit'),
+      'the unit refused him',
+    )
     const outcomes = plant.interceptions('Victim_1').map(({ outcome }) => outcome)
     expect(outcomes).toContain('refused-by-peer')
     expect(outcomes).not.toContain('relayed')
@@ -242,6 +281,7 @@ describe('the address where a unit answers meanwhile', () => {
   })
 
   it('does not exist outside the loopback', () => {
-    for (const address of ['192.0.2.1', 'nonsense', '10.17.81.51']) expect(() => insideAddress(address)).toThrow('loopback')
+    for (const address of ['192.0.2.1', 'nonsense', '10.17.81.51'])
+      expect(() => insideAddress(address)).toThrow('loopback')
   })
 })

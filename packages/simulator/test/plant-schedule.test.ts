@@ -98,20 +98,24 @@ describe('the time of a plant', () => {
 describe('deadlines of a plant', () => {
   it('run in the order of their times, each once, and never early', () => {
     fc.assert(
-      fc.property(fc.array(fc.nat(300), { minLength: 1, maxLength: 60 }), fc.array(fc.nat(59), { maxLength: 20 }), (times, cancelled) => {
-        const time = schedule()
-        const begun = time.now()
-        const ran: { when: number; now: number }[] = []
-        const deadlines = times.map((ms) => time.after(ms, (now) => ran.push({ when: begun + ms, now })))
-        const gone = new Set(cancelled.map((i) => deadlines[i]).filter((deadline) => deadline !== undefined))
-        for (const deadline of gone) deadline.cancel()
-        expect(time.size).toBe(times.length - gone.size)
-        pass(310)
-        expect(ran).toHaveLength(times.length - gone.size)
-        for (const { when, now } of ran) expect(now).toBeGreaterThanOrEqual(when)
-        expect(ran.map(({ when }) => when)).toEqual(ran.map(({ when }) => when).sort((a, b) => a - b))
-        expect([time.size, vi.getTimerCount()]).toEqual([0, 0])
-      }),
+      fc.property(
+        fc.array(fc.nat(300), { minLength: 1, maxLength: 60 }),
+        fc.array(fc.nat(59), { maxLength: 20 }),
+        (times, cancelled) => {
+          const time = schedule()
+          const begun = time.now()
+          const ran: { when: number; now: number }[] = []
+          const deadlines = times.map((ms) => time.after(ms, (now) => ran.push({ when: begun + ms, now })))
+          const gone = new Set(cancelled.map((i) => deadlines[i]).filter((deadline) => deadline !== undefined))
+          for (const deadline of gone) deadline.cancel()
+          expect(time.size).toBe(times.length - gone.size)
+          pass(310)
+          expect(ran).toHaveLength(times.length - gone.size)
+          for (const { when, now } of ran) expect(now).toBeGreaterThanOrEqual(when)
+          expect(ran.map(({ when }) => when)).toEqual(ran.map(({ when }) => when).sort((a, b) => a - b))
+          expect([time.size, vi.getTimerCount()]).toEqual([0, 0])
+        },
+      ),
       { numRuns: 30 },
     )
   })

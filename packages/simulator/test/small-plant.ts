@@ -135,7 +135,9 @@ export function unit(name: string, kind: string, more: string): string {
 export const security = 'security: { suites: [0xC02B, 0xC023, 0xC006], pskSlots: 2, credential: { vendor: maker } }'
 
 /** Two controllers behind modules, an adapter, a client: each kind of connection that a plant file knows. */
-export function linePlant(extra = ''): { plant: Plant; simulation: Simulation } & Record<'a' | 'b' | 'io' | 'panel', string> {
+export function linePlant(
+  extra = '',
+): { plant: Plant; simulation: Simulation } & Record<'a' | 'b' | 'io' | 'panel', string> {
   const [a, b, io, panel] = [freshAddress(), freshAddress(), freshAddress(), freshAddress()]
   const written = files(
     `chassis:

@@ -30,7 +30,9 @@ const identity = {
 }
 
 const commonName = (der: Uint8Array | undefined): string =>
-  decodeCertificate(der ?? new Uint8Array(0)).subject.parts.flat().at(-1)?.value ?? ''
+  decodeCertificate(der ?? new Uint8Array(0))
+    .subject.parts.flat()
+    .at(-1)?.value ?? ''
 
 describe('a simulated maker', () => {
   it('signs devices as its like does in the field: an intermediate, the hash asked for, name and serial number', async () => {
@@ -56,7 +58,12 @@ describe('a simulated maker', () => {
     ['ecdsa-sha256', '1.2.840.10045.4.3.2'],
     ['ecdsa-sha384', '1.2.840.10045.4.3.3'],
   ] as const)('signs with %s where the simulation says so', async (signature, oid) => {
-    const pki = await openVendorPki(await freshDirectory(), [{ ...maker, signature, commonName: '{serial}-{name}' }], sealingKey, now)
+    const pki = await openVendorPki(
+      await freshDirectory(),
+      [{ ...maker, signature, commonName: '{serial}-{name}' }],
+      sealingKey,
+      now,
+    )
     const { chain } = await pki.issue('rockwell', identity)
     expect(decodeCertificate(chain[0] ?? new Uint8Array(0)).signatureAlgorithm).toBe(oid)
     expect(commonName(chain[0])).toBe('00e17387-1756-L85E/B')
@@ -65,13 +72,20 @@ describe('a simulated maker', () => {
   it('is the same one the next time, its roots readable by all, its key by nobody', async () => {
     const directory = await freshDirectory()
     const first = await openVendorPki(directory, [maker], sealingKey, now)
-    const second = await openVendorPki(directory, [maker, { ...maker, name: 'other', organization: 'Other' }], sealingKey, now + 1e9)
+    const second = await openVendorPki(
+      directory,
+      [maker, { ...maker, name: 'other', organization: 'Other' }],
+      sealingKey,
+      now + 1e9,
+    )
     expect(second.roots[0]).toEqual(first.roots[0])
     const roots = decodePem(await readFile(vendorRootsFile(directory), 'utf8'))
     expect(roots.map(({ bytes }) => bytes)).toEqual(second.roots)
     expect((await stat(vendorRootsFile(directory))).mode & 0o777).toBe(0o644)
     expect((await stat(join(directory, 'vendor-rockwell.json'))).mode & 0o777).toBe(0o600)
-    await expect(openVendorPki(directory, [maker], new Uint8Array(32), now)).rejects.toMatchObject({ name: 'NotTrusted' })
+    await expect(openVendorPki(directory, [maker], new Uint8Array(32), now)).rejects.toMatchObject({
+      name: 'NotTrusted',
+    })
   })
 
   it('names the file that holds no authority, and the vendor that does not exist', async () => {

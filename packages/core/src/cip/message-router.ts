@@ -37,7 +37,12 @@ export function success(service: number, data: Uint8Array = noData): MessageRout
 }
 
 /** A reply that refuses. */
-export function failure(service: number, status: number, extended: readonly number[] = [], data: Uint8Array = noData): MessageRouterReply {
+export function failure(
+  service: number,
+  status: number,
+  extended: readonly number[] = [],
+  data: Uint8Array = noData,
+): MessageRouterReply {
   return { service: service & 0x7f, status, extended, data }
 }
 
@@ -46,7 +51,8 @@ export const messageRouterRequest: Codec<MessageRouterRequest> = {
   read: (r) => {
     r.enter('service')
     const service = r.u8()
-    if (service > 0x7f) throw r.malformed('unknown-value', `expected a request (bit 7 zero), got 0x${service.toString(16)}`)
+    if (service > 0x7f)
+      throw r.malformed('unknown-value', `expected a request (bit 7 zero), got 0x${service.toString(16)}`)
     r.leave()
     r.enter('path')
     const section = r.section(r.u8() * 2)

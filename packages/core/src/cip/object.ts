@@ -32,7 +32,11 @@ export interface Service<Q, P> {
 /** Declares a service; what it does not carry is {@link empty}. */
 export function service<Q = undefined, P = undefined>(
   code: number,
-  shape: { readonly request?: Codec<Q>; readonly reply?: Codec<P>; readonly level?: 'instance' | 'class' | 'both' } = {},
+  shape: {
+    readonly request?: Codec<Q>
+    readonly reply?: Codec<P>
+    readonly level?: 'instance' | 'class' | 'both'
+  } = {},
 ): Service<Q, P> {
   return {
     code,
@@ -65,7 +69,11 @@ export const commonClassAttributes = {
 } as const
 
 /** An object class as the specification describes it: data, from which client and target both follow. */
-export interface ObjectClass<C extends Attributes = Attributes, A extends Attributes = Attributes, S extends Services = Services> {
+export interface ObjectClass<
+  C extends Attributes = Attributes,
+  A extends Attributes = Attributes,
+  S extends Services = Services,
+> {
   /** Class code, e.g. 0x5E. */
   readonly id: number
   /** The specification's name, e.g. `EtherNet/IP Security`. */
@@ -80,7 +88,11 @@ export interface ObjectClass<C extends Attributes = Attributes, A extends Attrib
 }
 
 /** Declares an object class. */
-export function objectClass<A extends Attributes, S extends Services = Record<never, never>, C extends Attributes = Record<never, never>>(declaration: {
+export function objectClass<
+  A extends Attributes,
+  S extends Services = Record<never, never>,
+  C extends Attributes = Record<never, never>,
+>(declaration: {
   readonly id: number
   readonly name: string
   readonly classAttributes?: C
@@ -105,7 +117,9 @@ export function objectClass<A extends Attributes, S extends Services = Record<ne
 export type AttributeValue<O extends ObjectClass, N extends keyof O['attributes']> = Value<O['attributes'][N]['codec']>
 
 /** What a class attribute means. */
-export type ClassAttributeValue<O extends ObjectClass, N extends keyof O['classAttributes']> = Value<O['classAttributes'][N]['codec']>
+export type ClassAttributeValue<O extends ObjectClass, N extends keyof O['classAttributes']> = Value<
+  O['classAttributes'][N]['codec']
+>
 
 /** Names of the attributes that can be set. */
 export type SettableAttribute<O extends ObjectClass> = {

@@ -4,7 +4,9 @@ import type { MessageRouterReply, MessageRouterRequest } from '../cip/message-ro
 export interface Cancellation {
   readonly aborted: boolean
   readonly reason?: unknown
+  /** Hears of the wish to stop. */
   addEventListener(type: 'abort', listener: () => void, options?: { readonly once?: boolean }): void
+  /** Ends what {@link Cancellation.addEventListener} began. */
   removeEventListener(type: 'abort', listener: () => void): void
 }
 

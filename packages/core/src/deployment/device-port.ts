@@ -58,6 +58,7 @@ export interface DeviceSession extends Requester {
   readonly suite: number | undefined
   /** Address from which the device sees us; undefined when the transport has none. */
   readonly localAddress: string | undefined
+  /** Ends the session; outstanding requests fail. */
   close(): Promise<void>
 }
 

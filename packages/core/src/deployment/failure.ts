@@ -19,13 +19,14 @@ export function isContactLost(error: unknown): boolean {
   return error instanceof TransportError || (error instanceof StepFailure && error.cause instanceof TransportError)
 }
 
-/** What went wrong at a step, as a message with evidence. */
-export function describeFailure(device: string, step: StepName, error: unknown): Message {
-  const evidence = `step ${step}: ${error instanceof Error ? error.message : String(error)}`
+/** What went wrong, as a message with evidence; at a step, or before any was begun. */
+export function describeFailure(device: string, step: StepName | undefined, error: unknown): Message {
+  const what = error instanceof Error ? error.message : String(error)
+  const evidence = step === undefined ? what : `step ${step}: ${what}`
   return message(codeOf(step, error), device, evidence)
 }
 
-function codeOf(step: StepName, error: unknown): MessageCode {
+function codeOf(step: StepName | undefined, error: unknown): MessageCode {
   if (error instanceof StepFailure) return error.code
   if (error instanceof Cancelled) return 'cancelled'
   if (error instanceof TakenOver) return 'taken-over'

@@ -118,6 +118,7 @@ export class Materials implements Names {
     return this.#issued.get(name) ?? []
   }
 
+  /** Whether the authority has revoked this certificate. */
   isRevoked(certificate: Uint8Array): boolean {
     return this.#revoked.has(fingerprint(this.#crypto, certificate))
   }

@@ -9,7 +9,6 @@ import { isOfThisPlant, openDevice } from './contact.ts'
 import type { DeviceSession, PskCredential } from './device-port.ts'
 import { describeFailure } from './failure.ts'
 import { spellSerial } from './judge.ts'
-import type { StepName } from './journal.ts'
 import { message } from './messages.ts'
 import { type DeviceReading, isConfigured, readDevice, type UnitIdentity } from './observe.ts'
 import { type Configuration, type DeviceResult, outcomeOf } from './results.ts'
@@ -43,7 +42,6 @@ export async function releaseDevice(request: ReleaseRequest, means: TransactionM
   const log = new StepLog(device, means)
   let configuration: Configuration = 'new'
   let session: DeviceSession | undefined
-  let step: StepName = 'read'
   try {
     const opened = await openDevice(means, { device, psk: request.psk, configured: true })
     session = opened
@@ -52,7 +50,6 @@ export async function releaseDevice(request: ReleaseRequest, means: TransactionM
       return { detail: { serial: found.unit.serialNumber, digest: found.digest }, value: found }
     })
     refuseStranger(request, reading)
-    step = 'release'
     if (isConfigured(reading)) {
       await log.run('release', compensation(reading), async () => {
         await reset(opened, reading)
@@ -72,14 +69,14 @@ export async function releaseDevice(request: ReleaseRequest, means: TransactionM
     )
     log.write('complete', 'done', { released: true })
   } catch (error) {
-    log.note(describeFailure(device, log.failed ?? step, error))
+    log.note(describeFailure(device, log.failed, error))
   } finally {
     await session?.close().catch(() => {})
   }
   try {
     await log.flush()
   } catch (error) {
-    log.note(describeFailure(device, step, error))
+    log.note(describeFailure(device, undefined, error))
   }
   return { device, address, outcome: outcomeOf(log.messages), configuration, messages: log.messages, steps: log.steps }
 }

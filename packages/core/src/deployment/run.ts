@@ -18,11 +18,14 @@ export interface Claim {
 export interface RunRequest {
   readonly plan: DeploymentPlan
   readonly targets: ReadonlyMap<string, DeviceTarget>
+  /** What surrounds the transaction of a device. */
   readonly means: (device: string) => TransactionMeans
+  /** How a device is treated. */
   readonly options: (plan: DevicePlan) => TransactionOptions
   /** Claims a device; undefined when another process has it. */
   readonly claim?: (device: string) => Promise<Claim | undefined>
   readonly clock: Clock
+  /** Hears of progress. */
   readonly emit: (event: DeploymentEvent) => void
   /** Devices at a time. */
   readonly concurrency: number

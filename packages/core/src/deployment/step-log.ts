@@ -35,6 +35,7 @@ export class TakenOver extends Error {
 export interface StepLogMeans {
   readonly journal: Journal
   readonly clock: Clock
+  /** Hears of progress. */
   readonly emit: (event: DeploymentEvent) => void
 }
 

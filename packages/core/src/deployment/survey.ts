@@ -41,7 +41,7 @@ export async function surveyDevice(
       await session.close()
     }
   } catch (error) {
-    const { code, evidence } = describeFailure(device, 'read', error)
+    const { code, evidence } = describeFailure(device, undefined, error)
     return { kind: 'failed', code, evidence }
   }
 }

@@ -145,7 +145,7 @@ export class DeviceTransaction {
 
   /** Opens the device, reads it, and sees whether it is the right one and may be changed. Nothing is written to it. */
   async read(): Promise<boolean> {
-    return this.#guarded('read', async () => {
+    return this.#guarded(async () => {
       this.#history = await this.#means.journal.read(this.device)
       await this.#log.run('read', {}, async () => {
         await this.#openAndRead()
@@ -167,7 +167,7 @@ export class DeviceTransaction {
    * before they are configured themselves.
    */
   async prepareCertificate(): Promise<boolean> {
-    return this.#guarded('key', async () => {
+    return this.#guarded(async () => {
       if (this.#assessment?.certificate === undefined) return
       const work = await this.#newWork(undefined)
       try {
@@ -185,11 +185,13 @@ export class DeviceTransaction {
 
   /** Phase 1: the new identity and the rules under which old and new are accepted. */
   async configure(): Promise<boolean> {
-    return this.#guarded('settings', async () => {
-      const assessment = this.#assessment
-      if (assessment === undefined) throw new StepFailure('unexpected', 'the device was not read')
+    return this.#guarded(async () => {
+      if (this.#assessment === undefined) throw new StepFailure('unexpected', 'the device was not read')
       // Keys were made in a pass of their own, which may have been a while ago.
       if (this.#early !== undefined) await this.#ensureOpen()
+      // Peers may have got other certificates since this device was read.
+      const assessment = this.#assess(this.#known())
+      this.#assessment = assessment
       if (assessment.configuration || (this.#options.changedKeys ?? []).length > 0)
         await this.#configureSecurity(assessment.certificate !== undefined)
       else if (assessment.unfinished) await this.#finishUnfinished()
@@ -200,7 +202,7 @@ export class DeviceTransaction {
 
   /** Phase 2: the peers given go their new way; what this device originates to them moves. */
   async switchOver(ways: readonly PeerWay[]): Promise<boolean> {
-    return this.#guarded('switch', async () => {
+    return this.#guarded(async () => {
       const { rules } = this.#target.settings
       if (rules === undefined || this.#during === undefined) return
       this.#moved = [...this.#moved, ...ways]
@@ -211,7 +213,7 @@ export class DeviceTransaction {
 
   /** Phase 3: what was kept for the overlap leaves, then the final rules hold. */
   async finalRules(): Promise<boolean> {
-    return this.#guarded('final-rules', async () => {
+    return this.#guarded(async () => {
       if (this.#needsSettling) await this.#settle()
       const { rules } = this.#target.settings
       if (rules === undefined || this.#assessment?.rules !== true) return
@@ -221,7 +223,7 @@ export class DeviceTransaction {
 
   /** Last of all: plain ports close. */
   async closePorts(): Promise<boolean> {
-    return this.#guarded('ports', async () => {
+    return this.#guarded(async () => {
       const reading = this.#known()
       const changes = portChanges(this.#target.settings, reading)
       if (changes.length === 0) return
@@ -241,7 +243,7 @@ export class DeviceTransaction {
 
   /** Says that everything is done. */
   async complete(): Promise<boolean> {
-    return this.#guarded('complete', async () => {
+    return this.#guarded(async () => {
       if (this.#changed || this.#history.length > 0) {
         const { unit, active } = this.#known()
         const detail = { serial: unit.serialNumber, instance: active?.instance }
@@ -716,7 +718,7 @@ export class DeviceTransaction {
       await this.#log.flush()
       this.note(message('left-as-before', this.device, describe(cause)))
     } catch (error) {
-      if (!isContactLost(error) && !isContactLost(cause)) this.note(describeFailure(this.device, 'begin-config', error))
+      if (!isContactLost(error) && !isContactLost(cause)) this.note(describeFailure(this.device, undefined, error))
       await this.#recover(work)
     }
     this.#early = undefined
@@ -1055,19 +1057,19 @@ export class DeviceTransaction {
   }
 
   /** Runs a phase of this device. A failure becomes messages and stops the device; it never reaches the others. */
-  async #guarded(step: StepName, work: () => Promise<void>): Promise<boolean> {
+  async #guarded(work: () => Promise<void>): Promise<boolean> {
     if (this.#stopped) return false
     this.#log.failed = undefined
     try {
       await work()
       return true
     } catch (error) {
-      this.stop(describeFailure(this.device, this.#log.failed ?? step, error))
+      this.stop(describeFailure(this.device, this.#log.failed, error))
       try {
         await this.#log.flush()
       } catch (late) {
         // The journal refuses: another process has the device, and has its own record.
-        if (!(late instanceof TakenOver)) this.note(describeFailure(this.device, step, late))
+        if (!(late instanceof TakenOver)) this.note(describeFailure(this.device, undefined, late))
       }
       return false
     }

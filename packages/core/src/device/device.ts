@@ -88,6 +88,7 @@ export interface Device extends HostedDevice, BackplaneDevice {
   onOutput(listener: OutputListener | undefined): void
   /** Identity attribute 19: while it is not 0, nothing can be configured or reset. */
   setProtectionMode(mode: number): void
+  /** Marks for the packets of its sockets (class 0x48). */
   dscp(): Dscp
   /** Is it under a policy? */
   isConfigured(): boolean

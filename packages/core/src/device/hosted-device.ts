@@ -156,6 +156,8 @@ export interface HostedDevice {
   linkClosed(link: Link, now: number): void
   /** When {@link tick} must be called next, or nothing to wait for. */
   deadline(): number | undefined
+  /** Time has passed: what was due is done. */
   tick(now: number): void
+  /** What the host is to do now, in this order; each is handed out once. */
   takeActions(): DeviceAction[]
 }

@@ -17,13 +17,22 @@ const suiteLists = fc.subarray(suites, { minLength: 1 })
 
 /** Rules as a policy compiles them: secured with suites on 2221, plain without, denials. */
 const rule: fc.Arbitrary<Rule> = fc.oneof(
-  fc.tuple(peer, fc.constantFrom('tcp', 'udp'), suiteLists).map(([ip, protocol, list]) => parseRule(`allow ip=${ip} port=2221 proto=${protocol} cipher=${list.map((id) => id.toString(16).toUpperCase()).join(',')}`)),
+  fc
+    .tuple(peer, fc.constantFrom('tcp', 'udp'), suiteLists)
+    .map(([ip, protocol, list]) =>
+      parseRule(
+        `allow ip=${ip} port=2221 proto=${protocol} cipher=${list.map((id) => id.toString(16).toUpperCase()).join(',')}`,
+      ),
+    ),
   peer.map((ip) => parseRule(`allow ip=${ip} port=44818 proto=tcp`)),
   peer.map((ip) => parseRule(`allow ip=${ip} port=2222 proto=udp`)),
   peer.map((ip) => parseRule(`deny ip=${ip} port=44818 proto=tcp`)),
 )
 const ruleSet: fc.Arbitrary<RuleSet> = fc
-  .record({ ingress: fc.array(rule, { minLength: 1, maxLength: 6 }), egress: fc.array(rule, { minLength: 1, maxLength: 6 }) })
+  .record({
+    ingress: fc.array(rule, { minLength: 1, maxLength: 6 }),
+    egress: fc.array(rule, { minLength: 1, maxLength: 6 }),
+  })
   .map(({ ingress, egress }) => ({
     ingress,
     egress: egress.map((one) => (one.ciphers === undefined ? one : { ...one, action: 'require-secure' as const })),
@@ -36,7 +45,8 @@ function letIn(rules: RuleSet): Set<string> {
     for (const { port, protocol } of ways) {
       for (const suite of port === 2221 ? suites : [undefined]) {
         const traffic = { ip, port, protocol, ...(suite === undefined ? {} : { suite }) }
-        if (matchIngress(rules.ingress, traffic).verdict === 'allow') found.add(`${ip} ${protocol}/${port} ${suite ?? 'plain'}`)
+        if (matchIngress(rules.ingress, traffic).verdict === 'allow')
+          found.add(`${ip} ${protocol}/${port} ${suite ?? 'plain'}`)
       }
     }
   }
@@ -61,7 +71,10 @@ describe('rules of the overlap', () => {
   })
 
   test('let in what the final rules allow, where the old rules are as a policy compiles them: one address each', () => {
-    const single = (rules: RuleSet): RuleSet => ({ ...rules, ingress: rules.ingress.filter(({ ip }) => ip?.prefix === 32) })
+    const single = (rules: RuleSet): RuleSet => ({
+      ...rules,
+      ingress: rules.ingress.filter(({ ip }) => ip?.prefix === 32),
+    })
     fc.assert(
       fc.property(ruleSet, ruleSet, (before, final) => {
         const old = single(before)
@@ -75,7 +88,10 @@ describe('rules of the overlap', () => {
 
   test('keep what a device originates on its old way', () => {
     const before: RuleSet = { ingress: [], egress: [parseRule('allow ip=192.0.2.1 port=44818 proto=tcp')] }
-    const final: RuleSet = { ingress: [], egress: [parseRule('require-secure ip=192.0.2.1 port=2221 proto=tcp cipher=C023')] }
+    const final: RuleSet = {
+      ingress: [],
+      egress: [parseRule('require-secure ip=192.0.2.1 port=2221 proto=tcp cipher=C023')],
+    }
     expect(wayOut(overlapRules(final, before), '192.0.2.1', 'tcp')).toBe('plain')
     expect(wayOut(overlapRules(final, undefined), '192.0.2.1', 'tcp')).toBe('plain')
     expect(wayOut(final, '192.0.2.1', 'tcp')).toBe('secure')

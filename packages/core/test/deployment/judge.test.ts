@@ -5,13 +5,30 @@ import { describe, expect, test } from 'vitest'
 const octets = (text: string) => new TextEncoder().encode(text)
 const held = (...identities: string[]) =>
   // Only the keys matter here; the rest of the attributes is not looked at.
-  ({ preSharedKeys: identities.map((identity) => ({ identity: octets(identity), key: new Uint8Array(), usage: 'any' as const })) }) as never
-const wanted = (...names: string[]) => ({ psk: names.map((name) => ({ name, identity: `id-${name}`, usage: 'any' as const })) })
+  ({
+    preSharedKeys: identities.map((identity) => ({
+      identity: octets(identity),
+      key: new Uint8Array(),
+      usage: 'any' as const,
+    })),
+  }) as never
+const wanted = (...names: string[]) => ({
+  psk: names.map((name) => ({ name, identity: `id-${name}`, usage: 'any' as const })),
+})
 const earlier = (...names: string[]) => names.map((name) => ({ name, identity: `id-${name}` }))
 
 describe('how pre-shared keys change', () => {
-  const change = (names: string[], identities: string[], pskSlots: number, more: { earlier?: string[]; changed?: string[] } = {}) =>
-    keyChange(wanted(...names), { security: held(...identities), pskSlots }, { earlierKeys: earlier(...(more.earlier ?? [])), changedKeys: more.changed ?? [] })
+  const change = (
+    names: string[],
+    identities: string[],
+    pskSlots: number,
+    more: { earlier?: string[]; changed?: string[] } = {},
+  ) =>
+    keyChange(
+      wanted(...names),
+      { security: held(...identities), pskSlots },
+      { earlierKeys: earlier(...(more.earlier ?? [])), changedKeys: more.changed ?? [] },
+    )
 
   test.each<[string, KeyChange, Parameters<typeof change>]>([
     ['nothing held, nothing wanted', 'none', [[], [], 1]],
@@ -31,7 +48,12 @@ describe('how pre-shared keys change', () => {
     const names = fc.uniqueArray(fc.constantFrom('a', 'b', 'c', 'd'), { maxLength: 3 })
     fc.assert(
       fc.property(names, names, fc.integer({ min: 1, max: 4 }), names, (want, have, slots, stored) => {
-        const result = change(want, have.map((name) => `id-${name}`), slots, { earlier: stored })
+        const result = change(
+          want,
+          have.map((name) => `id-${name}`),
+          slots,
+          { earlier: stored },
+        )
         const leaving = have.filter((name) => !want.includes(name))
         if (result === 'overlap') expect(want.length + leaving.length).toBeLessThanOrEqual(slots)
         if (leaving.length === 0) expect(result).not.toBe('interrupt')

@@ -88,7 +88,10 @@ export class PlantInMemory {
     this.index = indexPlant(plant)
   }
 
-  static async create(text: string, options: Readonly<Record<string, Partial<SecurityOptions>>> = {}): Promise<PlantInMemory> {
+  static async create(
+    text: string,
+    options: Readonly<Record<string, Partial<SecurityOptions>>> = {},
+  ): Promise<PlantInMemory> {
     const plant = plantOf(text)
     const zones = plant.zones.filter(({ authentication }) => authentication === 'certificate').map(({ name }) => name)
     const authority = await MemoryAuthority.create([...new Set([...zones, 'operations'])], () => VirtualTime.epoch)
@@ -100,6 +103,11 @@ export class PlantInMemory {
       made.ports.set(name, new MemoryPort(device, made.time))
     }
     return made
+  }
+
+  /** A new process: ways to the devices that nothing has cut. */
+  revive(): void {
+    for (const [name, device] of this.devices) this.ports.set(name, new MemoryPort(device, this.time))
   }
 
   device(name: string): Device {
@@ -121,7 +129,10 @@ export class PlantInMemory {
 
   async materials(): Promise<Materials> {
     this.#materials ??= await loadMaterials(this.authority, nodeCrypto, {
-      zones: [...this.plant.zones.filter(({ authentication }) => authentication === 'certificate').map(({ name }) => name), 'operations'],
+      zones: [
+        ...this.plant.zones.filter(({ authentication }) => authentication === 'certificate').map(({ name }) => name),
+        'operations',
+      ],
       managerZone: 'operations',
       manager: this.manager,
       date: this.time.date(),
@@ -201,6 +212,10 @@ export class PlantInMemory {
 
 /** Codes of the messages of each device that are more than information. */
 export function problems(report: DeploymentReport | undefined): Record<string, readonly string[]> {
-  const found = report?.devices.map(({ device, messages }) => [device, messages.filter(({ severity }) => severity !== 'information').map(({ code }) => code)] as const) ?? []
+  const found =
+    report?.devices.map(
+      ({ device, messages }) =>
+        [device, messages.filter(({ severity }) => severity !== 'information').map(({ code }) => code)] as const,
+    ) ?? []
   return Object.fromEntries(found.filter(([, codes]) => codes.length > 0))
 }

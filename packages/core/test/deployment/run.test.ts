@@ -27,7 +27,10 @@ connections:
 `
 
 /** The originator of the plant: reports each connection when its rules send it the secured way. */
-function originate(plant: PlantInMemory, connections: Readonly<Record<string, readonly [string, 'tcp' | 'udp']>>): void {
+function originate(
+  plant: PlantInMemory,
+  connections: Readonly<Record<string, readonly [string, 'tcp' | 'udp']>>,
+): void {
   const moved = new Set<string>()
   let next = plant.time.now()
   plant.time.add({
@@ -37,7 +40,14 @@ function originate(plant: PlantInMemory, connections: Readonly<Record<string, re
       for (const [connection, [ip, protocol]] of Object.entries(connections)) {
         if (moved.has(connection) || !plant.device('PLC').egress(ip, protocol).secure) continue
         moved.add(connection)
-        plant.moves.report({ connection, movedAt: plant.time.date(), gapMs: 12, from: 'tcp', to: protocol === 'tcp' ? 'tls' : 'dtls', suite: 0xc006 })
+        plant.moves.report({
+          connection,
+          movedAt: plant.time.date(),
+          gapMs: 12,
+          from: 'tcp',
+          to: protocol === 'tcp' ? 'tls' : 'dtls',
+          suite: 0xc006,
+        })
       }
     },
   })
@@ -56,8 +66,14 @@ describe('a deployment over a plant', () => {
     const events: DeploymentEvent[] = []
     const report = await plant.deploy({ emit: (event) => events.push(event) })
     expect(problems(report)).toEqual({})
-    expect(events.flatMap((event) => (event.kind === 'phase' ? [event.phase] : []))).toEqual(['identities', 'final rules', 'plain ports'])
-    const steps = plant.journal.entries.filter(({ phase }) => phase === 'begin').map(({ device, step }) => `${device} ${step}`)
+    expect(events.flatMap((event) => (event.kind === 'phase' ? [event.phase] : []))).toEqual([
+      'identities',
+      'final rules',
+      'plain ports',
+    ])
+    const steps = plant.journal.entries
+      .filter(({ phase }) => phase === 'begin')
+      .map(({ device, step }) => `${device} ${step}`)
     const first = (step: string) => steps.findIndex((entry) => entry.endsWith(` ${step}`))
     const last = (step: string) => steps.findLastIndex((entry) => entry.endsWith(` ${step}`))
     expect(last('overlap-rules')).toBeLessThan(first('switch'))
@@ -74,7 +90,14 @@ describe('a deployment over a plant', () => {
     const plant = await PlantInMemory.create(line)
     originate(plant, all)
     const report = await plant.deploy()
-    expect(report?.connections.map(({ connection, gapMs, after, outcome }) => [connection, gapMs, after?.transport, outcome])).toEqual([
+    expect(
+      report?.connections.map(({ connection, gapMs, after, outcome }) => [
+        connection,
+        gapMs,
+        after?.transport,
+        outcome,
+      ]),
+    ).toEqual([
       ['PLC_Drive', 12, 'dtls', 'complete'],
       ['PLC_Drive_asks', 12, 'tls', 'complete'],
       ['PLC_Valve', 12, 'dtls', 'complete'],
@@ -87,9 +110,15 @@ describe('a deployment over a plant', () => {
     originate(plant, { PLC_Drive, PLC_Drive_asks })
     const report = await plant.deploy()
     expect(report?.outcome).toBe('not-complete')
-    expect(report?.connections.find(({ connection }) => connection === 'PLC_Valve')?.messages.map(({ code }) => code)).toEqual(['connection-not-moved'])
+    expect(
+      report?.connections.find(({ connection }) => connection === 'PLC_Valve')?.messages.map(({ code }) => code),
+    ).toEqual(['connection-not-moved'])
     expect(problems(report)).toEqual({ PLC: ['ports-left-open'], Valve: ['ports-left-open'] })
-    const open = (name: string) => plant.device(name).ports().every((port) => port.open)
+    const open = (name: string) =>
+      plant
+        .device(name)
+        .ports()
+        .every((port) => port.open)
     expect([open('PLC'), open('Valve'), open('Drive')]).toEqual([true, true, false])
     expect(plant.device('Valve').admit('192.0.2.20', 44818, 'tcp').allowed).toBe(true)
     // Later the cable is mended: the same plan again brings the rest.
@@ -105,7 +134,9 @@ describe('a deployment over a plant', () => {
     plant.device('Valve').setProtectionMode(1)
     const report = await plant.deploy()
     expect(problems(report)['Valve']).toEqual(['protection-mode'])
-    expect(report?.connections.find(({ connection }) => connection === 'PLC_Valve')?.messages[0]?.evidence).toContain('Valve')
+    expect(report?.connections.find(({ connection }) => connection === 'PLC_Valve')?.messages[0]?.evidence).toContain(
+      'Valve',
+    )
     expect(plant.device('PLC').egress('192.0.2.22', 'udp').secure).toBe(false)
     expect(plant.device('PLC').egress('192.0.2.21', 'udp').secure).toBe(true)
   })
@@ -114,8 +145,15 @@ describe('a deployment over a plant', () => {
     const plant = await PlantInMemory.create(line)
     const report = await plant.deploy({ moves: undefined })
     expect(report?.outcome).toBe('complete-with-warnings')
-    expect(report?.connections.flatMap(({ messages }) => messages.map(({ code }) => code))).toEqual(Array(3).fill('connection-not-measured'))
-    expect(plant.device('Valve').ports().filter(({ open }) => !open)).toHaveLength(2)
+    expect(report?.connections.flatMap(({ messages }) => messages.map(({ code }) => code))).toEqual(
+      Array(3).fill('connection-not-measured'),
+    )
+    expect(
+      plant
+        .device('Valve')
+        .ports()
+        .filter(({ open }) => !open),
+    ).toHaveLength(2)
   })
 
   test('of which nothing is left to do finds every device as wanted', async () => {
@@ -190,7 +228,9 @@ conduits:
     expect(trusted('PLC')).toBeGreaterThan(0)
     expect(trusted('Drive')).toBeGreaterThan(0)
     const begins = plant.journal.entries.filter(({ phase }) => phase === 'begin')
-    expect(begins.findLastIndex(({ step }) => step === 'key')).toBeLessThan(begins.findIndex(({ step }) => step === 'begin-config'))
+    expect(begins.findLastIndex(({ step }) => step === 'key')).toBeLessThan(
+      begins.findIndex(({ step }) => step === 'begin-config'),
+    )
     expect((await plant.plan()).devices.map(({ action }) => action)).toEqual(['nothing', 'nothing'])
   })
 
@@ -201,7 +241,10 @@ conduits:
     expect(plan.devices.find(({ device }) => device === 'Drive')?.action).toBe('refused')
     const report = await plant.deploy({ plan })
     expect(problems(report)['PLC']).toEqual(['waiting-for-peers'])
-    expect(report?.devices.find(({ device }) => device === 'PLC')?.messages.find(({ code }) => code === 'waiting-for-peers')?.evidence).toBe('Drive')
+    expect(
+      report?.devices.find(({ device }) => device === 'PLC')?.messages.find(({ code }) => code === 'waiting-for-peers')
+        ?.evidence,
+    ).toBe('Drive')
     expect(plant.device('PLC').isConfigured()).toBe(false)
   })
 })
@@ -230,7 +273,25 @@ devices:
     const plan = await plant.plan()
     const drive = plan.devices.find(({ device }) => device === 'Drive')
     expect(drive?.action).toBe('commission')
-    expect(drive?.steps).toEqual(['read', 'key', 'certificate', 'begin-config', 'files', 'install', 'settings', 'review', 'apply', 'identity', 'end-config', 'read-back', 'clean-up', 'overlap-rules', 'final-rules', 'ports', 'complete'])
+    expect(drive?.steps).toEqual([
+      'read',
+      'key',
+      'certificate',
+      'begin-config',
+      'files',
+      'install',
+      'settings',
+      'review',
+      'apply',
+      'identity',
+      'end-config',
+      'read-back',
+      'clean-up',
+      'overlap-rules',
+      'final-rules',
+      'ports',
+      'complete',
+    ])
     expect(drive?.changes.map(({ what }) => what)).toContain('certificate')
     expect(drive?.fingerprint).toMatch(/^[0-9a-f]{64}$/)
     expect(JSON.parse(JSON.stringify(plan))).toEqual(JSON.parse(JSON.stringify(await plant.plan())))
@@ -240,7 +301,9 @@ devices:
   test('lists devices under policy that the plant file does not name, with the choice', async () => {
     const plant = await PlantInMemory.create(line)
     const plan = await plant.plan({ former: [{ device: 'Old_PLC', address: '192.0.2.99' }] })
-    expect(plan.messages.map(({ code, next }) => [code, next.includes('cordon release Old_PLC')])).toEqual([['orphan-in-force', true]])
+    expect(plan.messages.map(({ code, next }) => [code, next.includes('cordon release Old_PLC')])).toEqual([
+      ['orphan-in-force', true],
+    ])
     expect(plan.outcome).toBe('complete-with-warnings')
   })
 
@@ -263,5 +326,34 @@ conduits:
     expect(plan.devices.flatMap(({ messages }) => messages.map(({ code }) => code))).toContain('not-enforceable')
     const report = await plant.deploy({ plan })
     expect(report?.outcome).toBe('complete-with-warnings')
+  })
+})
+
+describe('a deployment that died after certificates were made', () => {
+  test('tells devices of the certificates that their peers get at the next attempt', async () => {
+    const plant = await PlantInMemory.create(`${head}
+zones:
+  green: { authentication: certificate, messaging: confidentiality, io: integrity }
+  blue: { authentication: certificate, messaging: confidentiality, io: integrity }
+  operations: { authentication: certificate, messaging: confidentiality, io: deny }
+devices:
+  PLC:     { address: 192.0.2.20, zone: green }
+  Drive:   { address: 192.0.2.21, zone: blue }
+  Manager: { address: 192.0.2.9, zone: operations, role: originator, io: deny }
+conduits:
+  - { between: [PLC, Drive], authentication: certificate, messaging: confidentiality, io: integrity }
+`)
+    // The PLC is configured and waits for End_Config; the Drive has a key that nobody remembers.
+    plant.port('PLC').fault = ({ classId, service }) =>
+      classId === 0x5d && service === 0x4d ? { kind: 'crash', when: 'before' } : undefined
+    plant.port('Drive').fault = ({ classId, service }) =>
+      classId === 0x5d && service === 0x4b ? { kind: 'crash', when: 'before' } : undefined
+    expect(await plant.deploy({ moves: undefined })).toBeUndefined()
+    expect(plant.device('PLC').persist().state.cipSecurity).toBe('incompleteConfiguration')
+    await plant.time.pass(15_000)
+    plant.revive()
+    const report = await plant.deploy({ moves: undefined })
+    expect(problems(report)).toEqual({})
+    expect((await plant.plan()).devices.map(({ action }) => action)).toEqual(['nothing', 'nothing'])
   })
 })

@@ -162,6 +162,7 @@ export class Class3Connection implements Requester, AsyncDisposable {
     await this.#session.request(closeRequest(this.#request), { timeoutMs: 2000 }).catch(() => {})
   }
 
+  /** As closing it. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
   }

@@ -36,6 +36,7 @@ export interface ConfiguredConnection {
   readonly poll?: () => MessageRouterRequest
   /** Class 3: default the RPI. */
   readonly pollMs?: number
+  /** Class 3: each reply to {@link ConfiguredConnection.poll}. */
   readonly onReply?: (reply: MessageRouterReply) => void
 }
 

@@ -20,6 +20,12 @@ import { startDtls } from './start-dtls.ts'
  */
 export type SessionTransport = 'tcp' | 'tls' | 'dtls' | 'udp' | 'udp-dtls'
 
+/** A first contact whose server certificate is looked at before anything is said. */
+export interface Commissioning {
+  /** Sees what the target showed; what it throws ends the attempt. */
+  readonly inspect: (peer: PeerInfo) => void | Promise<void>
+}
+
 /** How a session is opened. */
 export interface SessionOptions {
   /** IP address of the target. */
@@ -37,7 +43,7 @@ export interface SessionOptions {
    * device showed before a single byte of CIP is sent; what it throws ends the attempt. Credentials may be given too:
    * our own certificate is then offered. Never a PSK.
    */
-  readonly commissioning?: boolean | { readonly inspect: (peer: PeerInfo) => void | Promise<void> }
+  readonly commissioning?: boolean | Commissioning
   /** For the whole opening, milliseconds. Default 10000. */
   readonly connectTimeoutMs?: number
   /** For each request without a timeout of its own, milliseconds. Default 10000. */

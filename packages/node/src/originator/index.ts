@@ -13,7 +13,7 @@ export type {
   ConnectionStatus,
   ConnectionTransport,
 } from './configured-connection.ts'
-export { connect, isTemporary, type SessionOptions, type SessionTransport } from './connect.ts'
+export { type Commissioning, connect, isTemporary, type SessionOptions, type SessionTransport } from './connect.ts'
 export { type DiscoverOptions, type DiscoveryReply, discover } from './discover.ts'
 export { type IoOptions, IoSession, openIo, type OpenIoOptions, openIoOver } from './io.ts'
 export type { OriginatorIdentity } from './numbers.ts'

@@ -154,6 +154,7 @@ export class IoSession implements AsyncDisposable {
     await this.#cleanup?.()
   }
 
+  /** As closing it. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
   }

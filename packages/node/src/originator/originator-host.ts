@@ -38,7 +38,9 @@ export interface OriginatorHostOptions {
   readonly connections?: readonly ConfiguredConnection[]
   /** Vendor and serial number in Forward_Opens. */
   readonly originator: OriginatorIdentity
+  /** Hears what went wrong, and what came back. */
   readonly log?: (entry: OriginatorLogEntry) => void
+  /** Hears of connections that changed their way. */
   readonly onMove?: (move: ConnectionMove) => void
   readonly keyLog?: KeyLog
   readonly schedule?: Schedule
@@ -528,6 +530,7 @@ export class OriginatorHost implements AsyncDisposable {
     )
   }
 
+  /** As closing it. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
   }

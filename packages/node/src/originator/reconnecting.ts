@@ -152,6 +152,7 @@ export class ReconnectingSession implements Requester, AsyncDisposable {
     await this.#keeper.stop(new TransportError('closed', 'the session was closed by its owner'))
   }
 
+  /** As closing it. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
   }
@@ -185,6 +186,7 @@ export class ReconnectingIo implements AsyncDisposable {
     await this.#keeper.stop(new TransportError('closed', 'the connection was closed by its owner'))
   }
 
+  /** As closing it. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
   }

@@ -42,11 +42,13 @@ export class BroadcastResponder implements AsyncDisposable {
     for (const host of this.#hosts) host.hearBroadcast(bytes, remote)
   }
 
+  /** Frees the broadcast address. */
   async close(): Promise<void> {
     this.#hosts.clear()
     this.#socket.close()
   }
 
+  /** As closing it. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
   }

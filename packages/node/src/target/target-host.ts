@@ -46,11 +46,13 @@ const defaultLimits: TargetLimits = {
 export interface TargetHostOptions {
   readonly device: HostedDevice
   readonly limits?: Partial<TargetLimits>
+  /** Hears of refused and malformed peers, limited per second. */
   readonly log?: (entry: TargetLogEntry) => void
   /** The device wants its state kept. Replies wait until a returned promise resolves: what was confirmed is durable. */
   readonly save?: () => void | Promise<void>
   /** The device restarts; its links are closed already. Default: the device's own `restart`, where it has one. */
   readonly restart?: () => void | Promise<void>
+  /** Hears what the device reports of itself. */
   readonly event?: (event: DeviceEvent) => void
   readonly keyLog?: KeyLog
   /** How long each handshake waits before it begins, milliseconds: for virtual devices that are slow on purpose. */
@@ -188,6 +190,7 @@ export class TargetHost implements AsyncDisposable {
     await this.#saving
   }
 
+  /** As closing it. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
   }

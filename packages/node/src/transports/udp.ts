@@ -62,6 +62,7 @@ export interface UdpSocket {
   send(bytes: Uint8Array, remote: Endpoint): boolean
   /** Datagrams that were not sent for lack of room. */
   readonly dropped: number
+  /** Frees the port. */
   close(): void
 }
 
@@ -110,6 +111,7 @@ class BoundUdpSocket implements UdpSocket {
     return true
   }
 
+  /** Frees the port. */
   close(): void {
     if (!this.#open) return
     this.#open = false
@@ -188,6 +190,7 @@ class UdpTransport implements Transport {
     this.#queue.resume()
   }
 
+  /** Frees the port. */
   close(): void {
     this.destroy()
   }

@@ -109,6 +109,7 @@ export interface PrepareOptions {
   readonly authority: Pick<Authority, 'anchors' | 'crl' | 'list' | 'issueClient'>
   /** The manager's own credential, where it is at hand. */
   readonly manager?: { readonly chain: readonly Uint8Array[]; readonly key: Uint8Array }
+  /** Finds a pre-shared key by the name that the plant file uses. */
   readonly psk?: (name: string) => Promise<{ readonly identity: Uint8Array; readonly key: Uint8Array } | undefined>
   readonly vendor?: { readonly chain: readonly Uint8Array[]; readonly key: Uint8Array }
   readonly live?: readonly LiveConnection[]

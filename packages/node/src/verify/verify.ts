@@ -42,6 +42,7 @@ export type VerificationEvent =
 
 /** How a verification runs. */
 export interface VerifyOptions {
+  /** Hears of progress. */
   readonly onEvent?: (event: VerificationEvent) => void
   readonly signal?: AbortSignal
   readonly limits?: Partial<ProberLimits>

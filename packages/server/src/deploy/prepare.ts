@@ -81,6 +81,7 @@ export interface Preparation {
   readonly records: ReadonlyMap<string, DeviceRecord>
   readonly psks: readonly StoredPsk[]
   readonly ports: SessionPorts
+  /** What is known about a device besides what it answers. */
   readonly knowledge: (device: string) => Knowledge
 }
 
