@@ -77,6 +77,7 @@ export {
   type ConnectionPlan,
   type DeploymentPlan,
   type DevicePlan,
+  type Discovered,
   type FormerDevice,
   type Observation,
   type PlannedAction,

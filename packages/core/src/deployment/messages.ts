@@ -49,6 +49,12 @@ export const messageTable = {
     cause: 'The plant file says `capability: none`. Its traffic stays plain and is limited by its peers, by address.',
     next: 'Nothing; put a proxy in front of {subject} to protect its traffic.',
   },
+  'capable-after-all': {
+    severity: 'warning',
+    title: 'the device can speak CIP Security, and the plant file says that it cannot',
+    cause: 'Its ListIdentity reply has the security item 0x0086. It is left in plain, as the plant file says.',
+    next: 'Take `capability: none` off {subject} in the plant file to secure it.',
+  },
   'certificate-refused': {
     severity: 'error',
     title: 'the device did not verify its new certificate',

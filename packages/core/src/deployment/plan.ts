@@ -7,11 +7,11 @@ import { everyoneElse } from '../policy/settings.ts'
 import { utf8Bytes } from '../wire/text.ts'
 import { hex } from '../x509/der.ts'
 import { assess, type Assessment, type PlannedChange, wantedTrust } from './assess.ts'
-import { type Knowledge, judgeDevice, keyChange } from './judge.ts'
+import { judgeDevice, type Knowledge, keyChange, spellSerial, unexpectedUnit } from './judge.ts'
 import type { StepName } from './journal.ts'
 import type { Materials } from './materials.ts'
 import { type Message, message, type MessageCode } from './messages.ts'
-import { type DeviceReading, parsedRules } from './observe.ts'
+import { type DeviceReading, parsedRules, type UnitIdentity } from './observe.ts'
 import { type Outcome, outcomeOf, worst } from './results.ts'
 import { type DeviceTarget, needsCertificate } from './target.ts'
 
@@ -92,6 +92,13 @@ export interface DeploymentPlan {
   readonly digest: string
 }
 
+/** What ListIdentity says about a device that is not opened. */
+export interface Discovered {
+  readonly unit: UnitIdentity
+  /** It has the security item 0x0086: it can speak CIP Security. */
+  readonly capable: boolean
+}
+
 /** What a plan is made from. */
 export interface PlanRequest {
   readonly index: PlantIndex
@@ -107,6 +114,8 @@ export interface PlanRequest {
   readonly crypto: Crypto
   /** Milliseconds since 1970. */
   readonly date: number
+  /** Who answered ListIdentity at the addresses of devices that are not opened, by device name. */
+  readonly discovered?: ReadonlyMap<string, Discovered> | undefined
   /** Devices that Cordon reaches only through another one, by name, with that one. */
   readonly routes?: ReadonlyMap<string, string>
   readonly closePorts: 'now' | 'later'
@@ -172,10 +181,7 @@ function planDevice(request: PlanRequest, target: DeviceTarget, rank: number): D
   }
   if (settings.enforcement === 'none') {
     const isIncapable = request.index.devices.get(device)?.capability === 'none'
-    return still('leave', [
-      ...(isIncapable ? [message('capability-none', device, `at ${address}`)] : []),
-      ...promiseMessages(target),
-    ])
+    return still('leave', [...(isIncapable ? leftMessages(request, target) : []), ...promiseMessages(target)])
   }
   const observation = request.observations.get(device) ?? {
     kind: 'failed',
@@ -271,6 +277,17 @@ function stepsOf(
   }
   if (assessment.ports && request.closePorts === 'now') steps.push('ports')
   return [...steps, 'complete']
+}
+
+/** A device that cannot speak CIP Security, as far as the plant file knows. */
+function leftMessages({ discovered }: PlanRequest, { settings, expect }: DeviceTarget): readonly Message[] {
+  const { device, address } = settings
+  const seen = discovered?.get(device)
+  if (seen === undefined) return [message('capability-none', device, `at ${address}`)]
+  const wrong = unexpectedUnit(expect, seen.unit)
+  if (wrong !== undefined) return [message('wrong-device', device, wrong)]
+  const who = `${seen.unit.productName} ${spellSerial(seen.unit.serialNumber)} at ${address}`
+  return [message(seen.capable ? 'capable-after-all' : 'capability-none', device, who)]
 }
 
 /** What the policy promises about this device and nobody can keep. */

@@ -14,7 +14,7 @@ export interface IoFrame {
   readonly connectionId: number
   /** Encapsulation sequence number, counted up for every datagram. */
   readonly sequence: number
-  /** Data of item 0x00B1, see {@link readIoData}; in a decoded frame a view of the received bytes. */
+  /** Data of item 0x00B1, see the reader of class 0/1 data; in a decoded frame a view of the received bytes. */
   readonly data: Uint8Array
 }
 

@@ -7,7 +7,10 @@ import { type Fault, MemoryPort, type RequestFact } from './memory-port.ts'
 
 const settings = certificateSettings({
   enforcement: 'rules',
-  rules: { ingress: [parseRule('allow ip=192.0.2.9 port=2221 proto=tcp')], egress: [parseRule('deny ip=192.0.2.30 proto=any')] },
+  rules: {
+    ingress: [parseRule('allow ip=192.0.2.9 port=2221 proto=tcp')],
+    egress: [parseRule('deny ip=192.0.2.30 proto=any')],
+  },
   ports: [{ port: 44818, protocol: 'tcp', open: false }],
 })
 
@@ -43,7 +46,10 @@ describe('a release', () => {
     const { anchors, trusted, psk } = device.security()
     expect([anchors, trusted, psk]).toEqual([[], [], []])
     const before = journal.entries.find(({ step, phase }) => step === 'release' && phase === 'begin')?.detail
-    expect(before?.['rules']).toEqual({ ingress: ['allow ip=192.0.2.9 port=2221 proto=tcp'], egress: ['deny ip=192.0.2.30 proto=any'] })
+    expect(before?.['rules']).toEqual({
+      ingress: ['allow ip=192.0.2.9 port=2221 proto=tcp'],
+      egress: ['deny ip=192.0.2.30 proto=any'],
+    })
   })
 
   test('of a device that is free already proves that it is', async () => {
@@ -63,7 +69,8 @@ describe('a release', () => {
 
   test('is not proven while a plain port stays closed', async () => {
     const { around, port } = await commissioned()
-    port.fault = ({ classId, service }): Fault | undefined => (classId === 0xf5 && service === 0x4c ? { kind: 'status', status: 0 } : undefined)
+    port.fault = ({ classId, service }): Fault | undefined =>
+      classId === 0xf5 && service === 0x4c ? { kind: 'status', status: 0 } : undefined
     const { result } = await release(around, port)
     expect(result?.messages.map(({ code }) => code)).toEqual(['release-not-proved'])
     expect(result?.messages[0]?.evidence).toContain('tcp/44818')

@@ -326,6 +326,20 @@ conduits:
     expect(plan.devices.flatMap(({ messages }) => messages.map(({ code }) => code))).toContain('not-enforceable')
     const report = await plant.deploy({ plan })
     expect(report?.outcome).toBe('complete-with-warnings')
+    const unit = {
+      vendorId: 1,
+      deviceType: 12,
+      productCode: 7,
+      major: 1,
+      minor: 1,
+      serialNumber: 0x40,
+      productName: 'Old IO',
+    }
+    const asked = (capable: boolean) => plant.plan({ discovered: new Map([['Old_IO', { unit, capable }]]) })
+    const codes = async (capable: boolean) =>
+      (await asked(capable)).devices.find(({ device }) => device === 'Old_IO')?.messages.map(({ code }) => code)
+    expect(await codes(false)).toContain('capability-none')
+    expect(await codes(true)).toContain('capable-after-all')
   })
 })
 

@@ -3,6 +3,7 @@ import {
   capabilitiesOf,
   type DeploymentPlan,
   type DeviceTarget,
+  type Discovered,
   eachOf,
   type Knowledge,
   loadMaterials,
@@ -29,6 +30,7 @@ import {
   validate,
 } from '@cordon/core/policy'
 import { nodeCrypto } from '@cordon/node/crypto'
+import { discover } from '@cordon/node/originator'
 import { networkInterfaces } from 'node:os'
 import type { Store } from '../store/store.ts'
 import { findDeployment } from './claims.ts'
@@ -151,6 +153,7 @@ export async function prepare(request: DeployRequest): Promise<Preparation> {
       index,
       targets,
       observations,
+      discovered: await discoverOthers(assumedSettings, localAddress, options.signal),
       former: formerDevices(records, new Set(settings.keys())),
       unfinished: new Set(unfinished?.unfinished),
       storedKeys: new Set(psks.map(({ name }) => name)),
@@ -178,6 +181,35 @@ function renewing(
       devices.includes(name) ? { ...target, certificate: { ...target.certificate, beginsAfter } } : target,
     ]),
   )
+}
+
+/** How long an answer to ListIdentity is waited for, milliseconds. */
+const discoveryMs = 1000
+
+/** Asks the devices that are not opened who they are: whether the right unit stands there can be told of them too. */
+async function discoverOthers(
+  settings: ReadonlyMap<string, DeviceSettings>,
+  localAddress: string | undefined,
+  signal: AbortSignal | undefined,
+): Promise<ReadonlyMap<string, Discovered>> {
+  const names = new Map<string, string>()
+  for (const { device, address, enforcement } of settings.values()) {
+    if (enforcement === 'none') names.set(address, device)
+  }
+  const found = new Map<string, Discovered>()
+  if (names.size === 0) return found
+  const replies = await discover({
+    targets: [...names.keys()],
+    waitMs: discoveryMs,
+    ...(localAddress === undefined ? {} : { localAddress }),
+    ...(signal === undefined ? {} : { signal }),
+  })
+  for (const { address, identity, security } of replies) {
+    const device = names.get(address)
+    const { revision, ...unit } = identity
+    if (device !== undefined) found.set(device, { unit: { ...unit, ...revision }, capable: security !== undefined })
+  }
+  return found
 }
 
 /** Refusals that only show once the real capabilities of the devices are known. */
