@@ -9,10 +9,7 @@ import { cipSecurity } from '../objects/cip-security.ts'
 import { applyFlags, ethernetIpSecurity, type PreSharedKey } from '../objects/ethernet-ip-security.ts'
 import { file } from '../objects/file.ts'
 import { certificateManagement } from '../objects/certificate-management.ts'
-import { ingressEgress } from '../objects/ingress-egress.ts'
-import { tcpIp } from '../objects/tcp-ip.ts'
-import { formatRule } from '../policy/rules.ts'
-import type { RuleSet } from '../policy/settings.ts'
+import type { PortSetting, RuleSet } from '../policy/settings.ts'
 import { findSuite } from '../security/cipher-suites.ts'
 import { utf8Bytes } from '../wire/text.ts'
 import { sameBytes } from '../x509/der.ts'
@@ -28,6 +25,7 @@ import {
 import { type ContactMeans, openDevice } from './contact.ts'
 import { overlapRules, type PeerWay, switchedRules } from './cut-over.ts'
 import type { Access, Clock, DeviceSession, PskCredential, Secrets } from './device-port.ts'
+import { fixedPorts, holdsRules, opposite, spellPorts, writePorts, writeRules } from './exposure.ts'
 import { Cancelled, describeFailure, isContactLost } from './failure.ts'
 import type { ContactProof } from './first-contact.ts'
 import { type JournalDetail, type JournalEntry, lastEntry, type StepName } from './journal.ts'
@@ -204,10 +202,12 @@ export class DeviceTransaction {
   async switchOver(ways: readonly PeerWay[]): Promise<boolean> {
     return this.#guarded(async () => {
       const { rules } = this.#target.settings
-      if (rules === undefined || this.#during === undefined) return
+      if (rules === undefined) return
       this.#moved = [...this.#moved, ...ways]
       const detail = { ways: ways.map(({ ip, protocol }) => `${protocol} ${ip}`) }
-      await this.#setRules('switch', switchedRules(rules, this.#during, this.#moved), false, detail)
+      // Where old and new rules have no room together, the new ones come at once.
+      const next = this.#during === undefined ? rules : switchedRules(rules, this.#during, this.#moved)
+      await this.#setRules('switch', next, false, detail)
     })
   }
 
@@ -895,12 +895,11 @@ export class DeviceTransaction {
 
   async #setRules(step: StepName, rules: RuleSet, breaks: boolean, more: JournalDetail): Promise<void> {
     const session = await this.#ensureOpen()
-    const client = new ObjectClient(session)
     const held = this.#known().rules
-    if (held === undefined)
+    if (held === undefined) {
       throw new StepFailure('settings-not-possible', 'it has no Ingress Egress object (class 0x63)')
-    const texts = { ingress: rules.ingress.map(formatRule), egress: rules.egress.map(formatRule) }
-    if (sameTexts(texts.ingress, held.ingress) && sameTexts(texts.egress, held.egress)) return
+    }
+    if (holdsRules(held, rules)) return
     if (session.localAddress !== undefined && !letsManagerIn(rules, session.localAddress, session.suite)) {
       throw new StepFailure('rules-without-manager', `Cordon works from ${session.localAddress}`)
     }
@@ -908,72 +907,33 @@ export class DeviceTransaction {
     this.#changed = true
     const before = { ingress: [...held.ingress], egress: [...held.egress], changeCount: held.changeCount }
     await this.#log.run(step, { ...more, before }, async () => {
-      const send = (ingress: readonly string[], egress: readonly string[], changeCount: number, behaviour: number) =>
-        client.call(ingressEgress, 0, 'setRules', {
-          changeCount,
-          behaviour,
-          instances: [{ instance: held.instance, ingress, egress }],
-        })
-      try {
-        await send(texts.ingress, texts.egress, held.changeCount, breaks ? breakConnections : 0)
-      } catch (error) {
-        if (!isStatus(error, generalStatus.objectStateConflict)) throw error
-        throw new StepFailure('changed-since-plan', 'its rules were changed by somebody else meanwhile', error)
-      }
-      const now = await readRules(client)
-      if (!sameTexts(now.ingress, texts.ingress) || !sameTexts(now.egress, texts.egress)) {
-        await send(held.ingress, held.egress, now.changeCount, 0)
-        throw new StepFailure('read-back-differs', 'its rules read back differently and were put back')
-      }
+      const now = await writeRules(new ObjectClient(session), held, rules, breaks)
       this.#reading = { ...this.#known(), rules: now }
       return {}
     })
     if (this.#configuration === 'unchanged') this.#configuration = 'new'
   }
 
-  async #setPorts(
-    changes: readonly { readonly port: number; readonly protocol: 'tcp' | 'udp'; readonly open: boolean }[],
-  ): Promise<void> {
+  async #setPorts(changes: readonly PortSetting[]): Promise<void> {
     const session = await this.#ensureOpen()
-    const client = new ObjectClient(session)
     const held = this.#known().ports
-    const entryOf = (change: { port: number; protocol: string }) =>
-      held.find(({ port, protocol }) => port === change.port && protocol === change.protocol)
-    const fixed = changes.filter((change) => ((entryOf(change)?.capability ?? 0) & portConfigurable) === 0)
-    if (fixed.length > 0)
-      this.note(message('ports-left-open', this.device, `the device cannot change ${spellPorts(fixed)}`))
+    const leftOpen = (evidence: string) => this.note(message('ports-left-open', this.device, evidence))
+    const fixed = fixedPorts(changes, held)
+    if (fixed.length > 0) leftOpen(`the device cannot change ${spellPorts(fixed)}`)
     const wanted = changes.filter((change) => !fixed.includes(change))
     if (wanted.length === 0) return
     this.#throwIfCancelled()
     this.#changed = true
-    const before = wanted.map(({ port, protocol, open }) => ({ port, protocol, open: !open }))
+    const before = opposite(wanted).map(({ port, protocol, open }) => ({ port, protocol, open }))
     await this.#log.run('ports', { before }, async () => {
-      await client.call(tcpIp, 1, 'setPortAdminState', wanted)
-      const now = await client.get(tcpIp, 1, 'portAdmin')
-      const wrong = wanted.filter((change) =>
-        now.some(
-          ({ port, protocol, open }) => port === change.port && protocol === change.protocol && open !== change.open,
-        ),
-      )
-      const needsReset = wrong.filter((change) => ((entryOf(change)?.capability ?? 0) & portNeedsReset) !== 0)
-      if (needsReset.length > 0)
-        this.note(
-          message('ports-left-open', this.device, `${spellPorts(needsReset)} change at the next reset of the device`),
-        )
-      const [first] = wrong.filter((change) => !needsReset.includes(change))
-      if (first !== undefined) {
-        await client.call(tcpIp, 1, 'setPortAdminState', before)
-        throw new StepFailure(
-          'read-back-differs',
-          `${spellPorts([first])}: expected ${first.open ? 'open' : 'closed'}; ports were put back`,
-        )
-      }
-      this.#reading = { ...this.#known(), ports: now }
+      const { ports, atReset } = await writePorts(new ObjectClient(session), held, wanted)
+      if (atReset.length > 0) leftOpen(`${spellPorts(atReset)} change at the next reset of the device`)
+      this.#reading = { ...this.#known(), ports }
       return {}
     })
     for (const { port, protocol, open } of wanted) {
       if (open || (await this.#means.port.listens(port, protocol)) !== 'open') continue
-      this.note(message('ports-left-open', this.device, `${protocol}/${port} still answers`))
+      leftOpen(`${protocol}/${port} still answers`)
     }
     if (this.#configuration === 'unchanged') this.#configuration = 'new'
   }
@@ -1077,23 +1037,9 @@ export class DeviceTransaction {
 }
 
 const aliveTimeoutMs = 5000
-/** Bit 0 of the behaviour word of Set_Rules (Volume 8 via cip-security-wire 4.6). */
-const breakConnections = 0x0000_0001
-/** Capability bits of 0xF5 attribute 14. */
-const portConfigurable = 0x01
-const portNeedsReset = 0x02
-
 function oldValues(before: DeviceReading): SecurityValues {
   const { security } = before
   return { ...security, allowedOriginatorSuites: security.allowedOriginatorSuites }
-}
-
-function sameTexts(a: readonly string[], b: readonly string[]): boolean {
-  return a.length === b.length && a.every((text, place) => text === b[place])
-}
-
-function spellPorts(ports: readonly { readonly port: number; readonly protocol: string }[]): string {
-  return ports.map(({ port, protocol }) => `${protocol}/${port}`).join(', ')
 }
 
 function describe(error: unknown): string {
