@@ -69,7 +69,7 @@ function section(command: Command): string[] {
     ...(arguments_.length === 0 ? [] : ['', '| argument | meaning |', '| --- | --- |', ...arguments_.map(argumentRow)]),
     ...(command.options.length === 0 ? [] : ['', ...optionTable(command.options)]),
     '',
-    `    ${exampleOf(command)}`,
+    `Example: \`${exampleOf(command)}\``,
   ]
 }
 

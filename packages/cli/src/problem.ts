@@ -12,16 +12,7 @@ export interface Problem {
 
 /** Judges an error that ended a command. What nobody expected is called so, with its causes and no bare stack. */
 export function problemOf(error: unknown): Problem {
-  const causes: string[] = []
-  for (
-    let cause = error instanceof Error ? error.cause : undefined;
-    cause instanceof Error && causes.length < 8;
-    cause = cause.cause
-  ) {
-    // Most of our messages repeat the system's own words already.
-    if (![error instanceof Error ? error.message : '', ...causes].some((text) => text.includes(cause.message)))
-      causes.push(cause.message)
-  }
+  const causes = causesOf(error)
   if (error instanceof UsageError)
     return { code: error.code, message: error.message, causes, exitCode: exitCodes.usage }
   const isRefusal = error instanceof PeerError && (error.code === 'general-status' || error.code === 'alert')
@@ -38,4 +29,20 @@ export function problemOf(error: unknown): Problem {
     causes,
     exitCode: exitCodes.error,
   }
+}
+
+/** Deepest chain of causes that is followed: one may lead back to itself. */
+const deepest = 8
+
+/** What led to an error, outermost first; what an earlier message repeats in full is left out. */
+function causesOf(error: unknown): readonly string[] {
+  const told = [error instanceof Error ? error.message : '']
+  let cause = error instanceof Error ? error.cause : undefined
+  for (let depth = 0; depth < deepest && cause instanceof Error; depth++) {
+    const { message } = cause
+    // Most of our messages have the system's own words in them already.
+    if (!told.some((text) => text.includes(message))) told.push(message)
+    cause = cause.cause
+  }
+  return told.slice(1)
 }

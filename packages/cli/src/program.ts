@@ -204,6 +204,7 @@ export function createProgram(start: Start, version: string): Command {
     async () => (await import('./commands/release.ts')).run,
   )
     .option('-y, --yes', 'do not ask')
+    .option('--forget', 'the unit is gone for good: forget it without touching what stands at its address')
     .addOption(from)
   add(
     program,

@@ -107,16 +107,27 @@ describe('a table', () => {
   })
 
   it('takes wide characters for two columns', () => {
-    const text = table(testOutput().output, [{ a: '設備', b: 'x' }, { a: 'abcd', b: 'y' }], [
-      { title: 'a', value: (row) => row.a },
-      { title: 'b', value: (row) => row.b },
-    ])
+    const text = table(
+      testOutput().output,
+      [
+        { a: '設備', b: 'x' },
+        { a: 'abcd', b: 'y' },
+      ],
+      [
+        { title: 'a', value: (row) => row.a },
+        { title: 'b', value: (row) => row.b },
+      ],
+    )
     expect(lines(text)).toEqual(['a     b', '設備  x', 'abcd  y'])
   })
 
   it('never lets a cell begin a row of its own or move the cursor', () => {
     const hostile = `A${escapeCharacter}[2K${escapeCharacter}[1A\rB\nFake_Device  ✔ configured\u0007\u009b31m\u202eC`
-    const text = table(testOutput({ width: 200 }).output, [{ name: hostile }], [{ title: 'name', value: (row) => row.name }])
+    const text = table(
+      testOutput({ width: 200 }).output,
+      [{ name: hostile }],
+      [{ title: 'name', value: (row) => row.name }],
+    )
     expect(lines(text)).toHaveLength(2)
     expect(text).toContain('A\\x1b[2K\\x1b[1A\\x0dB\\nFake_Device  ✔ configured\\x07\\x9b31m\\u202eC')
   })
@@ -125,7 +136,13 @@ describe('a table', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 20, max: 200 }),
-        fc.array(fc.tuple(fc.string({ unit: 'grapheme-ascii', maxLength: 80 }), fc.string({ unit: 'grapheme-ascii', maxLength: 80 })), { minLength: 1, maxLength: 5 }),
+        fc.array(
+          fc.tuple(
+            fc.string({ unit: 'grapheme-ascii', maxLength: 80 }),
+            fc.string({ unit: 'grapheme-ascii', maxLength: 80 }),
+          ),
+          { minLength: 1, maxLength: 5 },
+        ),
         (width, cells) => {
           const text = table(testOutput({ width }).output, cells, [
             { title: 'one', value: ([one]) => one },
@@ -166,11 +183,15 @@ describe('a list of values', () => {
 describe('wrapped text', () => {
   it('stays within its width and says the same', () => {
     fc.assert(
-      fc.property(fc.string({ unit: 'grapheme-ascii', maxLength: 200 }), fc.integer({ min: 1, max: 50 }), (text, width) => {
-        const wrapped = wrap(text, width)
-        for (const line of wrapped) expect(line.length).toBeLessThanOrEqual(width)
-        expect(wrapped.join('').replaceAll(' ', '')).toBe(text.replaceAll(' ', ''))
-      }),
+      fc.property(
+        fc.string({ unit: 'grapheme-ascii', maxLength: 200 }),
+        fc.integer({ min: 1, max: 50 }),
+        (text, width) => {
+          const wrapped = wrap(text, width)
+          for (const line of wrapped) expect(line.length).toBeLessThanOrEqual(width)
+          expect(wrapped.join('').replaceAll(' ', '')).toBe(text.replaceAll(' ', ''))
+        },
+      ),
     )
   })
 
@@ -182,11 +203,17 @@ describe('wrapped text', () => {
 describe('printable text', () => {
   it('has no control character but line ends and tabs, whatever came in', () => {
     fc.assert(
-      fc.property(fc.string({ unit: fc.integer({ min: 0, max: 0x2fff }).map((code) => String.fromCharCode(code)), maxLength: 60 }), (text) => {
-        const safe = printable(text).replaceAll(new RegExp(`${escapeCharacter}\\[(?:0|1|2|31|32|33)m`, 'g'), '')
-        // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-        expect(safe).not.toMatch(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/)
-      }),
+      fc.property(
+        fc.string({
+          unit: fc.integer({ min: 0, max: 0x2fff }).map((code) => String.fromCharCode(code)),
+          maxLength: 60,
+        }),
+        (text) => {
+          const safe = printable(text).replaceAll(new RegExp(`${escapeCharacter}\\[(?:0|1|2|31|32|33)m`, 'g'), '')
+          // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+          expect(safe).not.toMatch(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/)
+        },
+      ),
     )
   })
 
@@ -242,7 +269,8 @@ describe('an output', () => {
     expect(testOutput({ width: 70, environment: { COLUMNS: '60' } }).output.width).toBe(60)
     expect(testOutput({ width: 70 }).output.width).toBe(70)
     expect(testOutput().output.width).toBe(100)
-    for (const COLUMNS of ['', '-1', 'wide', '3']) expect(testOutput({ environment: { COLUMNS } }).output.width).toBe(100)
+    for (const COLUMNS of ['', '-1', 'wide', '3'])
+      expect(testOutput({ environment: { COLUMNS } }).output.width).toBe(100)
   })
 
   it('makes notes safe for the terminal', () => {

@@ -59,7 +59,10 @@ describe('docs/plant-file.md', () => {
 
   it('has an example for every part of the file', () => {
     expect(new Set(examples.map(({ title }) => title))).toEqual(
-      new Set(['The frame', ...Object.keys(schema.properties ?? {}).filter((key) => partOf(key).properties !== undefined)]),
+      new Set([
+        'The frame',
+        ...Object.keys(schema.properties ?? {}).filter((key) => partOf(key).properties !== undefined),
+      ]),
     )
   })
 

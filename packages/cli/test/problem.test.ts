@@ -20,7 +20,10 @@ describe('a command that fails', () => {
   })
 
   it('keeps code and message of an expected error', () => {
-    expect(problemOf(new UsageError('missing', 'no plant file'))).toMatchObject({ code: 'missing', message: 'no plant file' })
+    expect(problemOf(new UsageError('missing', 'no plant file'))).toMatchObject({
+      code: 'missing',
+      message: 'no plant file',
+    })
   })
 
   it('calls what nobody expected unexpected, and says how to learn more', () => {

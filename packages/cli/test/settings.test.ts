@@ -12,7 +12,10 @@ beforeEach(() => {
 afterEach(() => rmSync(directory, { recursive: true, force: true }))
 
 /** Settings from a file with this text. */
-function settingsOf(text: string, environment: Readonly<Record<string, string>> = {}): Readonly<Record<string, string>> {
+function settingsOf(
+  text: string,
+  environment: Readonly<Record<string, string>> = {},
+): Readonly<Record<string, string>> {
   const file = join(directory, 'cordon.yaml')
   writeFileSync(file, text)
   return readSettings(environment, file)

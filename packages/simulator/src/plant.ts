@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { TransportError, UsageError } from '@cordon/core/errors'
 import type { FaultKind, Plant, Device as PlantDevice, SimulatedDevice, Simulation } from '@cordon/core/policy'
 import { BroadcastResponder } from '@cordon/node/target'
-import type { KeyLog } from '@cordon/node/transports'
+import { type KeyLog, usableSuites } from '@cordon/node/transports'
 import { DeviceFiles } from './device-files.ts'
 import type { Interception } from './man-in-the-middle.ts'
 import { Originators } from './originators.ts'
@@ -100,6 +100,9 @@ export class VirtualPlant implements AsyncDisposable {
     const pairs = plant.devices
       .filter(({ name }) => name !== plant.manager)
       .map((device) => [device, unitOf(device, units)] as const)
+    // Loading the (D)TLS engine looks at every socket of the process, which takes minutes once a thousand units have
+    // theirs: it is loaded while there is none.
+    if (pairs.some(([, unit]) => unit.security !== undefined)) usableSuites('server', {})
     const files = await this.#open(pairs)
     const around = this.#surroundings(files)
     const made = await together(pairs, startTogether, ([device, unit]) => VirtualDevice.create(device, unit, around))

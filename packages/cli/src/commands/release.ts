@@ -1,4 +1,4 @@
-import { release } from '@cordon/server/deploy'
+import { forgetDevice, release } from '@cordon/server/deploy'
 import { acceptedPlant } from '../accepted-plant.ts'
 import { confirmed } from '../confirm.ts'
 import type { CommandContext } from '../context.ts'
@@ -10,7 +10,7 @@ import { openWorkspace } from '../workspace.ts'
 /** `cordon release PLANT DEVICE…` */
 export async function run(
   context: CommandContext,
-  flags: { readonly yes?: boolean; readonly from?: string },
+  flags: { readonly yes?: boolean; readonly forget?: boolean; readonly from?: string },
   file: string,
   devices: readonly string[],
 ): Promise<ExitCode> {
@@ -21,13 +21,23 @@ export async function run(
     !(await confirmed(
       context,
       flags.yes,
-      `Take the policy off ${devices.join(', ')}? They talk in plain to everybody afterwards.`,
+      flags.forget === true
+        ? `Forget ${devices.join(', ')}? What stands at their addresses is not touched and keeps what it has.`
+        : `Take the policy off ${devices.join(', ')}? They talk in plain to everybody afterwards.`,
     ))
   )
     return exitCodes.refused
   const { plant, capabilities } = accepted.files
   const localAddress = flags.from ?? context.settings['localAddress']
   await using workspace = await openWorkspace(context)
+  if (flags.forget === true) {
+    for (const device of devices) await forgetDevice(workspace.store, plant.name, device)
+    output.document(
+      { forgotten: devices },
+      () => `forgotten: ${devices.join(', ')}. The next plan meets them for the first time.`,
+    )
+    return exitCodes.ok
+  }
   let report: Awaited<ReturnType<typeof release>> | undefined
   await withProgress(output, [
     {

@@ -158,7 +158,7 @@ export const messageTable = {
     title: 'another unit stands at the address',
     cause:
       'The serial number or the type differs from the unit that was commissioned, or that the plant file expects. Nothing was sent to it.',
-    next: 'When the unit was exchanged on purpose, run `cordon release {subject} --forget`, correct `expect` in the plant file, and plan again.',
+    next: 'When the unit was exchanged on purpose, run `cordon release PLANT {subject} --forget`, correct `expect` in the plant file, and plan again.',
   },
   'end-config-outstanding': {
     severity: 'warning',

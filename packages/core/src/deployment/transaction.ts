@@ -32,7 +32,7 @@ import { type JournalDetail, type JournalEntry, lastEntry, type StepName } from 
 import { judgeDevice, keyChange, type Knowledge, spellSerial } from './judge.ts'
 import { Keeper } from './keeper.ts'
 import { type Message, message } from './messages.ts'
-import { type DeviceReading, isConfigured, parsedRules, readDevice, readRules, readSecurity } from './observe.ts'
+import { type DeviceReading, isConfigured, parsedRules, readDevice, readSecurity } from './observe.ts'
 import { type Configuration, type DeviceResult, outcomeOf } from './results.ts'
 import {
   applyStep,
@@ -228,13 +228,7 @@ export class DeviceTransaction {
       const changes = portChanges(this.#target.settings, reading)
       if (changes.length === 0) return
       if (this.#options.closePorts === 'later') {
-        this.note(
-          message(
-            'ports-left-open',
-            this.device,
-            changes.map(({ protocol, port }) => `${protocol}/${port}`).join(', '),
-          ),
-        )
+        this.note(message('ports-left-open', this.device, spellPorts(changes)))
         return
       }
       await this.#setPorts(changes)

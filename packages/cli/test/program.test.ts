@@ -1,0 +1,186 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { CommanderError } from 'commander'
+import { describe, expect, it } from 'vitest'
+import { commandsDocument } from '../src/commands-document.ts'
+import { exampleOf } from '../src/program.ts'
+import { everyCommand, fullName, testProgram, wordsOf } from './tree.ts'
+
+const all = everyCommand(testProgram())
+const leaves = all.filter(({ commands }) => commands.length === 0)
+
+/** What a command prints for `--help`. */
+function helpOf(path: readonly string[]): string {
+  let text = ''
+  const program = testProgram()
+  for (const command of everyCommand(program)) command.configureOutput({ writeOut: (part) => (text += part) })
+  try {
+    program.parse([...path, '--help'], { from: 'user' })
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error
+    expect(error.exitCode).toBe(0)
+  }
+  return text
+}
+
+describe('the command tree', () => {
+  it('offers what the design names for these parts', () => {
+    expect(
+      leaves
+        .map(fullName)
+        .map((name) => name.slice('cordon '.length))
+        .sort(),
+    ).toEqual(
+      [
+        'demo',
+        'simulate',
+        'validate',
+        'discover',
+        'plan',
+        'apply',
+        'verify',
+        'release',
+        'scan',
+        'completion',
+        'device show',
+        'device get',
+        'device set',
+        'device call',
+        'device read-tag',
+        'device reset',
+        'device connections',
+        'ca init',
+        'ca show',
+        'ca issue',
+        'ca revoke',
+        'ca renew',
+        'ca crl',
+        'ca backup',
+        'ca restore',
+        'psk add',
+        'psk list',
+        'psk remove',
+      ].sort(),
+    )
+  })
+
+  it.each(all.map((command) => [fullName(command)] as const))(
+    '%s has help with an example, and the options of all',
+    (name) => {
+      const help = helpOf(name.split(' ').slice(1))
+      expect(help).toMatch(/\nExample:\n {2}\$ cordon \S+/)
+      expect(help).toContain('--output <format>')
+      expect(help).toContain('--state <directory>')
+    },
+  )
+
+  it.each(leaves.map((command) => [exampleOf(command), fullName(command)] as const))(
+    'takes its own example: %s',
+    async (example, name) => {
+      let started: readonly unknown[] | undefined
+      const program = testProgram(async (_load, _options, args) => {
+        started = args
+      })
+      await program.parseAsync(wordsOf(example).slice(1), { from: 'user' })
+      expect(started).toBeDefined()
+      expect(`${example} `.startsWith(`${name} `)).toBe(true)
+    },
+  )
+
+  it.each(leaves.map((command) => [fullName(command)] as const))('%s leads to a module that runs it', async (name) => {
+    let module: unknown
+    const command = leaves.find((each) => fullName(each) === name)
+    const program = testProgram(async (load) => {
+      module = await load()
+    })
+    await program.parseAsync(wordsOf(command === undefined ? '' : exampleOf(command)).slice(1), { from: 'user' })
+    expect(module).toBeTypeOf('function')
+  })
+
+  it('says of every argument and option what it means', () => {
+    for (const command of leaves) {
+      for (const argument of command.registeredArguments) {
+        expect(
+          argument.description === '' && argument.argChoices === undefined,
+          `${fullName(command)} ${argument.name()}`,
+        ).toBe(false)
+      }
+      for (const option of command.options)
+        expect(option.description, `${fullName(command)} ${option.flags}`).not.toBe('')
+    }
+  })
+
+  it('takes no secret as an argument or the value of an option', () => {
+    const words = all.flatMap((command) => [
+      ...command.options.map(({ flags }) => flags),
+      ...command.registeredArguments.map((argument) => argument.name()),
+    ])
+    for (const word of words) expect(word).not.toMatch(/<(?:key|secret|passphrase|password|psk)>/)
+  })
+
+  it.each([
+    ['an unknown command', ['frobnicate']],
+    ['a word too many', ['validate', 'a', 'b']],
+    ['a missing argument', ['validate']],
+    ['an unknown option', ['validate', 'a', '--fast']],
+    ['a missing option', ['ca', 'init']],
+    ['a local address that is none', ['discover', '--from', 'localhost']],
+    ['two ways to open a device', ['device', 'show', '127.0.0.1', '--plain', '--pin', 'ab']],
+    ['a shell that it does not know', ['completion', 'tcsh']],
+    ['a transport that it does not know', ['scan', '127.0.0.1', '--transport', 'quic']],
+  ])('refuses %s', (_, argv) => {
+    expect(() => testProgram().parse(argv, { from: 'user' })).toThrow(CommanderError)
+  })
+
+  it('lists the suites of CIP Security where the plant file’s messages say it does', () => {
+    const help = helpOf(['scan'])
+    expect(help.match(/^ {2}0x[0-9A-F]{4} {2}TLS_/gm)).toHaveLength(13)
+  })
+
+  it('has every command that a message of the product names', () => {
+    const paths = new Set(all.map((command) => fullName(command)))
+    const groups = new Set(all.filter(({ commands }) => commands.length > 0).map(fullName))
+    const missing: string[] = []
+    for (const file of sources()) {
+      for (const [, first = '', second = ''] of readFileSync(file, 'utf8').matchAll(
+        /["`“]cordon ([a-z]+)(?: ([a-z][a-z-]*))?/g,
+      )) {
+        const top = `cordon ${first}`
+        const named = groups.has(top) && second !== '' ? `${top} ${second}` : top
+        if (!paths.has(named)) missing.push(`${file.pathname.replace(/.*\/packages\//, '')}: ${named}`)
+      }
+    }
+    // Words that begin with the product's name and are no commands: names of locks, keys and processes.
+    const others = ['node/src/keys/file.ts: cordon key', 'server/src/deploy/claims.ts: cordon plant']
+    // Commands of later parts that messages name already.
+    const coming = ['cordon connections', 'cordon doctor']
+    const isKnown = (each: string): boolean =>
+      others.includes(each) || coming.some((command) => each.endsWith(`: ${command}`))
+    expect(missing.filter((each) => !isKnown(each))).toEqual([])
+  })
+})
+
+describe('docs/commands.md', () => {
+  it('is the command tree, written out (run the tests with -u after a change)', async () => {
+    await expect(commandsDocument(testProgram())).toMatchFileSnapshot('../../../docs/commands.md')
+  })
+
+  it('has links that lead somewhere', () => {
+    const text = commandsDocument(testProgram())
+    const anchors = new Set(
+      [...text.matchAll(/^## (.+)$/gm)].map(([, title = '']) => title.toLowerCase().replaceAll(' ', '-')),
+    )
+    const links = [...text.matchAll(/\]\(#([^)]+)\)/g)].map(([, anchor = '']) => anchor)
+    expect(links).toHaveLength(leaves.length)
+    for (const link of links) expect(anchors).toContain(link)
+  })
+})
+
+function sources(): URL[] {
+  const root = new URL('../../', import.meta.url)
+  return ['core', 'node', 'simulator', 'server', 'cli'].flatMap((name) => {
+    const folder = new URL(`${name}/src/`, root)
+    return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+      .filter((path) => path.endsWith('.ts'))
+      .map((path) => new URL(path, folder))
+  })
+}
