@@ -68,7 +68,8 @@ const signalExit = { SIGINT: 130, SIGTERM: 143 } as const
 
 function onOutputError(error: Error): void {
   if ('code' in error && error.code === 'EPIPE') process.exit(exitCodes.ok)
-  throw error
+  process.stderr.write(`cordon: the result could not be written: ${printable(error.message)}\n`)
+  process.exit(exitCodes.error)
 }
 
 /** Is this what our own signal brings about, and nothing that went wrong besides? */

@@ -128,6 +128,7 @@ export function createProgram(start: Start, version: string): Command {
     .option('--simulation <file>', 'what only a virtual plant needs (default: simulation.yaml beside the plant file)')
     .option('--directory <directory>', 'where the devices keep their state (default: in the state directory)')
     .option('--all', 'start what begins after a deployment too')
+    .option('--no-broadcast', 'leave discovery by broadcast to another plant on this machine')
     .option('--key-log <file>', 'write TLS keys for a packet capture to this file')
   add(
     program,

@@ -9,6 +9,8 @@ export interface SimulateOptions {
   readonly simulation?: string
   readonly directory?: string
   readonly all?: boolean
+  /** False: nobody answers discovery by broadcast. */
+  readonly broadcast: boolean
   readonly keyLog?: string
 }
 
@@ -46,6 +48,7 @@ export async function run(context: CommandContext, options: SimulateOptions, fil
     note: `cordon simulate ${file}`,
     signal: end.signal,
     ...(options.all === undefined ? {} : { all: options.all }),
+    ...(options.broadcast ? {} : { broadcast: null }),
     ...(options.keyLog === undefined ? {} : { keyLog: options.keyLog }),
     log: (entry) => {
       if (entry.severity !== 'info') output.note(`${entry.severity} ${entry.device}: ${entry.message}`)
