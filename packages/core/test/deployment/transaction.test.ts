@@ -244,7 +244,7 @@ describe('a device that must not be changed', () => {
       options: { knownUnit: { serialNumber: 0x2002 } },
     })
     expect(codes(result)).toEqual(['device-replaced'])
-    expect(result?.messages[0]?.next).toContain('cordon release Device_1')
+    expect(result?.messages[0]?.next).toContain('cordon release PLANT Device_1 --forget')
   })
 
   test('is left alone when it changed after the plan was made', async () => {
