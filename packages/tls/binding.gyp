@@ -2,7 +2,7 @@
   "targets": [
     {
       "target_name": "cordon_tls",
-      "sources": ["src/addon.c", "src/context.c", "src/guard.c", "src/session.c", "src/verify.c"],
+      "sources": ["src/addon.c", "src/context.c", "src/guard.c", "src/session.c", "src/socket.c", "src/verify.c"],
       "defines": ["OPENSSL_NO_DEPRECATED"],
       "cflags": ["-std=gnu11", "-fvisibility=hidden", "-fstack-protector-strong", "-Wall", "-Wextra"],
       "ldflags": ["-Wl,-z,now", "-Wl,-z,relro"],

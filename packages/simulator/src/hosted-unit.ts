@@ -19,6 +19,7 @@ import type {
   DeviceAction,
   DevicePort,
   DeviceReply,
+  Dscp,
   EncapsulationSettings,
   HostedDevice,
   Link,
@@ -218,6 +219,10 @@ export class HostedUnit implements HostedDevice {
 
   encapsulation(): EncapsulationSettings {
     return this.#unit.encapsulation()
+  }
+
+  dscp(): Dscp {
+    return this.#unit.dscp()
   }
 
   listIdentity(): Uint8Array {

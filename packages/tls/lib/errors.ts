@@ -9,6 +9,7 @@
  * - `wrong-context`: a resumption ticket of another context
  * - `closed`: the context or session was closed or destroyed before
  * - `native-missing`, `native-unusable`: the compiled part was not found, or this runtime cannot load it
+ * - `not-supported`: this operating system has no way to do it; `system`: it has, and refused
  * - `internal`: OpenSSL failed in a way that no input explains (memory, for example)
  */
 export type TlsErrorCode =
@@ -23,6 +24,8 @@ export type TlsErrorCode =
   | 'closed'
   | 'native-missing'
   | 'native-unusable'
+  | 'not-supported'
+  | 'system'
   | 'internal'
 
 /** The one error class of this package. What a peer does wrong is an event, never an exception. */

@@ -6,6 +6,7 @@ export { Context } from './context.ts'
 export { TlsError, type TlsErrorCode } from './errors.ts'
 export { Listener, type ListenerOptions, type ListenerResult, type Peer } from './listener.ts'
 export { load, opensslVersion } from './load.ts'
+export { markSocket } from './mark.ts'
 export type {
   ContextOptions,
   Credential,

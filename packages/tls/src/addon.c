@@ -844,6 +844,19 @@ static napi_value js_verify_chain(napi_env env, napi_callback_info info) {
   return result;
 }
 
+static napi_value js_mark_socket(napi_env env, napi_callback_info info) {
+  napi_value args[2];
+  instance *in;
+  int32_t descriptor = -1;
+  uint32_t dscp = 64;
+  if (!get_args(env, info, 2, args, &in)) return NULL;
+  if (napi_get_value_int32(env, args[0], &descriptor) != napi_ok ||
+      napi_get_value_uint32(env, args[1], &dscp) != napi_ok || dscp > 63) {
+    return throw_type(env, "Expected a descriptor and a mark of 0 to 63");
+  }
+  return make_int(env, socket_mark(descriptor, dscp));
+}
+
 static napi_value js_alive(napi_env env, napi_callback_info info) {
   instance *in;
   if (!get_args(env, info, 0, NULL, &in)) return NULL;
@@ -904,6 +917,7 @@ NAPI_MODULE_INIT() {
       {"ticket", js_ticket},
       {"listen", js_listen},
       {"verifyChain", js_verify_chain},
+      {"markSocket", js_mark_socket},
       {"alive", js_alive},
   };
   for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {

@@ -233,6 +233,12 @@ void guard_free(guard *g);
 /* How much of a datagram may be handed to OpenSSL. */
 size_t guard_check(guard *g, const uint8_t *datagram, size_t length);
 
+/* ---- socket.c ---- */
+
+enum { SOCKET_MARK_UNSUPPORTED = -1 };
+/* Marks what a socket sends from now on; `dscp` is 0 to 63. 0, an errno, or SOCKET_MARK_UNSUPPORTED. */
+int socket_mark(int descriptor, unsigned dscp);
+
 /* ---- session.c ---- */
 
 struct session {

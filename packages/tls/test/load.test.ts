@@ -23,6 +23,7 @@ describe('the entry point', () => {
       'Session',
       'TlsError',
       'load',
+      'markSocket',
       'opensslVersion',
       'probeClientHello',
       'readFirstRecord',

@@ -16,6 +16,7 @@ import {
   messageRouterReply,
   messageRouterRequest,
 } from '../cip/message-router.ts'
+import type { NetworkParameters } from '../cip/network-parameters.ts'
 import { connectionManagerServices } from '../cip/services.ts'
 import { timeoutOf } from '../cip/unconnected-timeout.ts'
 import { IoFrameTemplate, type IoFormat, ioFrameView, ioOverhead, parseIoFrame } from '../enip/io-frame.ts'
@@ -47,6 +48,8 @@ export interface ConnectionRequest {
   readonly requestTimeoutMs?: number
   /** Default point to point. */
   readonly toType?: 'pointToPoint' | 'multicast'
+  /** Of both directions. Default scheduled for class 0/1, low for class 3. */
+  readonly priority?: NetworkParameters['priority']
   /** O->T data carries the run/idle header. Default: class 0/1 with room for it. */
   readonly runIdleHeader?: boolean
 }
@@ -57,13 +60,18 @@ export function hasRunIdleHeader(request: ConnectionRequest): boolean {
   return request.runIdleHeader ?? request.otSize - (request.transportClass === 1 ? 2 : 0) >= 4
 }
 
+/** What its packets are to be treated as on their way: decides about their mark. */
+export function priorityOf(request: ConnectionRequest): NetworkParameters['priority'] {
+  return request.priority ?? (request.transportClass === 3 ? 'low' : 'scheduled')
+}
+
 /** The message router request that opens the connection: Forward_Open, or Large_Forward_Open where a size needs it. */
 export function openRequest(request: ConnectionRequest): MessageRouterRequest {
   const explicit = request.transportClass === 3
   const parameters = {
     redundantOwner: false,
     type: 'pointToPoint',
-    priority: explicit ? 'low' : 'scheduled',
+    priority: priorityOf(request),
     sizeType: explicit ? 'variable' : 'fixed',
   } as const
   const open: ForwardOpenRequest = {

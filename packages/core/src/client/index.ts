@@ -14,6 +14,7 @@ export {
   MessageConnection,
   type MessageEvent,
   openRequest,
+  priorityOf,
 } from './connection-originator.ts'
 export { DtlsClient, type DtlsEvent, dtlsRetry } from './dtls-client.ts'
 export { EncapsulationClient, type EncapsulationEvent, type ListCommand } from './encapsulation-client.ts'

@@ -51,8 +51,8 @@ interface ConnectionHost {
   isOpen(port: number, protocol: 'tcp' | 'udp'): boolean
   /** What the ingress rules say: undefined to let in, else the extended status. */
   ingress(link: Link, port: number, protocol: 'tcp' | 'udp'): number | undefined
-  /** Sends a datagram. */
-  send(link: Link, datagram: Uint8Array): void
+  /** Sends a datagram; its priority decides about its mark. */
+  send(link: Link, datagram: Uint8Array, priority: NetworkParameters['priority']): void
   report(name: string, severity: DeviceEvent['severity'], message: string, link?: Link): void
 }
 
@@ -640,7 +640,7 @@ export class Connections implements ConnectionFacts {
     if (application.produces > 0) application.produce(frame.bytes, frame.bytes.length - application.produces)
     connection.sent++
     // The host may keep a datagram until its socket takes it, so each is its own.
-    this.#host.send(target, frame.bytes.slice())
+    this.#host.send(target, frame.bytes.slice(), connection.open.toParameters.priority)
   }
 
   #end(connection: Connection, why: ConnectionEnd, now: number): void {

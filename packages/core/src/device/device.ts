@@ -10,7 +10,7 @@ import type { ObjectBehaviour } from './attributes.ts'
 import type { BackplaneDevice } from './backplane.ts'
 import { type ConnectionRow, Connections } from './connections.ts'
 import { type DeviceContext, describePeer, isConfigured } from './context.ts'
-import { type CipSecurityState, type DeviceData, factoryAssemblies, factoryData } from './data.ts'
+import { type CipSecurityState, type DeviceData, factoryAssemblies, factoryData, type QosData } from './data.ts'
 import type {
   ActiveSecurity,
   Admission,
@@ -19,6 +19,7 @@ import type {
   DeviceEvent,
   DevicePort,
   DeviceReply,
+  Dscp,
   EncapsulationSettings,
   HostedDevice,
   RequestContext,
@@ -54,15 +55,6 @@ import { eraseCertificate } from './security/references.ts'
 /** Hears of output data: what a connection brought, or that it went idle (`run` false) or away (undefined). */
 export type OutputListener = (instance: number, data: Uint8Array, run: boolean | undefined) => void
 
-/** DSCP values a host sets on the sockets of a device, 0..63 (class 0x48). */
-export interface Dscp {
-  readonly urgent: number
-  readonly scheduled: number
-  readonly high: number
-  readonly low: number
-  readonly explicit: number
-}
-
 /** A device: what its host needs, and what owns its application needs. */
 export interface Device extends HostedDevice, BackplaneDevice {
   readonly options: DeviceOptions
@@ -88,7 +80,6 @@ export interface Device extends HostedDevice, BackplaneDevice {
   onOutput(listener: OutputListener | undefined): void
   /** Identity attribute 19: while it is not 0, nothing can be configured or reset. */
   setProtectionMode(mode: number): void
-  /** Marks for the packets of its sockets (class 0x48). */
   dscp(): Dscp
   /** Is it under a policy? */
   isConfigured(): boolean
@@ -157,6 +148,7 @@ class TargetDevice implements Device, DeviceContext, Routed, ApplicationHost {
   readonly producing = new Map<number, number>()
   readonly connectionManager: Connections
   #data: DeviceData
+  #dscp: Dscp
   #actions: DeviceAction[] = []
   #unsaved = false
   readonly #sessions = new Set<Link>()
@@ -172,6 +164,7 @@ class TargetDevice implements Device, DeviceContext, Routed, ApplicationHost {
   constructor(options: DeviceOptions, stored?: { readonly state: DeviceState; readonly secrets: DeviceSecrets }) {
     this.options = options
     this.#data = stored === undefined ? factoryData(options) : restoreData(options, stored.state, stored.secrets)
+    this.#dscp = marksOf(this.#data.qos)
     this.tags = new TagTable(options.tags)
     this.behaviours = behavioursOf(options)
     const tagged = this.tags.size > 0 ? tagClasses : []
@@ -189,8 +182,8 @@ class TargetDevice implements Device, DeviceContext, Routed, ApplicationHost {
         ingress: (link, port, protocol) =>
           ingress(this, link.peer.address, port, protocol, port === link.localPort ? link.security?.suite : undefined)
             .extendedStatus,
-        send: (link, datagram) => {
-          this.#actions.push({ kind: 'send', link, datagram })
+        send: (link, datagram, priority) => {
+          this.#actions.push({ kind: 'send', link, datagram, dscp: this.#dscp[priority] })
         },
         report: (name, severity, message, link) => this.report(name, severity, message, link),
       },
@@ -523,8 +516,7 @@ class TargetDevice implements Device, DeviceContext, Routed, ApplicationHost {
   }
 
   dscp(): Dscp {
-    const [, , , urgent, scheduled, high, low, explicit] = this.#data.qos
-    return { urgent, scheduled, high, low, explicit }
+    return this.#dscp
   }
 
   isConfigured(): boolean {
@@ -538,6 +530,7 @@ class TargetDevice implements Device, DeviceContext, Routed, ApplicationHost {
   restart(now: number): void {
     this.#now = now
     this.connectionManager.endAll(now)
+    this.#dscp = marksOf(this.#data.qos)
     endTransfersOf(this)
     if (this.#data.cipSecurity.session !== undefined) endCipSecuritySession(this, 'powerUp')
     if (this.#data.ethernetIpSecurity.session !== undefined) endEthernetIpSecuritySession(this, 'powerUp')
@@ -566,4 +559,9 @@ export function createDevice(
   stored?: { readonly state: DeviceState; readonly secrets: DeviceSecrets },
 ): Device {
   return new TargetDevice(options, stored)
+}
+
+/** New values of 0x48 are in force after the next power-up (Volume 2, 5-7.4.2). */
+function marksOf([, , , urgent, scheduled, high, low, explicit]: QosData): Dscp {
+  return { urgent, scheduled, high, low, explicit }
 }

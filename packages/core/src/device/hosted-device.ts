@@ -35,6 +35,15 @@ export interface DevicePort {
   readonly open: boolean
 }
 
+/** What the packets of a device are marked with, 0..63: class 0/1 data by priority, and everything else (class 0x48). */
+export interface Dscp {
+  readonly urgent: number
+  readonly scheduled: number
+  readonly high: number
+  readonly low: number
+  readonly explicit: number
+}
+
 /** A rule that decides about an association before any byte of CIP: the 0x63 rules or their absence. */
 export interface Admission {
   readonly allowed: boolean
@@ -92,7 +101,13 @@ export type DeviceAction =
   | { readonly kind: 'security-changed' }
   | { readonly kind: 'save' }
   | { readonly kind: 'restart' }
-  | { readonly kind: 'send'; readonly link: Link; readonly datagram: Uint8Array }
+  | {
+      readonly kind: 'send'
+      readonly link: Link
+      readonly datagram: Uint8Array
+      /** What to mark it with, 0..63. */
+      readonly dscp: number
+    }
   | { readonly kind: 'event'; readonly event: DeviceEvent }
 
 /** What a connected message is answered with. */
@@ -148,6 +163,8 @@ export interface HostedDevice {
   openSession?(link: Link): number | undefined
   /** Missing: 120 s, 16 requests, no sessions over UDP. */
   encapsulation?(): EncapsulationSettings
+  /** Marks of its packets as they were when it last powered up. Missing: packets are not marked. */
+  dscp?(): Dscp
   /** The CPF items 0x000C, 0x0086, 0x0087, 0x0088 of ListIdentity, encoded data of the reply. */
   listIdentity(): Uint8Array
   /** A class 0/1 datagram: plain on 2222/udp, or one DTLS record's payload on 2221/udp. */

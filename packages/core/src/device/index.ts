@@ -19,7 +19,7 @@ export {
   type VendorPki,
 } from './default-credentials.ts'
 export type { CipSecurityState, SecuritySettings } from './data.ts'
-export { createDevice, type Device, type Dscp, defaultHeartbeats, type OutputListener } from './device.ts'
+export { createDevice, type Device, defaultHeartbeats, type OutputListener } from './device.ts'
 export { DtlsMessages, type DtlsMessagesOptions, replayCacheMs, replayCacheSize } from './dtls-messages.ts'
 export {
   EncapsulationSession,
@@ -35,6 +35,7 @@ export type {
   DeviceEvent,
   DevicePort,
   DeviceReply,
+  Dscp,
   EncapsulationSettings,
   HostedDevice,
   RequestContext,

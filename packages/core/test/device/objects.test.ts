@@ -249,10 +249,12 @@ describe('the other objects', () => {
     expect(plain).toEqual([0x01, 0x02, 0x06, 0x48, 0xf4, 0xf5, 0xf6])
   })
 
-  it('QoS keeps DSCP values for the host', async () => {
+  it('QoS keeps DSCP values for the host, which follows them from the next power-up on', async () => {
     expect(device.dscp()).toMatchObject({ urgent: defaultDscp.urgent, explicit: defaultDscp.explicit })
     await client.set(qos, 1, 'dscpExplicit', 46)
     await client.set(qos, 1, 'dscpUrgent', 0)
+    expect(device.dscp()).toMatchObject({ urgent: defaultDscp.urgent, explicit: defaultDscp.explicit })
+    device.restart(0)
     expect(device.dscp()).toMatchObject({ explicit: 46, urgent: 0 })
     expect(await client.trySet(qos, 1, 'dscpLow', 64)).toEqual([0x09])
     expect(await client.trySet(qos, 1, 'tagEnable', 2)).toEqual([0x09])

@@ -14,6 +14,7 @@ import {
   messageRouterReply,
   messageRouterRequest,
 } from '@cordon/core/cip'
+import type { Dscp } from '@cordon/core/device'
 import { type CommonPacket, describeEncapsulationStatus, ioFrameView, parseIoFrame } from '@cordon/core/enip'
 import { type AnyError, PeerError, TransportError, UsageError } from '@cordon/core/errors'
 import { decode, encode } from '@cordon/core/wire'
@@ -33,6 +34,8 @@ export interface ClientSessionOptions {
   /** Sends a NOP after this long without any request (tcp and tls), because targets close silent sessions. */
   readonly keepAliveMs?: number
   readonly schedule?: Schedule
+  /** What class 0/1 data of its connections is marked with. */
+  readonly dscp?: Dscp
 }
 
 /** What {@link ClientSessionOptions.requestTimeoutMs} is without being set. */
@@ -54,6 +57,7 @@ const noBytes = new Uint8Array(0)
 /** A session over an open transport: encapsulation on streams and after StartDTLS, item 0x8003 on DTLS 2221. */
 export class ClientSession implements Session, SessionCarrier {
   readonly peer: PeerInfo
+  readonly dscp: Dscp | undefined
   readonly objects: ObjectClient
   readonly closed: Promise<AnyError | undefined>
   readonly #transport: Transport
@@ -73,6 +77,7 @@ export class ClientSession implements Session, SessionCarrier {
 
   constructor(transport: Transport, kind: 'encapsulation' | 'dtls-messages', options: ClientSessionOptions = {}) {
     this.#transport = transport
+    this.dscp = options.dscp
     this.#schedule = options.schedule ?? processSchedule()
     this.#requestTimeoutMs = options.requestTimeoutMs ?? defaultRequestTimeoutMs
     this.#maxOutstanding = options.maxOutstanding ?? 64
@@ -174,8 +179,8 @@ export class ClientSession implements Session, SessionCarrier {
     this.#driver.pump()
   }
 
-  sendIo(datagram: Uint8Array): void {
-    if (this.#state === 'open') this.#transport.send(datagram)
+  sendIo(datagram: Uint8Array, dscp?: number): void {
+    if (this.#state === 'open') this.#transport.send(datagram, dscp)
   }
 
   onConnected(connectionId: number, hear: (sequenceCount: number, message: Uint8Array) => void): () => void {

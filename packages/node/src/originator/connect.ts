@@ -1,3 +1,4 @@
+import type { Dscp } from '@cordon/core/device'
 import { PeerError, TransportError, UsageError } from '@cordon/core/errors'
 import type { Context } from '@cordon/tls'
 import { processSchedule, type Schedule } from '../schedule.ts'
@@ -57,6 +58,8 @@ export interface SessionOptions {
   /** Sends a NOP after this long without a request (tcp, tls), because targets close silent sessions. Default: never. */
   readonly keepAliveMs?: number
   readonly schedule?: Schedule
+  /** DSCP marks of its packets, as the QoS object 0x48 has them. Default: not marked. */
+  readonly dscp?: Dscp
 }
 
 const defaultConnectTimeoutMs = 10_000
@@ -82,6 +85,7 @@ export async function openClientSession(options: SessionOptions): Promise<Client
     schedule,
     ...(options.maxOutstanding === undefined ? {} : { maxOutstanding: options.maxOutstanding }),
     ...(options.keepAliveMs === undefined ? {} : { keepAliveMs: options.keepAliveMs }),
+    ...(options.dscp === undefined ? {} : { dscp: options.dscp }),
   })
   const { signal, commissioning } = options
   const onAbort = () => {
@@ -114,6 +118,7 @@ async function openCarrier(
     schedule,
     ...(options.localAddress === undefined ? {} : { localAddress: options.localAddress }),
     ...(options.signal === undefined ? {} : { signal: options.signal }),
+    ...(options.dscp === undefined ? {} : { dscp: options.dscp.explicit }),
     ...(options.keyLog === undefined ? {} : { keyLog: options.keyLog }),
   }
   switch (transport) {

@@ -5,8 +5,10 @@ import {
   IoConnection,
   type IoStatistics,
   openRequest,
+  priorityOf,
 } from '@cordon/core/client'
-import type { EPath, ForwardOpenReply } from '@cordon/core/cip'
+import type { EPath, ForwardOpenReply, NetworkParameters } from '@cordon/core/cip'
+import type { Dscp } from '@cordon/core/device'
 import { type CommonPacket, findItem } from '@cordon/core/enip'
 import { type AnyError, TransportError, UsageError } from '@cordon/core/errors'
 import { type Deadline, processSchedule, type Schedule } from '../schedule.ts'
@@ -36,6 +38,8 @@ export interface IoOptions {
   readonly inputSize: number
   /** The run/idle header on O->T data. Default: where there is room for it. */
   readonly runIdleHeader?: boolean
+  /** Decides about the mark of its packets. Default scheduled. */
+  readonly priority?: NetworkParameters['priority']
   /** Watchdog in packets. Default 4. */
   readonly timeoutMultiplier?: TimeoutMultiplier
   readonly serial?: number
@@ -216,6 +220,7 @@ export function ioRequest(options: IoOptions): ConnectionRequest {
     toSize: options.inputSize,
     timeoutMultiplier: multiplierCode(options.timeoutMultiplier ?? 4),
     ...(options.runIdleHeader === undefined ? {} : { runIdleHeader: options.runIdleHeader }),
+    ...(options.priority === undefined ? {} : { priority: options.priority }),
   }
 }
 
@@ -232,10 +237,11 @@ export async function openIoOver(
 ): Promise<IoSession> {
   const request = ioRequest(options)
   const { transport, endpoint } = session.peer
+  const mark = session.carrier.dscp?.[priorityOf(request)]
   if (transport === 'dtls') {
     const granted = grantedBy(await session.request(openRequest(request)), request)
     const carrier: Carrier = {
-      send: (datagram) => session.carrier.sendIo(datagram),
+      send: (datagram) => session.carrier.sendIo(datagram, mark),
       listen: (id, hear) => session.carrier.onIo(id, hear),
     }
     return new IoSession(session, request, granted, carrier, options, cleanup)
@@ -252,7 +258,7 @@ export async function openIoOver(
   const granted = grantedBy(reply, request)
   const remote: Endpoint = { address: endpoint.address, port: targetPort(items) }
   const carrier: Carrier = {
-    send: (datagram) => plain.send(datagram, remote),
+    send: (datagram) => plain.send(datagram, remote, mark),
     listen: (id, hear) => plain.listen(id, endpoint.address, hear),
   }
   return new IoSession(session, request, granted, carrier, options, cleanup)
@@ -283,6 +289,8 @@ export interface OpenIoOptions extends IoOptions {
   readonly connectTimeoutMs?: number
   readonly signal?: AbortSignal
   readonly keyLog?: KeyLog
+  /** DSCP marks of its packets. Default: not marked. */
+  readonly dscp?: Dscp
 }
 
 /**
@@ -303,6 +311,7 @@ export async function openIo(options: OpenIoOptions): Promise<IoSession> {
     ...(options.signal === undefined ? {} : { signal: options.signal }),
     ...(options.keyLog === undefined ? {} : { keyLog: options.keyLog }),
     ...(options.schedule === undefined ? {} : { schedule: options.schedule }),
+    ...(options.dscp === undefined ? {} : { dscp: options.dscp }),
   })
   let plain: OwnPlainIoPort | undefined
   const cleanup = async () => {

@@ -463,7 +463,7 @@ export class OriginatorHost implements AsyncDisposable {
     this.#around = {
       device: () => this.#device,
       originator: options.originator,
-      pool: new SessionPool(options.device.address, schedule, options.keyLog),
+      pool: new SessionPool(options.device.address, schedule, options.keyLog, () => this.#device.dscp?.()),
       schedule,
       backoff: options.backoff ?? {},
       plainGraceMs: options.plainGraceMs ?? 30_000,

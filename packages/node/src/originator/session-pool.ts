@@ -1,3 +1,4 @@
+import type { Dscp } from '@cordon/core/device'
 import { TransportError } from '@cordon/core/errors'
 import type { Schedule } from '../schedule.ts'
 import type { Credentials } from '../transports/credentials.ts'
@@ -27,6 +28,8 @@ interface Shared {
   users: number
 }
 
+const unmarked = () => undefined
+
 /**
  * One session per ordered pair of addresses and kind, shared by all connections of that kind (as Ethernet modules do:
  * one TLS session for class 3, one DTLS association for class 0/1).
@@ -34,13 +37,15 @@ interface Shared {
 export class SessionPool {
   readonly #localAddress: string
   readonly #keyLog: KeyLog | undefined
+  readonly #dscp: () => Dscp | undefined
   readonly #schedule: Schedule
   readonly #shared = new Map<string, Shared>()
 
-  constructor(localAddress: string, schedule: Schedule, keyLog?: KeyLog) {
+  constructor(localAddress: string, schedule: Schedule, keyLog?: KeyLog, dscp: () => Dscp | undefined = unmarked) {
     this.#localAddress = localAddress
     this.#schedule = schedule
     this.#keyLog = keyLog
+    this.#dscp = dscp
   }
 
   /** Open sessions and those that are being opened. */
@@ -84,6 +89,7 @@ export class SessionPool {
   }
 
   #open(key: SessionKey, signal: AbortSignal): Promise<Session> {
+    const dscp = this.#dscp()
     return connect({
       address: key.address,
       transport: key.transport,
@@ -94,6 +100,7 @@ export class SessionPool {
       connectTimeoutMs: 5_000,
       requestTimeoutMs: 5_000,
       ...(key.credentials === undefined ? {} : { credentials: key.credentials }),
+      ...(dscp === undefined ? {} : { dscp }),
       ...(this.#keyLog === undefined ? {} : { keyLog: this.#keyLog }),
     })
   }

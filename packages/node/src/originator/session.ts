@@ -1,6 +1,7 @@
 import type { ObjectClient, Requester, RequestOptions } from '@cordon/core/client'
 import type { MessageRouterReply, MessageRouterRequest } from '@cordon/core/cip'
 import type { CommonPacket } from '@cordon/core/enip'
+import type { Dscp } from '@cordon/core/device'
 import type { AnyError } from '@cordon/core/errors'
 import type { Endpoint, TransportKind, TransportSecurity } from '../transports/transport.ts'
 
@@ -25,8 +26,10 @@ export interface SessionCarrier {
   requestWithItems(request: MessageRouterRequest, more: CommonPacket, options?: RequestOptions): Promise<ReplyWithItems>
   /** Sends a message over a class 3 connection. */
   sendConnected(connectionId: number, sequenceCount: number, message: Uint8Array): void
+  /** What packets of this session and its connections are marked with. */
+  readonly dscp: Dscp | undefined
   /** Sends a class 0/1 datagram over the DTLS association of this session. */
-  sendIo(datagram: Uint8Array): void
+  sendIo(datagram: Uint8Array, dscp?: number): void
   /** Messages with this T->O connection id go to `hear`, until the returned function is called. */
   onConnected(connectionId: number, hear: (sequenceCount: number, message: Uint8Array) => void): () => void
   /** Class 0/1 datagrams with this T->O connection id go to `hear`, until the returned function is called. */

@@ -79,7 +79,7 @@ function handedOver(flow: Transport, attach: (handlers: TransportHandlers) => vo
       return flow.state
     },
     attach,
-    send: (bytes) => flow.send(bytes),
+    send: (bytes, dscp) => flow.send(bytes, dscp),
     pause: () => flow.pause(),
     resume: () => flow.resume(),
     close: () => flow.close(),

@@ -89,8 +89,8 @@ export class Association implements Guest {
   }
 
   /** A datagram of class 0/1 to the peer. */
-  sendDatagram(bytes: Uint8Array): void {
-    if (!this.#over && !this.#host.isCablePulled()) this.transport.send(bytes)
+  sendDatagram(bytes: Uint8Array, dscp: number): void {
+    if (!this.#over && !this.#host.isCablePulled()) this.transport.send(bytes, dscp)
   }
 
   /** Closes in order: what was answered already still arrives. */

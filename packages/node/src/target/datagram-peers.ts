@@ -52,7 +52,9 @@ export class DatagramPeers {
   /** Opens the port. @throws TransportError `address-in-use`, `unreachable`, `io` */
   static async open(options: DatagramPeersOptions): Promise<DatagramPeers> {
     const peers = new DatagramPeers(options)
-    peers.#socket = await bindUdp({ address: options.device.address, port: options.port }, (bytes, remote) =>
+    const { device, port } = options
+    const dscp = () => device.dscp?.().explicit
+    peers.#socket = await bindUdp({ address: device.address, port, dscp }, (bytes, remote) =>
       peers.receive(bytes, remote, false),
     )
     return peers
@@ -86,8 +88,8 @@ export class DatagramPeers {
   }
 
   /** Sends one datagram. */
-  send(bytes: Uint8Array, peer: Outgoing['peer']): void {
-    this.#socket?.send(bytes, peer)
+  send(bytes: Uint8Array, peer: Outgoing['peer'], dscp?: number): void {
+    this.#socket?.send(bytes, peer, dscp)
   }
 
   /** Ends all sessions; the port stays open. */

@@ -112,6 +112,8 @@ export class TargetHost implements AsyncDisposable {
   readonly #around: AssociationHost
   readonly #handshakes = new Set<SecureTransport>()
   readonly #handshakeRate: HandshakeRate
+  /** What messages, and all that is not class 0/1 data, are marked with. */
+  readonly #explicitMark = () => this.device.dscp?.().explicit
   #datagramPeers: DatagramPeers | undefined
   #udp2222: UdpSocket | undefined
   #portWork: Promise<void> = Promise.resolve()
@@ -236,7 +238,7 @@ export class TargetHost implements AsyncDisposable {
     if (socket === undefined) return undefined
     return {
       local: socket.local,
-      send: (datagram, remote) => (this.#cablePulled ? true : socket.send(datagram, remote)),
+      send: (datagram, remote, dscp) => (this.#cablePulled ? true : socket.send(datagram, remote, dscp)),
       listen: (connectionId, address, hear) => this.#io.listen(connectionId, address, hear),
     }
   }
@@ -299,7 +301,7 @@ export class TargetHost implements AsyncDisposable {
   #carryOut(action: DeviceAction, now: number): void {
     switch (action.kind) {
       case 'send':
-        this.#send(action.link, action.datagram)
+        this.#send(action.link, action.datagram, action.dscp)
         break
       case 'save':
         this.#save()
@@ -346,12 +348,12 @@ export class TargetHost implements AsyncDisposable {
     else this.#log.writeLimited(entry, now)
   }
 
-  #send(link: Link, datagram: Uint8Array): void {
+  #send(link: Link, datagram: Uint8Array, dscp: number): void {
     if (this.#cablePulled) return
     if (link.transport === 'udp') {
-      if (link.localPort === 2222) this.#udp2222?.send(datagram, link.peer)
-      else this.#datagramPeers?.send(datagram, link.peer)
-    } else this.#associations.get(link)?.sendDatagram(datagram)
+      if (link.localPort === 2222) this.#udp2222?.send(datagram, link.peer, dscp)
+      else this.#datagramPeers?.send(datagram, link.peer, dscp)
+    } else this.#associations.get(link)?.sendDatagram(datagram, dscp)
   }
 
   #save(): void {
@@ -462,7 +464,8 @@ export class TargetHost implements AsyncDisposable {
     const { address } = this.device
     if (protocol === 'tcp') {
       const secure = port === 2221
-      return listenTcp({ address, port, admit: (remote) => this.#admit(remote, port, secure) }, (transport) => {
+      const admit = (remote: Endpoint) => this.#admit(remote, port, secure)
+      return listenTcp({ address, port, admit, dscp: this.#explicitMark }, (transport) => {
         if (secure) this.#handshakeSoon(transport)
         else this.#begin(transport, { transport: 'tcp', localPort: port, peer: transport.remote })
       })
@@ -523,6 +526,7 @@ export class TargetHost implements AsyncDisposable {
         maxPerHost,
         maxHandshakesPerSecond,
         schedule: this.#schedule,
+        dscp: this.#explicitMark,
         isSilent: () => this.#cablePulled,
         context: (peer) => this.#contextFor({ address: peer, port: 0 }, 'dtls', port),
         refused: (remote, error) => this.#handshakeFailed(remote, port, error),

@@ -36,6 +36,8 @@ export interface ListenDtlsOptions {
   readonly port: number
   /** The context for a peer's address, or nothing to stay silent. Asked per association. */
   readonly context: (peer: string) => Context | undefined
+  /** DSCP of datagrams without one of their own, 0..63. Default: not marked. */
+  readonly dscp?: () => number | undefined
   /** Associations in all, handshakes included. Default 1024. */
   readonly maxSessions?: number
   /** Associations per peer address. Default 64. */
@@ -80,9 +82,9 @@ class PeerFlow implements Transport {
     this.#handlers = handlers
   }
 
-  send(bytes: Uint8Array): boolean {
+  send(bytes: Uint8Array, dscp?: number): boolean {
     // A datagram without room is lost, as anywhere on the way.
-    if (this.#state === 'open' && !this.#isSilent()) this.#socket.send(bytes, this.remote)
+    if (this.#state === 'open' && !this.#isSilent()) this.#socket.send(bytes, this.remote, dscp)
     return true
   }
 
@@ -105,11 +107,11 @@ class PeerFlow implements Transport {
 /** Where the datagrams of many peers go out. */
 export interface DatagramSender {
   readonly local: Endpoint
-  send(bytes: Uint8Array, remote: Endpoint): boolean
+  send(bytes: Uint8Array, remote: Endpoint, dscp?: number): boolean
 }
 
 /** How {@link DtlsFlows} treats its peers. */
-export type DtlsFlowsOptions = Omit<ListenDtlsOptions, 'address' | 'port'>
+export type DtlsFlowsOptions = Omit<ListenDtlsOptions, 'address' | 'port' | 'dscp'>
 
 /** The DTLS associations of all peers of one UDP socket, whoever owns that socket. */
 export class DtlsFlows {

@@ -17,4 +17,4 @@ export {
   type TransportListener,
   type TransportSecurity,
 } from './transport.ts'
-export { bindUdp, canSetDscp, connectUdp, type DatagramHandler, type UdpSocket } from './udp.ts'
+export { bindUdp, connectUdp, type DatagramHandler, type UdpSocket } from './udp.ts'

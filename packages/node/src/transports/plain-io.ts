@@ -7,7 +7,7 @@ export interface PlainIoPort {
   /** Where targets send to. */
   readonly local: Endpoint
   /** Sends one datagram; false when there was no room. */
-  send(datagram: Uint8Array, remote: Endpoint): boolean
+  send(datagram: Uint8Array, remote: Endpoint, dscp?: number): boolean
   /** Datagrams from `address` with this T->O connection id go to `hear`, until the returned function is called. */
   listen(connectionId: number, address: string, hear: (datagram: Uint8Array) => void): () => void
 }
@@ -63,8 +63,8 @@ export class OwnPlainIoPort implements PlainIoPort {
     return this.#socket.local
   }
 
-  send(datagram: Uint8Array, remote: Endpoint): boolean {
-    return this.#socket.send(datagram, remote)
+  send(datagram: Uint8Array, remote: Endpoint, dscp?: number): boolean {
+    return this.#socket.send(datagram, remote, dscp)
   }
 
   listen(connectionId: number, address: string, hear: (datagram: Uint8Array) => void): () => void {

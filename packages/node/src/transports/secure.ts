@@ -118,7 +118,7 @@ export class SecureTransport implements Transport {
     }
   }
 
-  send(bytes: Uint8Array): boolean {
+  send(bytes: Uint8Array, dscp?: number): boolean {
     if (this.#state !== 'open') return false
     try {
       this.#session.write(bytes)
@@ -132,7 +132,7 @@ export class SecureTransport implements Transport {
         cause: error,
       })
     }
-    return this.#flush()
+    return this.#flush(dscp)
   }
 
   pause(): void {
@@ -183,9 +183,9 @@ export class SecureTransport implements Transport {
     return this.#state === 'closed'
   }
 
-  #flush(): boolean {
+  #flush(dscp?: number): boolean {
     let room = true
-    for (const bytes of this.#session.takeOutput()) room = this.#lower.send(bytes)
+    for (const bytes of this.#session.takeOutput()) room = this.#lower.send(bytes, dscp)
     return room
   }
 

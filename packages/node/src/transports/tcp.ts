@@ -1,5 +1,6 @@
 import { type AnyError, TransportError } from '@cordon/core/errors'
 import { createConnection, createServer, type Server, type Socket } from 'node:net'
+import { Marker } from './marking.ts'
 import { ReceiveQueue } from './receive-queue.ts'
 import { aborted, systemError } from './system-error.ts'
 import {
@@ -27,12 +28,13 @@ class TcpTransport implements Transport {
   #state: 'open' | 'closed' = 'open'
   #wantsDrain = false
 
-  constructor(socket: Socket, limits: Partial<TransportLimits> = {}) {
+  constructor(socket: Socket, limits: Partial<TransportLimits> | undefined, dscp: number | undefined) {
     this.#socket = socket
     this.#limits = { ...defaultTransportLimits, ...limits }
     this.local = { address: socket.localAddress ?? '', port: socket.localPort ?? 0 }
     this.remote = { address: socket.remoteAddress ?? '', port: socket.remotePort ?? 0 }
     socket.setNoDelay(true)
+    new Marker(socket).set(dscp)
     socket.pause()
     socket.on('data', (bytes: Buffer) => {
       this.#queue.push(bytes)
@@ -150,7 +152,7 @@ export function connectTcp(options: ConnectOptions): Promise<Transport> {
     socket.once('connect', () => {
       settled()
       socket.off('error', onError)
-      resolve(new TcpTransport(socket, options.limits))
+      resolve(new TcpTransport(socket, options.limits, options.dscp))
     })
   })
 }
@@ -163,6 +165,8 @@ export interface ListenOptions {
   /** Connections waiting to be accepted by the process. Default 511. */
   readonly backlog?: number
   readonly limits?: Partial<TransportLimits>
+  /** DSCP of what is sent, 0..63, asked per connection. Default: not marked. */
+  readonly dscp?: () => number | undefined
   /** Asked before anything is allocated for a connection; false closes it at once. */
   readonly admit?: (remote: Endpoint) => boolean
 }
@@ -180,9 +184,14 @@ export function listenTcp(options: ListenOptions, accept: (transport: Transport)
       socket.destroy()
       return
     }
-    accept(new TcpTransport(socket, options.limits))
+    const dscp = options.dscp?.()
+    marker.set(dscp)
+    accept(new TcpTransport(socket, options.limits, dscp))
   })
+  const marker = new Marker(server)
   return listen(server, options).then(() => {
+    // For the answers that the kernel gives before a connection is accepted.
+    marker.set(options.dscp?.())
     // Failing to accept one connection (out of descriptors) must not end the listener.
     server.on('error', () => {})
     return new TcpListener(server)

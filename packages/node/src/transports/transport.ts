@@ -67,9 +67,9 @@ export interface Transport {
   /**
    * Hands bytes to the peer; the caller does not change them afterwards. False asks to wait for `drain`; more than
    * {@link TransportLimits.maxQueued} waiting bytes end a stream, while a datagram that finds no room is dropped.
-   * A closed transport drops what it is given.
+   * A closed transport drops what it is given. A datagram may have a mark of its own (DSCP, 0..63).
    */
-  send(bytes: Uint8Array): boolean
+  send(bytes: Uint8Array, dscp?: number): boolean
   /** Stops delivery, and through the kernel's window the sender of a stream. */
   pause(): void
   /** Ends {@link Transport.pause}. */
@@ -101,6 +101,8 @@ export interface ConnectOptions {
   /** Cancels the opening; an open transport is closed by its own methods. */
   readonly signal?: AbortSignal
   readonly limits?: Partial<TransportLimits>
+  /** DSCP of what is sent, 0..63, save datagrams with a mark of their own. Default: not marked. */
+  readonly dscp?: number
 }
 
 /** What {@link ConnectOptions.timeoutMs} is without being set. */

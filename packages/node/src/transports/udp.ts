@@ -1,6 +1,7 @@
 import type { AnyError } from '@cordon/core/errors'
 import { createSocket, type Socket } from 'node:dgram'
 import { isIPv6 } from 'node:net'
+import { Marker } from './marking.ts'
 import { ReceiveQueue } from './receive-queue.ts'
 import { aborted, errorCode, systemError } from './system-error.ts'
 import {
@@ -12,12 +13,6 @@ import {
   type TransportHandlers,
   type TransportLimits,
 } from './transport.ts'
-
-/**
- * Deviation: the DSCP values of the QoS object 0x48 are not put on packets. Node offers no way to set IP_TOS on a
- * socket; whoever needs the marking sets it by address and port in the host's firewall.
- */
-export const canSetDscp = false
 
 type Lookup = (
   hostname: string,
@@ -58,8 +53,11 @@ export type DatagramHandler = (bytes: Uint8Array, remote: Endpoint) => void
 /** A UDP socket bound to a local address that talks with anybody. */
 export interface UdpSocket {
   readonly local: Endpoint
-  /** Sends one datagram. False when it was dropped, because more than the limit waits in the socket. */
-  send(bytes: Uint8Array, remote: Endpoint): boolean
+  /**
+   * Sends one datagram, with a mark of its own or that of the socket. False when it was dropped, because more than the
+   * limit waits in the socket.
+   */
+  send(bytes: Uint8Array, remote: Endpoint, dscp?: number): boolean
   /** Datagrams that were not sent for lack of room. */
   readonly dropped: number
   /** Frees the port. */
@@ -73,6 +71,8 @@ export interface UdpSocketOptions {
   readonly port: number
   /** Allow sending to broadcast addresses. Default false. */
   readonly broadcast?: boolean
+  /** The DSCP of datagrams without one of their own, 0..63. Default: not marked. */
+  readonly dscp?: () => number | undefined
   /** Bytes waiting in the socket above which datagrams are dropped. Default 4 MiB. */
   readonly maxQueued?: number
 }
@@ -81,12 +81,16 @@ class BoundUdpSocket implements UdpSocket {
   readonly local: Endpoint
   readonly #socket: Socket
   readonly #maxQueued: number
+  readonly #marker: Marker
+  readonly #dscp: () => number | undefined
   #open = true
   #dropped = 0
 
-  constructor(socket: Socket, handler: DatagramHandler, maxQueued: number) {
+  constructor(socket: Socket, handler: DatagramHandler, options: UdpSocketOptions) {
     this.#socket = socket
-    this.#maxQueued = maxQueued
+    this.#maxQueued = options.maxQueued ?? defaultTransportLimits.maxQueued
+    this.#marker = new Marker(socket)
+    this.#dscp = options.dscp ?? unmarked
     const { address, port } = socket.address()
     this.local = { address, port }
     socket.on('message', (bytes, remote) => {
@@ -100,12 +104,14 @@ class BoundUdpSocket implements UdpSocket {
     return this.#dropped
   }
 
-  send(bytes: Uint8Array, remote: Endpoint): boolean {
+  send(bytes: Uint8Array, remote: Endpoint, dscp: number | undefined = this.#dscp()): boolean {
     if (!this.#open) return false
     if (this.#socket.getSendQueueSize() > this.#maxQueued) {
       this.#dropped++
       return false
     }
+    // Node hands it to the kernel within this call, unless the socket is full.
+    this.#marker.set(dscp)
     // No callback: a lost datagram is not an event. `ignore` keeps a refused one from becoming an uncaught error.
     this.#socket.send(bytes, remote.port, remote.address, ignore)
     return true
@@ -120,6 +126,7 @@ class BoundUdpSocket implements UdpSocket {
 }
 
 const ignore = () => {}
+const unmarked = () => undefined
 
 /**
  * Binds a UDP socket.
@@ -130,7 +137,7 @@ export async function bindUdp(options: UdpSocketOptions, handler: DatagramHandle
   const socket = makeSocket(options.address)
   await bind(socket, options)
   if (options.broadcast === true) socket.setBroadcast(true)
-  return new BoundUdpSocket(socket, handler, options.maxQueued ?? defaultTransportLimits.maxQueued)
+  return new BoundUdpSocket(socket, handler, options)
 }
 
 /** Datagrams to and from one peer over a connected socket. */
@@ -142,13 +149,17 @@ class UdpTransport implements Transport {
   readonly remote: Endpoint
   readonly #socket: Socket
   readonly #limits: TransportLimits
+  readonly #marker: Marker
+  readonly #dscp: number | undefined
   readonly #queue: ReceiveQueue
   readonly #done: (error: Error | null) => void
   #state: 'open' | 'closed' = 'open'
 
-  constructor(socket: Socket, limits: Partial<TransportLimits>, refusalIsFinal: () => boolean) {
+  constructor(socket: Socket, options: ConnectUdpOptions, refusalIsFinal: () => boolean) {
     this.#socket = socket
-    this.#limits = { ...defaultTransportLimits, ...limits }
+    this.#limits = { ...defaultTransportLimits, ...options.limits }
+    this.#marker = new Marker(socket)
+    this.#dscp = options.dscp
     this.#queue = new ReceiveQueue(this.#limits.maxQueued)
     const { address, port } = socket.address()
     const remote = socket.remoteAddress()
@@ -175,9 +186,10 @@ class UdpTransport implements Transport {
     this.#queue.attach(handlers)
   }
 
-  send(bytes: Uint8Array): boolean {
+  send(bytes: Uint8Array, dscp: number | undefined = this.#dscp): boolean {
     if (this.#state === 'closed') return false
     if (this.#socket.getSendQueueSize() > this.#limits.maxQueued) return true
+    this.#marker.set(dscp)
     this.#socket.send(bytes, this.#done)
     return true
   }
@@ -240,7 +252,7 @@ export async function connectUdp(options: ConnectUdpOptions): Promise<Transport>
     throw aborted(signal, doing)
   }
   const final = options.refusalIsFinal ?? true
-  return new UdpTransport(socket, options.limits ?? {}, typeof final === 'boolean' ? () => final : final)
+  return new UdpTransport(socket, options, typeof final === 'boolean' ? () => final : final)
 }
 
 /** Behind a function, because the compiler would narrow the property across an await. */

@@ -125,6 +125,7 @@ export function steer(device: Device, credentials: Credentials): Steered {
     connected: (link, id, count, message, now) => device.connected(link, id, count, message, now),
     openSession: (link) => device.openSession(link),
     encapsulation: () => device.encapsulation(),
+    dscp: () => device.dscp(),
     listIdentity: () => device.listIdentity(),
     datagram: (link, bytes, now) => device.datagram(link, bytes, now),
     linkClosed: (link, now) => device.linkClosed(link, now),

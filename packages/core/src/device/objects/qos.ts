@@ -20,7 +20,10 @@ const write = (index: Index, highest: number) => (call: Call, value: number) => 
   return undefined
 }
 
-/** How a device behaves as QoS Object: values are kept, {@link DeviceContext} hosts set them on their sockets. */
+/**
+ * How a device behaves as QoS Object: values are kept; after the next power-up the host
+ * marks packets with them.
+ */
 export const qosBehaviour = behaviour(qos, {
   revision: 1,
   get: {
