@@ -94,6 +94,7 @@ export class Originators {
       device: through.hosted,
       originator,
       schedule: schedule.forHosts,
+      cable: through.cable,
       log: (entry) => log(through.name, entry),
       ...(through.host === undefined ? {} : { target: through.host }),
       ...(keyLog === undefined ? {} : { keyLog }),

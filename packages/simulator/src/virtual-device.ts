@@ -3,7 +3,7 @@ import { TransportError, UsageError } from '@cordon/core/errors'
 import type { FaultKind, Device as PlantDevice, Plant, SimulatedDevice, SimulatedSecurity } from '@cordon/core/policy'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type BroadcastResponder, TargetHost, type TargetLogEntry } from '@cordon/node/target'
-import type { KeyLog } from '@cordon/node/transports'
+import { Cable, type KeyLog } from '@cordon/node/transports'
 import type { DeviceFiles, StoredDevice } from './device-files.ts'
 import { electronicDataSheet } from './eds.ts'
 import { FaultSchedule } from './fault-schedule.ts'
@@ -63,6 +63,8 @@ interface MovingValue {
 export class VirtualDevice {
   readonly name: string
   readonly simulated: SimulatedDevice
+  /** What everything of the unit leads over, listening or calling. */
+  readonly cable = new Cable(() => this.#faults.loses(Math.random))
   /** The unit as hosts meet it: the same object for good, whatever power cycles and faults there are. */
   readonly hosted: HostedUnit
   /** The unit as modules of its chassis meet it. */
@@ -171,6 +173,7 @@ export class VirtualDevice {
       log: (entry) => this.#hostSays(entry),
       save: () => this.save(),
       schedule: this.#around.schedule.forHosts,
+      cable: this.cable,
       restart: () => {
         this.#device.restart(this.#around.schedule.now())
         return this.#around.restarted(this.name)
@@ -244,8 +247,8 @@ export class VirtualDevice {
   }
 
   #applySilence(): void {
-    if (this.#cablePulled || this.#faults.has('hang')) this.#host?.pullCable()
-    else this.#host?.plugCable()
+    if (this.#cablePulled || this.#faults.has('hang')) this.cable.pull()
+    else this.cable.plug()
   }
 
   #room(protocol: 'tcp' | 'udp'): number {

@@ -340,6 +340,46 @@ describe('a pulled cable', () => {
   })
 })
 
+describe('a pulled cable of a unit that opens connections', () => {
+  it('cuts those too, also where the unit does not listen, and all comes back by itself', async () => {
+    const { plant } = await startPlant(linePlant())
+    await allRun(plant)
+    const units = ['Left_Module', 'Panel']
+    const mine = () => plant.connections().filter(({ from }) => units.includes(from))
+    expect(new Set(mine().map(({ class: each }) => each))).toEqual(new Set([0, 1, 3]))
+    for (const name of units) plant.setCable(name, true)
+    await until(() => mine().every(({ losses }) => losses > 0), 'its own ends notice')
+    const during = mine().map(({ received }) => received)
+    await new Promise((resolve) => setTimeout(resolve, 500))
+    expect(mine().map(({ received }) => received)).toEqual(during)
+    expect(mine().every(({ state }) => state !== 'open')).toBe(true)
+    for (const name of units) plant.setCable(name, false)
+    await until(
+      () => mine().every(({ state, received }, i) => state === 'open' && received > (during[i] ?? 0)),
+      'everything runs again',
+    )
+  })
+
+  it('differs from datagrams that are lost by chance, which it takes again when the fault is over', async () => {
+    const { plant } = await startPlant(linePlant())
+    await allRun(plant)
+    await plant.fault('Panel', { kind: 'drop', share: 1 })
+    await plant.fault('Left_Module', { kind: 'drop', share: 1 })
+    await until(() => row(plant, 'io').losses > 0, 'all plain I/O of the originator is lost')
+    await device(plant, 'Panel').heal('drop')
+    await device(plant, 'Left_Module').heal('drop')
+    await until(() => plant.connections().every(({ state }) => state === 'open'), 'everything runs again')
+  })
+
+  it('keeps a unit from neither ending nor restarting', async () => {
+    const { plant } = await startPlant(linePlant())
+    await allRun(plant)
+    for (const name of ['Left_Module', 'Panel']) plant.setCable(name, true)
+    await plant.fault('Left_Module', { kind: 'power-cycle', downMs: 10 })
+    await plant.stop()
+  })
+})
+
 describe('faults of the simulation file', () => {
   const kinds = (plant: VirtualPlant) => plant.devices()[0]?.faults
 

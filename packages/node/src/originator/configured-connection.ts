@@ -53,6 +53,8 @@ export interface ConnectionStatus {
   readonly transport: ConnectionTransport | undefined
   /** IANA number of the suite; absent in plain. */
   readonly suite: number | undefined
+  /** Its (D)TLS session took up an earlier one; undefined in plain. */
+  readonly resumed: boolean | undefined
   readonly protection: 'none' | 'authenticated' | 'encrypted' | undefined
   readonly serial: number | undefined
   readonly outputSize: number

@@ -1,11 +1,12 @@
 import type { Dscp } from '@cordon/core/device'
 import { PeerError, TransportError, UsageError } from '@cordon/core/errors'
-import type { Context } from '@cordon/tls'
+import type { Context, ResumptionTicket } from '@cordon/tls'
 import { processSchedule, type Schedule } from '../schedule.ts'
+import type { Cable } from '../transports/cable.ts'
 import { type Credentials, makeContext } from '../transports/credentials.ts'
 import { connectDtls } from '../transports/dtls.ts'
 import type { KeyLog } from '../transports/key-log.ts'
-import { secureClient } from '../transports/secure.ts'
+import { secureClient, type SecureTransport } from '../transports/secure.ts'
 import { aborted } from '../transports/system-error.ts'
 import { connectTcp } from '../transports/tcp.ts'
 import { clientSession, connectTls } from '../transports/tls.ts'
@@ -58,6 +59,14 @@ export interface SessionOptions {
   /** Sends a NOP after this long without a request (tcp, tls), because targets close silent sessions. Default: never. */
   readonly keepAliveMs?: number
   readonly schedule?: Schedule
+  /**
+   * Takes up an earlier (D)TLS session with this target under the same credentials object, where the target agrees.
+   * Default: a full handshake, in which the target proves its identity anew. Never with `commissioning`, a key log, or
+   * credentials that check dates, which only a full handshake does.
+   */
+  readonly resume?: boolean
+  /** The cable that it leads over, of a virtual unit. */
+  readonly cable?: Cable
   /** DSCP marks of its packets, as the QoS object 0x48 has them. Default: not marked. */
   readonly dscp?: Dscp
 }
@@ -119,6 +128,7 @@ async function openCarrier(
     ...(options.localAddress === undefined ? {} : { localAddress: options.localAddress }),
     ...(options.signal === undefined ? {} : { signal: options.signal }),
     ...(options.dscp === undefined ? {} : { dscp: options.dscp.explicit }),
+    ...(options.cable === undefined ? {} : { cable: options.cable }),
     ...(options.keyLog === undefined ? {} : { keyLog: options.keyLog }),
   }
   switch (transport) {
@@ -128,21 +138,27 @@ async function openCarrier(
       return connectUdp(base)
     case 'tls': {
       const context = clientContext(options, 'tls')
-      return connectTls({ ...base, context }).finally(() => retire(context, options))
+      return resumed(options, context, (resume) => connectTls({ ...base, ...resume, context })).finally(() =>
+        retire(context, options),
+      )
     }
     case 'dtls': {
       const context = clientContext(options, 'dtls')
-      return connectDtls({ ...base, context }).finally(() => retire(context, options))
+      return resumed(options, context, (resume) => connectDtls({ ...base, ...resume, context })).finally(() =>
+        retire(context, options),
+      )
     }
     case 'udp-dtls': {
       const plain = await connectUdp(base)
       const context = clientContext(options, 'dtls')
       try {
         const flow = await startDtls(plain, schedule, endsAt)
-        return await secureClient(flow, clientSession({ ...base, context }), {
-          ...base,
-          timeoutMs: Math.max(1, endsAt - schedule.now()),
-        })
+        return await resumed(options, context, (resume) =>
+          secureClient(flow, clientSession({ ...base, ...resume, context }), {
+            ...base,
+            timeoutMs: Math.max(1, endsAt - schedule.now()),
+          }),
+        )
       } catch (error) {
         plain.destroy()
         throw error
@@ -181,10 +197,43 @@ function clientContext(options: SessionOptions, protocol: 'tls' | 'dtls'): Conte
   return context
 }
 
+/** Targets per context whose last session is remembered; whoever was reached longest ago is forgotten first. */
+const rememberedTargets = 256
+
+/** Tickets go with the context they came from, and that with its credentials: none outlives a new configuration. */
+const tickets = new WeakMap<Context, Map<string, ResumptionTicket>>()
+
+/** Opens with the ticket of the last session with this target, and keeps the next one. */
+async function resumed(
+  options: SessionOptions,
+  context: Context,
+  open: (resume: { readonly resume?: ResumptionTicket }) => Promise<SecureTransport>,
+): Promise<SecureTransport> {
+  if (options.resume !== true || options.credentials?.verify?.time === true || isOwn(context, options)) return open({})
+  const known = tickets.get(context) ?? new Map<string, ResumptionTicket>()
+  tickets.set(context, known)
+  const target = `${options.address}|${options.port ?? ''}|${options.transport ?? ''}`
+  const ticket = known.get(target)
+  // Taken out: an attempt that fails is followed by a full handshake.
+  known.delete(target)
+  const transport = await open(ticket === undefined ? {} : { resume: ticket })
+  const next = transport.session.ticket()
+  if (next !== undefined) known.set(target, next)
+  for (const oldest of known.keys()) {
+    if (known.size <= rememberedTargets) break
+    known.delete(oldest)
+  }
+  return transport
+}
+
 /** A context that was made for this one session takes no new ones; the session itself lives on. */
 function retire(context: Context, options: SessionOptions): void {
+  if (isOwn(context, options)) context.close()
+}
+
+function isOwn(context: Context, options: SessionOptions): boolean {
   const cached = options.credentials === undefined ? undefined : cache.get(options.credentials)
-  if (cached?.tls !== context && cached?.dtls !== context) context.close()
+  return cached?.tls !== context && cached?.dtls !== context
 }
 
 /** Is this the kind of failure that a later attempt may not meet: nobody there, no answer, closed? */

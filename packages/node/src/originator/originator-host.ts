@@ -4,6 +4,7 @@ import type { HostedDevice } from '@cordon/core/device'
 import { type AnyError, TransportError, UsageError } from '@cordon/core/errors'
 import { type Deadline, processSchedule, type Schedule } from '../schedule.ts'
 import type { TargetHost } from '../target/target-host.ts'
+import type { Cable } from '../transports/cable.ts'
 import type { KeyLog } from '../transports/key-log.ts'
 import { isOurs } from '../transports/system-error.ts'
 import { Backoff, type BackoffOptions } from './backoff.ts'
@@ -43,6 +44,8 @@ export interface OriginatorHostOptions {
   /** Hears of connections that changed their way. */
   readonly onMove?: (move: ConnectionMove) => void
   readonly keyLog?: KeyLog
+  /** What its sockets lead over, of a virtual unit. */
+  readonly cable?: Cable
   readonly schedule?: Schedule
   /** Waits between attempts of one connection. */
   readonly backoff?: BackoffOptions
@@ -175,6 +178,7 @@ class ConnectionKeeper {
       state: this.#state,
       transport: open?.transport,
       suite: security?.suite,
+      resumed: security?.resumed,
       protection:
         open === undefined
           ? undefined
@@ -450,6 +454,7 @@ class ConnectionKeeper {
 export class OriginatorHost implements AsyncDisposable {
   readonly #keepers = new Map<string, ConnectionKeeper>()
   readonly #around: Surroundings
+  readonly #cable: Cable | undefined
   #device: HostedDevice
   #target: TargetHost | undefined
   #unsubscribe: () => void = () => {}
@@ -459,11 +464,18 @@ export class OriginatorHost implements AsyncDisposable {
   /** Begins at once with the configured connections. @throws UsageError `bad-option` for a name that is there twice */
   constructor(options: OriginatorHostOptions) {
     this.#device = options.device
+    this.#cable = options.cable
     const schedule = options.schedule ?? processSchedule()
     this.#around = {
       device: () => this.#device,
       originator: options.originator,
-      pool: new SessionPool(options.device.address, schedule, options.keyLog, () => this.#device.dscp?.()),
+      pool: new SessionPool({
+        localAddress: options.device.address,
+        schedule,
+        dscp: () => this.#device.dscp?.(),
+        ...(options.keyLog === undefined ? {} : { keyLog: options.keyLog }),
+        ...(options.cable === undefined ? {} : { cable: options.cable }),
+      }),
       schedule,
       backoff: options.backoff ?? {},
       plainGraceMs: options.plainGraceMs ?? 30_000,
@@ -528,6 +540,7 @@ export class OriginatorHost implements AsyncDisposable {
       (port) => port.close(),
       () => {},
     )
+    this.#cable?.release()
   }
 
   /** As closing it. */
@@ -546,7 +559,7 @@ export class OriginatorHost implements AsyncDisposable {
         throw new TransportError('refused', `${device.address}: port 2222/udp is closed, so there is no plain I/O`)
       return port
     }
-    this.#ownPlain ??= OwnPlainIoPort.open(device.address)
+    this.#ownPlain ??= OwnPlainIoPort.open(device.address, 0, this.#cable)
     try {
       return await this.#ownPlain
     } catch (error) {

@@ -2,6 +2,7 @@ import type { Dscp } from '@cordon/core/device'
 import { TransportError } from '@cordon/core/errors'
 import type { Schedule } from '../schedule.ts'
 import type { Credentials } from '../transports/credentials.ts'
+import type { Cable } from '../transports/cable.ts'
 import type { KeyLog } from '../transports/key-log.ts'
 import { connect, type SessionTransport } from './connect.ts'
 import type { Session } from './session.ts'
@@ -28,24 +29,27 @@ interface Shared {
   users: number
 }
 
-const unmarked = () => undefined
+/** What all sessions of a pool have in common. */
+export interface SessionPoolOptions {
+  /** Their sockets are bound to it. */
+  readonly localAddress: string
+  readonly schedule: Schedule
+  readonly keyLog?: KeyLog
+  /** Marks of their packets, asked for each session. */
+  readonly dscp?: () => Dscp | undefined
+  readonly cable?: Cable
+}
 
 /**
  * One session per ordered pair of addresses and kind, shared by all connections of that kind (as Ethernet modules do:
  * one TLS session for class 3, one DTLS association for class 0/1).
  */
 export class SessionPool {
-  readonly #localAddress: string
-  readonly #keyLog: KeyLog | undefined
-  readonly #dscp: () => Dscp | undefined
-  readonly #schedule: Schedule
+  readonly #options: SessionPoolOptions
   readonly #shared = new Map<string, Shared>()
 
-  constructor(localAddress: string, schedule: Schedule, keyLog?: KeyLog, dscp: () => Dscp | undefined = unmarked) {
-    this.#localAddress = localAddress
-    this.#schedule = schedule
-    this.#keyLog = keyLog
-    this.#dscp = dscp
+  constructor(options: SessionPoolOptions) {
+    this.#options = options
   }
 
   /** Open sessions and those that are being opened. */
@@ -89,19 +93,22 @@ export class SessionPool {
   }
 
   #open(key: SessionKey, signal: AbortSignal): Promise<Session> {
-    const dscp = this.#dscp()
+    const { localAddress, schedule, keyLog, cable } = this.#options
+    const dscp = this.#options.dscp?.()
     return connect({
       address: key.address,
       transport: key.transport,
-      localAddress: this.#localAddress,
+      localAddress,
       signal,
-      schedule: this.#schedule,
+      schedule,
+      resume: true,
       keepAliveMs: 30_000,
       connectTimeoutMs: 5_000,
       requestTimeoutMs: 5_000,
       ...(key.credentials === undefined ? {} : { credentials: key.credentials }),
       ...(dscp === undefined ? {} : { dscp }),
-      ...(this.#keyLog === undefined ? {} : { keyLog: this.#keyLog }),
+      ...(keyLog === undefined ? {} : { keyLog }),
+      ...(cable === undefined ? {} : { cable }),
     })
   }
 

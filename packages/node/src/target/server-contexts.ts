@@ -96,7 +96,8 @@ export class ServerContexts {
           name: security.checkName,
         },
       },
-      this.#settings,
+      // A resumed session would take the dates of its certificate as they were when it began.
+      { ...this.#settings, resumption: !security.checkExpiration },
     )
   }
 

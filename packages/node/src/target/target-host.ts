@@ -1,6 +1,7 @@
 import type { DeviceAction, DeviceEvent, DevicePort, HostedDevice, Link, LinkSecurity } from '@cordon/core/device'
 import { type AnyError, MalformedMessage, TransportError } from '@cordon/core/errors'
 import { Session } from '@cordon/tls'
+import { Cable } from '../transports/cable.ts'
 import { IoDispatch, type PlainIoPort } from '../transports/plain-io.ts'
 import { type Deadline, processSchedule, type Schedule } from '../schedule.ts'
 import { type DtlsListener, listenDtls } from '../transports/dtls.ts'
@@ -58,6 +59,8 @@ export interface TargetHostOptions {
   /** How long each handshake waits before it begins, milliseconds: for virtual devices that are slow on purpose. */
   readonly handshakeDelayMs?: () => number
   readonly schedule?: Schedule
+  /** What its sockets lead over; a virtual unit shares it with its originators. */
+  readonly cable?: Cable
 }
 
 /** An association as it stands, for pages and tests. */
@@ -112,6 +115,7 @@ export class TargetHost implements AsyncDisposable {
   readonly #around: AssociationHost
   readonly #handshakes = new Set<SecureTransport>()
   readonly #handshakeRate: HandshakeRate
+  readonly #cable: Cable
   /** What messages, and all that is not class 0/1 data, are marked with. */
   readonly #explicitMark = () => this.device.dscp?.().explicit
   #datagramPeers: DatagramPeers | undefined
@@ -119,7 +123,7 @@ export class TargetHost implements AsyncDisposable {
   #portWork: Promise<void> = Promise.resolve()
   #saving: Promise<void> | undefined
   #running = false
-  #cablePulled = false
+  #letGoOfCable: () => void = () => {}
 
   constructor(options: TargetHostOptions) {
     this.#options = options
@@ -136,12 +140,13 @@ export class TargetHost implements AsyncDisposable {
     this.#handshakeRate = new HandshakeRate(this.#limits.maxHandshakesPerSecond)
     this.#deadline = this.#schedule.idle((now) => this.#tick(now))
     this.#dtlsSweep = this.#schedule.idle((now) => this.#endSilentDtls(now))
+    this.#cable = options.cable ?? new Cable()
     this.#around = {
       schedule: this.#schedule,
       frameTimeoutMs: this.#limits.frameTimeoutMs,
       afterDevice: (now) => this.#afterDevice(now),
       isSaving: () => this.#saving !== undefined,
-      isCablePulled: () => this.#cablePulled,
+      isCablePulled: () => this.#cable.isPulled,
       defect: (error, association) => {
         this.#defect(error, association.describePeer())
         association.destroy('it met a defect of the device')
@@ -157,6 +162,7 @@ export class TargetHost implements AsyncDisposable {
    */
   async start(): Promise<void> {
     this.#running = true
+    this.#letGoOfCable = this.#cable.onChange(() => this.#cableTurned())
     this.#afterDevice(this.#schedule.now())
     this.#portWork = this.#portWork.then(() => this.#openMissing(true))
     try {
@@ -178,6 +184,7 @@ export class TargetHost implements AsyncDisposable {
   /** Closes every association and port. What the device still wanted saved is saved. */
   async close(): Promise<void> {
     this.#running = false
+    this.#letGoOfCable()
     this.#deadline.cancel()
     this.#dtlsSweep.cancel()
     for (const later of this.#laterActions) later.cancel()
@@ -189,6 +196,7 @@ export class TargetHost implements AsyncDisposable {
     this.#ports.clear()
     await Promise.all(ports.map((port) => port.close()))
     this.#contexts.clear()
+    this.#cable.release()
     await this.#saving
   }
 
@@ -238,8 +246,11 @@ export class TargetHost implements AsyncDisposable {
     if (socket === undefined) return undefined
     return {
       local: socket.local,
-      send: (datagram, remote, dscp) => (this.#cablePulled ? true : socket.send(datagram, remote, dscp)),
-      listen: (connectionId, address, hear) => this.#io.listen(connectionId, address, hear),
+      send: (datagram, remote, dscp) => !this.#cable.passes() || socket.send(datagram, remote, dscp),
+      listen: (connectionId, address, hear) =>
+        this.#io.listen(connectionId, address, (bytes) => {
+          if (this.#cable.passes()) hear(bytes)
+        }),
     }
   }
 
@@ -250,17 +261,20 @@ export class TargetHost implements AsyncDisposable {
 
   /** As if the cable were pulled: nothing is heard and nothing is sent, and no peer is told. */
   pullCable(): void {
-    if (this.#cablePulled) return
-    this.#cablePulled = true
-    for (const association of this.#associations.values()) association.pause()
+    this.#cable.pull()
   }
 
   /** Puts the cable back in: what waited in the kernel's buffers goes on. */
   plugCable(): void {
-    if (!this.#cablePulled) return
-    this.#cablePulled = false
-    for (const association of [...this.#associations.values()]) association.resume()
-    this.#afterDevice(this.#schedule.now())
+    this.#cable.plug()
+  }
+
+  #cableTurned(): void {
+    for (const association of [...this.#associations.values()]) {
+      if (this.#cable.isPulled) association.pause()
+      else association.resume()
+    }
+    if (!this.#cable.isPulled) this.#afterDevice(this.#schedule.now())
   }
 
   // The device
@@ -349,7 +363,7 @@ export class TargetHost implements AsyncDisposable {
   }
 
   #send(link: Link, datagram: Uint8Array, dscp: number): void {
-    if (this.#cablePulled) return
+    if (this.#cable.isPulled) return
     if (link.transport === 'udp') {
       if (link.localPort === 2222) this.#udp2222?.send(datagram, link.peer, dscp)
       else this.#datagramPeers?.send(datagram, link.peer, dscp)
@@ -465,7 +479,7 @@ export class TargetHost implements AsyncDisposable {
     if (protocol === 'tcp') {
       const secure = port === 2221
       const admit = (remote: Endpoint) => this.#admit(remote, port, secure)
-      return listenTcp({ address, port, admit, dscp: this.#explicitMark }, (transport) => {
+      return listenTcp({ address, port, admit, dscp: this.#explicitMark, cable: this.#cable }, (transport) => {
         if (secure) this.#handshakeSoon(transport)
         else this.#begin(transport, { transport: 'tcp', localPort: port, peer: transport.remote })
       })
@@ -492,13 +506,13 @@ export class TargetHost implements AsyncDisposable {
       schedule: this.#schedule,
       afterDevice: (now) => this.#afterDevice(now),
       isSaving: () => this.#saving !== undefined,
-      isSilent: () => this.#cablePulled,
+      isSilent: () => this.#cable.isPulled,
       defect: (error, peer) => this.#defect(error, peer),
       dtls: {
         maxPerHost,
         maxHandshakesPerSecond,
         schedule: this.#schedule,
-        isSilent: () => this.#cablePulled,
+        isSilent: () => this.#cable.isPulled,
         context: (peer) => this.#contextFor({ address: peer, port: 0 }, 'dtls', port),
         refused: (remote, error) => this.#handshakeFailed(remote, port, error),
         handshakeDelayMs: () => this.#handshakeDelayMs(),
@@ -527,7 +541,7 @@ export class TargetHost implements AsyncDisposable {
         maxHandshakesPerSecond,
         schedule: this.#schedule,
         dscp: this.#explicitMark,
-        isSilent: () => this.#cablePulled,
+        isSilent: () => this.#cable.isPulled,
         context: (peer) => this.#contextFor({ address: peer, port: 0 }, 'dtls', port),
         refused: (remote, error) => this.#handshakeFailed(remote, port, error),
         handshakeDelayMs: () => this.#handshakeDelayMs(),
@@ -723,7 +737,7 @@ export class TargetHost implements AsyncDisposable {
   }
 
   #hearIo(bytes: Uint8Array, remote: Endpoint): void {
-    if (this.#cablePulled) return
+    if (this.#cable.isPulled) return
     const name = `${remote.address}:${remote.port}`
     let peer = this.#plainPeers.get(name)
     if (peer === undefined) {

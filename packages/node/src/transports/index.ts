@@ -1,4 +1,5 @@
 /** Carriers of EtherNet/IP bytes: TCP, TLS, UDP and DTLS on real sockets, and pairs in memory. */
+export { Cable } from './cable.ts'
 export { type ContextSettings, type Credentials, makeContext, type Psk, usableSuites } from './credentials.ts'
 export { connectDtls, type DtlsListener, type ListenDtlsOptions, listenDtls } from './dtls.ts'
 export { type KeyLog, keyLogFile } from './key-log.ts'

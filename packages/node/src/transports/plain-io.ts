@@ -1,4 +1,5 @@
 import { ioFrameView, parseIoFrame } from '@cordon/core/enip'
+import type { Cable } from './cable.ts'
 import type { Endpoint } from './transport.ts'
 import { bindUdp, type UdpSocket } from './udp.ts'
 
@@ -40,8 +41,10 @@ export class IoDispatch {
 export class OwnPlainIoPort implements PlainIoPort {
   readonly #socket: UdpSocket
   readonly #dispatch: IoDispatch
+  readonly #cable: Cable | undefined
 
-  private constructor(socket: UdpSocket, dispatch: IoDispatch) {
+  private constructor(socket: UdpSocket, dispatch: IoDispatch, cable: Cable | undefined) {
+    this.#cable = cable
     this.#socket = socket
     this.#dispatch = dispatch
   }
@@ -51,12 +54,12 @@ export class OwnPlainIoPort implements PlainIoPort {
    *
    * @throws TransportError `address-in-use`, `unreachable`, `io`
    */
-  static async open(address: string, port = 0): Promise<OwnPlainIoPort> {
+  static async open(address: string, port = 0, cable?: Cable): Promise<OwnPlainIoPort> {
     const dispatch = new IoDispatch()
     const socket = await bindUdp({ address, port }, (bytes, remote) => {
-      dispatch.deliver(bytes, remote.address)
+      if (cable?.passes() !== false) dispatch.deliver(bytes, remote.address)
     })
-    return new OwnPlainIoPort(socket, dispatch)
+    return new OwnPlainIoPort(socket, dispatch, cable)
   }
 
   get local(): Endpoint {
@@ -64,7 +67,7 @@ export class OwnPlainIoPort implements PlainIoPort {
   }
 
   send(datagram: Uint8Array, remote: Endpoint, dscp?: number): boolean {
-    return this.#socket.send(datagram, remote, dscp)
+    return this.#cable?.passes() === false || this.#socket.send(datagram, remote, dscp)
   }
 
   listen(connectionId: number, address: string, hear: (datagram: Uint8Array) => void): () => void {

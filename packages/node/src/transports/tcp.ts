@@ -1,5 +1,6 @@
 import { type AnyError, TransportError } from '@cordon/core/errors'
 import { createConnection, createServer, type Server, type Socket } from 'node:net'
+import { type Cable, overCable } from './cable.ts'
 import { Marker } from './marking.ts'
 import { ReceiveQueue } from './receive-queue.ts'
 import { aborted, systemError } from './system-error.ts'
@@ -115,8 +116,16 @@ const closeTimeoutMs = 5_000
  *
  * @throws TransportError `refused`, `timeout`, `unreachable`, `aborted`, `io`
  */
-export function connectTcp(options: ConnectOptions): Promise<Transport> {
+export async function connectTcp(options: ConnectOptions): Promise<Transport> {
   const doing = `TCP connection to ${formatEndpoint(options)}`
+  const { signal, cable, timeoutMs = defaultConnectTimeoutMs } = options
+  const begun = performance.now()
+  await cable?.plugged(doing, timeoutMs, signal)
+  const left = Math.max(1, timeoutMs - (performance.now() - begun))
+  return overCable(await dial(options, doing, left), cable)
+}
+
+function dial(options: ConnectOptions, doing: string, timeoutMs: number): Promise<Transport> {
   const { signal } = options
   return new Promise((resolve, reject) => {
     if (signal?.aborted === true) {
@@ -129,9 +138,8 @@ export function connectTcp(options: ConnectOptions): Promise<Transport> {
       ...(options.localAddress === undefined ? {} : { localAddress: options.localAddress }),
       ...(options.localPort === undefined ? {} : { localPort: options.localPort }),
     })
-    const timeoutMs = options.timeoutMs ?? defaultConnectTimeoutMs
     const timer = setTimeout(
-      () => fail(new TransportError('timeout', `${doing}: no answer within ${timeoutMs} ms`)),
+      () => fail(new TransportError('timeout', `${doing}: no answer within ${Math.round(timeoutMs)} ms`)),
       timeoutMs,
     )
     const onAbort = () => {
@@ -167,6 +175,8 @@ export interface ListenOptions {
   readonly limits?: Partial<TransportLimits>
   /** DSCP of what is sent, 0..63, asked per connection. Default: not marked. */
   readonly dscp?: () => number | undefined
+  /** The cable that connections lead over, of a virtual unit. */
+  readonly cable?: Cable
   /** Asked before anything is allocated for a connection; false closes it at once. */
   readonly admit?: (remote: Endpoint) => boolean
 }
@@ -186,7 +196,7 @@ export function listenTcp(options: ListenOptions, accept: (transport: Transport)
     }
     const dscp = options.dscp?.()
     marker.set(dscp)
-    accept(new TcpTransport(socket, options.limits, dscp))
+    accept(overCable(new TcpTransport(socket, options.limits, dscp), options.cable))
   })
   const marker = new Marker(server)
   return listen(server, options).then(() => {

@@ -1,4 +1,5 @@
 import type { AnyError } from '@cordon/core/errors'
+import type { Cable } from './cable.ts'
 
 /** An IP address and a port. */
 export interface Endpoint {
@@ -103,6 +104,8 @@ export interface ConnectOptions {
   readonly limits?: Partial<TransportLimits>
   /** DSCP of what is sent, 0..63, save datagrams with a mark of their own. Default: not marked. */
   readonly dscp?: number
+  /** The cable that it leads over, of a virtual unit. */
+  readonly cable?: Cable
 }
 
 /** What {@link ConnectOptions.timeoutMs} is without being set. */

@@ -1,6 +1,7 @@
 import type { AnyError } from '@cordon/core/errors'
 import { createSocket, type Socket } from 'node:dgram'
 import { isIPv6 } from 'node:net'
+import { overCable } from './cable.ts'
 import { Marker } from './marking.ts'
 import { ReceiveQueue } from './receive-queue.ts'
 import { aborted, errorCode, systemError } from './system-error.ts'
@@ -252,7 +253,8 @@ export async function connectUdp(options: ConnectUdpOptions): Promise<Transport>
     throw aborted(signal, doing)
   }
   const final = options.refusalIsFinal ?? true
-  return new UdpTransport(socket, options, typeof final === 'boolean' ? () => final : final)
+  const transport = new UdpTransport(socket, options, typeof final === 'boolean' ? () => final : final)
+  return overCable(transport, options.cable)
 }
 
 /** Behind a function, because the compiler would narrow the property across an await. */

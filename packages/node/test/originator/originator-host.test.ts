@@ -4,6 +4,8 @@ import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { ConfiguredConnection, ConnectionMove } from '../../src/originator/configured-connection.ts'
 import { OriginatorHost, type OriginatorHostOptions } from '../../src/originator/originator-host.ts'
 import { TargetHost } from '../../src/target/target-host.ts'
+import { Cable } from '../../src/transports/cable.ts'
+import { canSniff, sniff } from '../transports/sniffer.ts'
 import { testAddress } from '../addresses.ts'
 import { secureDevice, steer } from '../target/test-device.ts'
 import { credentialsOf, type Identity, makeAuthority, type TestAuthority } from '../test-pki.ts'
@@ -301,6 +303,79 @@ describe('without help', () => {
       20_000,
     )
     expect(row('io').longestGapMs).toBeGreaterThan(30)
+  })
+
+  it.each([false, true])('its own pulled cable cuts what it opened itself (secured: %s)', async (secured) => {
+    const cable = new Cable()
+    const { origin, row, secureAll } = await plant(
+      (address) => [cyclic('io', address, { serial: 7 }), explicit('messages', address, { serial: 8 })],
+      { cable },
+    )
+    if (secured) secureAll([0xc02c])
+    await until(
+      () =>
+        row('io').packets > 3 &&
+        row('messages').packets > 3 &&
+        (!secured || (row('io').transport === 'dtls' && row('messages').transport === 'tls')),
+    )
+    const sniffer = canSniff
+      ? await sniff(({ from, length }) => from.startsWith(origin.address) && length > 0)
+      : undefined
+    cable.pull()
+    origin.host.pullCable()
+    // What went out before may reach the sniffer later.
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    const gone = sniffer?.packets.length
+    await until(() => row('io').state !== 'open' && row('messages').state !== 'open')
+    const packets = row('io').packets
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    expect(row('io').packets).toBe(packets)
+    expect(sniffer?.packets.length).toBe(gone)
+    await sniffer?.stop()
+    cable.plug()
+    origin.host.plugCable()
+    await until(
+      () => row('io').state === 'open' && row('messages').state === 'open' && row('io').packets > packets + 3,
+      20_000,
+    )
+  })
+
+  it.each([
+    { transportClass: 1, transport: 'dtls' },
+    { transportClass: 3, transport: 'tls' },
+  ])('takes up its $transport session again, until either side is configured anew', async ({ transport }) => {
+    const name = transport === 'dtls' ? 'io' : 'messages'
+    const { target, origin, row, secureAll } = await plant((address) => [
+      transport === 'dtls' ? cyclic(name, address) : explicit(name, address),
+    ])
+    secureAll([0xc02c])
+    const opened = async (before: number) => {
+      await until(() => row(name).opens > before && row(name).state === 'open' && row(name).transport === transport)
+      return row(name)
+    }
+    const lose = async () => {
+      const { opens } = row(name)
+      target.device.restart(0)
+      for (const action of [{ kind: 'close-links', which: 'all', afterMs: 0, reason: 'test' }] as const) {
+        target.steered.announce(action)
+      }
+      target.host.deviceChanged()
+      return opened(opens)
+    }
+    expect((await opened(0)).resumed).toBe(false)
+    expect((await lose()).resumed).toBe(true)
+    expect((await lose()).resumed).toBe(true)
+    target.steered.secure({})
+    expect((await lose()).resumed).toBe(false)
+    expect((await lose()).resumed).toBe(true)
+    const { opens } = row(name)
+    origin.steered.secure({})
+    origin.host.deviceChanged()
+    expect((await opened(opens)).resumed).toBe(false)
+    expect((await lose()).resumed).toBe(true)
+    // Dates are judged in full handshakes only.
+    target.steered.secure({ checkExpiration: true })
+    for (let i = 0; i < 2; i++) expect((await lose()).resumed).toBe(false)
   })
 
   it('reads what it is told to read', async () => {

@@ -27,7 +27,7 @@ const until = async (condition: () => boolean) => {
 describe('shared sessions', () => {
   it('are one for all that want the same, and end with the last', async () => {
     const { target, key } = await start(230)
-    const pool = new SessionPool(testAddress(229), processSchedule())
+    const pool = new SessionPool({ localAddress: testAddress(229), schedule: processSchedule() })
     const [one, two] = await Promise.all([pool.acquire(key), pool.acquire(key)])
     expect(one.session).toBe(two.session)
     expect(one.session.peer.localEndpoint.address).toBe(testAddress(229))
@@ -42,7 +42,7 @@ describe('shared sessions', () => {
 
   it('are opened anew after one ended', async () => {
     const { key } = await start(231)
-    const pool = new SessionPool(testAddress(229), processSchedule())
+    const pool = new SessionPool({ localAddress: testAddress(229), schedule: processSchedule() })
     const first = await pool.acquire(key)
     await first.session.close()
     const second = await pool.acquire(key)
@@ -53,7 +53,7 @@ describe('shared sessions', () => {
   })
 
   it('fail for everybody who waited when they cannot be opened, and are tried again by the next', async () => {
-    const pool = new SessionPool(testAddress(229), processSchedule())
+    const pool = new SessionPool({ localAddress: testAddress(229), schedule: processSchedule() })
     const key = { address: testAddress(232), transport: 'tcp', credentialsId: '' } as const
     const results = await Promise.allSettled([pool.acquire(key), pool.acquire(key)])
     expect(results.map((result) => result.status)).toEqual(['rejected', 'rejected'])
