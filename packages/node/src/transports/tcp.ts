@@ -1,7 +1,8 @@
 import { type AnyError, TransportError } from '@cordon/core/errors'
 import { createConnection, createServer, type Server, type Socket } from 'node:net'
-import { type Cable, overCable } from './cable.ts'
+import type { Cable } from './cable.ts'
 import { Marker } from './marking.ts'
+import { overCable } from './over-cable.ts'
 import { ReceiveQueue } from './receive-queue.ts'
 import { aborted, systemError } from './system-error.ts'
 import {

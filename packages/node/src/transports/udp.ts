@@ -1,8 +1,8 @@
 import type { AnyError } from '@cordon/core/errors'
 import { createSocket, type Socket } from 'node:dgram'
 import { isIPv6 } from 'node:net'
-import { overCable } from './cable.ts'
 import { Marker } from './marking.ts'
+import { overCable } from './over-cable.ts'
 import { ReceiveQueue } from './receive-queue.ts'
 import { aborted, errorCode, systemError } from './system-error.ts'
 import {

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest'
-import { Cable, overCable } from '../../src/transports/cable.ts'
+import { Cable } from '../../src/transports/cable.ts'
 import { memoryPair } from '../../src/transports/memory.ts'
+import { overCable } from '../../src/transports/over-cable.ts'
 import { connectTcp, listenTcp } from '../../src/transports/tcp.ts'
 import type { Transport } from '../../src/transports/transport.ts'
 import { testAddress } from '../addresses.ts'
