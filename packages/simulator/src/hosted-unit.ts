@@ -221,6 +221,10 @@ export class HostedUnit implements HostedDevice {
     return this.#unit.encapsulation()
   }
 
+  heardNonCip(now: number): void {
+    this.#unit.heardNonCip(now)
+  }
+
   dscp(): Dscp {
     return this.#unit.dscp()
   }

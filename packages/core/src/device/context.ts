@@ -2,6 +2,7 @@ import type { DeviceData } from './data.ts'
 import type { DeviceAction, DeviceEvent } from './hosted-device.ts'
 import { isSecureLink, type Link } from './link.ts'
 import type { DeviceOptions } from './options.ts'
+import type { SecondCounter } from './second-counter.ts'
 
 /** What the Connection Manager counts, attributes 1 to 8 of class 0x06. */
 export interface ConnectionCounters {
@@ -37,6 +38,8 @@ export interface DeviceContext {
   readonly classes: readonly number[]
   /** Links that spoke to the device and are still up. */
   readonly links: ReadonlySet<Link>
+  /** Encapsulation messages without CIP. */
+  readonly nonCipMessages: SecondCounter
   /** Asks the host for something. */
   act(action: DeviceAction): void
   /** Something that must survive a power cycle has changed: it is stored before the reply leaves. */

@@ -49,6 +49,7 @@ import {
 } from './security/ethernet-ip-security.ts'
 import { endLateTransfers, endTransfersOf, fileBehaviour, transferDeadline } from './security/files.ts'
 import { egress, ingress, ingressEgressBehaviour } from './security/ingress-egress.ts'
+import { SecondCounter } from './second-counter.ts'
 import { TagTable, tagClasses } from './tags.ts'
 import { eraseCertificate } from './security/references.ts'
 
@@ -81,6 +82,7 @@ export interface Device extends HostedDevice, BackplaneDevice {
   /** Identity attribute 19: while it is not 0, nothing can be configured or reset. */
   setProtectionMode(mode: number): void
   dscp(): Dscp
+  heardNonCip(now: number): void
   /** Is it under a policy? */
   isConfigured(): boolean
   /** State of 0x5D; a device without CIP Security is always in factory default. */
@@ -147,6 +149,7 @@ class TargetDevice implements Device, DeviceContext, Routed, ApplicationHost {
   readonly owned = new Set<number>()
   readonly producing = new Map<number, number>()
   readonly connectionManager: Connections
+  readonly nonCipMessages = new SecondCounter()
   #data: DeviceData
   #dscp: Dscp
   #actions: DeviceAction[] = []
@@ -513,6 +516,10 @@ class TargetDevice implements Device, DeviceContext, Routed, ApplicationHost {
     }
     this.#data.identity.protectionMode = mode
     this.changed()
+  }
+
+  heardNonCip(now: number): void {
+    this.nonCipMessages.add(now)
   }
 
   dscp(): Dscp {

@@ -165,6 +165,7 @@ export class EncapsulationSession {
     const message = decode(encapsulationMessage, frame)
     // By the specification these are not answered.
     if (message.status !== 'success' || message.options !== 0) return
+    if (!carriesCip(message.command)) this.#device.heardNonCip?.(now)
     switch (message.command) {
       case 'nop':
         return
@@ -327,6 +328,11 @@ export class EncapsulationSession {
     const data = connectedMessage({ connectionId, sequenceCount, message })
     this.#output.push(encapsulate({ command: 'sendUnitData', session: this.#handle ?? 0, data }))
   }
+}
+
+/** @internal Is there a CIP message in it? */
+export function carriesCip(command: EncapsulationMessage['command']): boolean {
+  return command === 'sendRRData' || command === 'sendUnitData'
 }
 
 const noData = new Uint8Array(0)

@@ -165,6 +165,8 @@ export interface HostedDevice {
   encapsulation?(): EncapsulationSettings
   /** Marks of its packets as they were when it last powered up. Missing: packets are not marked. */
   dscp?(): Dscp
+  /** An encapsulation message came that carries no CIP. Missing: nobody counts them. */
+  heardNonCip?(now: number): void
   /** The CPF items 0x000C, 0x0086, 0x0087, 0x0088 of ListIdentity, encoded data of the reply. */
   listIdentity(): Uint8Array
   /** A class 0/1 datagram: plain on 2222/udp, or one DTLS record's payload on 2221/udp. */

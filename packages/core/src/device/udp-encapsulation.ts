@@ -8,7 +8,7 @@ import { maxResponseDelayMs } from '../enip/list-identity.ts'
 import type { EncapsulationStatus } from '../enip/status.ts'
 import { MalformedMessage } from '../errors.ts'
 import { decode } from '../wire/codec.ts'
-import { EncapsulationSession } from './encapsulation-session.ts'
+import { carriesCip, EncapsulationSession } from './encapsulation-session.ts'
 import type { HostedDevice } from './hosted-device.ts'
 import type { Link } from './link.ts'
 import { listInterfacesData, listServicesData } from './list-services.ts'
@@ -78,6 +78,7 @@ export class UdpEncapsulation {
     if (!this.#device.admit(peer.address, 44818, 'udp').allowed) return
     const message = readMessage(bytes)
     if (message === undefined || message.status !== 'success' || message.options !== 0) return
+    if (!isForSession(message.command)) this.#device.heardNonCip?.(now)
     this.#command(message, bytes, peer, now, broadcast)
   }
 
@@ -218,4 +219,9 @@ function readMessage(bytes: Uint8Array): EncapsulationMessage | undefined {
     if (error instanceof MalformedMessage) return undefined
     throw error
   }
+}
+
+/** A session counts what is its own. */
+function isForSession(command: EncapsulationMessage['command']): boolean {
+  return carriesCip(command) || command === 'registerSession' || command === 'unregisterSession'
 }

@@ -1,6 +1,6 @@
 import { path } from '@cordon/core/cip'
-import type { Device } from '@cordon/core/device'
-import { commonPacket } from '@cordon/core/enip'
+import { type Device, EncapsulationSession, UdpEncapsulation } from '@cordon/core/device'
+import { commonPacket, encapsulate } from '@cordon/core/enip'
 import {
   assembly,
   cipSecurity,
@@ -237,6 +237,21 @@ describe('TCP/IP Interface Object', () => {
     const plain = new TestClient(device, tcpLink())
     expect(await plain.trySet(tcpIp, 1, 'hostName', 'x')).toEqual([0x0f])
     expect(await plain.refused(tcpIp, 1, 'setPortAdminState', [])).toEqual([0x0f])
+  })
+})
+
+describe('what TCP/IP attribute 17 counts', () => {
+  it('are encapsulation messages that carry no CIP, over streams and datagrams, in the last whole second', async () => {
+    const heard = (now: number) => new TestClient(device, tlsLink(), now).get(tcpIp, 1, 'nonCipMessagesPerSecond')
+    const list = encapsulate({ command: 'listServices', data: new Uint8Array(0) })
+    const session = new EncapsulationSession({ device, link: tcpLink() }, 5000)
+    session.receive(list, 5000)
+    session.receive(encapsulate({ command: 'sendRRData', data: new Uint8Array(6) }), 5100)
+    const datagrams = new UdpEncapsulation({ device, random: () => 0 })
+    datagrams.receive(list, { address: '192.0.2.9', port: 50_000 }, 5200)
+    expect(await heard(5900)).toBe(0)
+    expect(await heard(6000)).toBe(2)
+    expect(await heard(7000)).toBe(0)
   })
 })
 

@@ -126,6 +126,7 @@ export function steer(device: Device, credentials: Credentials): Steered {
     openSession: (link) => device.openSession(link),
     encapsulation: () => device.encapsulation(),
     dscp: () => device.dscp(),
+    heardNonCip: (now) => device.heardNonCip(now),
     listIdentity: () => device.listIdentity(),
     datagram: (link, bytes, now) => device.datagram(link, bytes, now),
     linkClosed: (link, now) => device.linkClosed(link, now),

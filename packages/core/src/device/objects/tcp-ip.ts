@@ -154,7 +154,7 @@ export const tcpIpBehaviour = behaviour(tcpIp, {
       for (const link of device.links) if (link.transport === 'tcp' || link.transport === 'tls') count++
       return count
     },
-    nonCipMessagesPerSecond: () => 0,
+    nonCipMessagesPerSecond: ({ device, now }) => device.nonCipMessages.perSecond(now),
   },
   set: {
     // Static is all there is.
