@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs'
+import { messageTable } from '@cordon/core/deployment'
 import { CommanderError } from 'commander'
 import { describe, expect, it } from 'vitest'
 import { commandsDocument } from '../src/commands-document.ts'
@@ -21,6 +22,24 @@ function helpOf(path: readonly string[]): string {
   }
   return text
 }
+
+describe('the advice of messages', () => {
+  it('names commands and options that there are', () => {
+    for (const [code, { cause, next }] of Object.entries(messageTable))
+      for (const [, advice] of `${cause} ${next}`.matchAll(/`(cordon [^`]+)`/g)) {
+        const words = advice?.split(' ') ?? []
+        const command = leaves
+          .filter((each) => fullName(each) === words.slice(0, fullName(each).split(' ').length).join(' '))
+          .at(0)
+        expect(command, `${code}: ${advice}`).toBeDefined()
+        for (const option of words.filter((word) => word.startsWith('--')))
+          expect(
+            command?.options.map(({ long }) => long),
+            `${code}: ${advice}`,
+          ).toContain(option)
+      }
+  })
+})
 
 describe('the command tree', () => {
   it('offers what the design names for these parts', () => {
@@ -151,11 +170,7 @@ describe('the command tree', () => {
     }
     // Words that begin with the product's name and are no commands: names of locks, keys and processes.
     const others = ['node/src/keys/file.ts: cordon key', 'server/src/deploy/claims.ts: cordon plant']
-    // Commands of later parts that messages name already.
-    const coming = ['cordon connections', 'cordon doctor']
-    const isKnown = (each: string): boolean =>
-      others.includes(each) || coming.some((command) => each.endsWith(`: ${command}`))
-    expect(missing.filter((each) => !isKnown(each))).toEqual([])
+    expect(missing.filter((each) => !others.includes(each))).toEqual([])
   })
 })
 

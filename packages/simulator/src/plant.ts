@@ -153,7 +153,14 @@ export class VirtualPlant implements AsyncDisposable {
   async #openBroadcast(devices: readonly VirtualDevice[]): Promise<void> {
     const { broadcast } = this.#options
     if (broadcast === null || devices.every(({ host }) => host === undefined)) return
-    this.#broadcast = await BroadcastResponder.open(broadcast === undefined ? {} : { address: broadcast })
+    this.#broadcast = await BroadcastResponder.open(broadcast === undefined ? {} : { address: broadcast }).catch(
+      (error: unknown) => {
+        if (!(error instanceof TransportError) || error.code !== 'address-in-use') throw error
+        const whose = `another plant of this machine answers discovery by broadcast: ${error.message}`
+        const next = 'end it, or leave discovery to it with `--no-broadcast` (`broadcast: null`)'
+        throw new TransportError('address-in-use', `${whose}; ${next}`, { cause: error })
+      },
+    )
     for (const device of devices) device.joinBroadcast()
   }
 

@@ -182,6 +182,8 @@ ${unit('Hold', 'adapter', 'security: none, assemblies: { 1: { direction: input, 
     await startPlant(written, { broadcast })
     const found = await discover({ broadcast: [broadcast], localAddress: written.panel })
     expect(found.map(({ address }) => address).sort()).toEqual([written.a, written.b, written.io].sort())
+    const second = startPlant(linePlant(), { broadcast })
+    await expect(second).rejects.toThrow(/another plant .* answers discovery .*--no-broadcast/)
   })
 
   it('enforces the stated number of TLS sessions and DTLS associations', async () => {

@@ -3,7 +3,7 @@ import type { DeviceSettings } from '../policy/settings.ts'
 import { utf8Bytes } from '../wire/text.ts'
 import { sameBytes } from '../x509/der.ts'
 import { obstacles } from './assess.ts'
-import { type ContactProof, type FirstContactPolicy, judgeFirstContact } from './first-contact.ts'
+import { type ContactProof, type FirstContactPolicy, judgeFirstContact, spellFingerprint } from './first-contact.ts'
 import type { Materials } from './materials.ts'
 import { type Message, message } from './messages.ts'
 import { type DeviceReading, isConfigured, type UnitIdentity } from './observe.ts'
@@ -90,7 +90,10 @@ export function judgeDevice(
       )
     }
     if (settings.psk.length > 0 && !maySendSecrets) {
-      return refuse('psk-not-sent', `its default certificate was believed by ${proof}, SHA-256 ${fingerprint}`)
+      return refuse(
+        'psk-not-sent',
+        `its default certificate was accepted by name and proven by nothing, SHA-256 ${spellFingerprint(fingerprint)}`,
+      )
     }
   }
   if (reading.protectionMode !== 0) {

@@ -99,14 +99,14 @@ export const messageTable = {
     title: 'the move of the connection was not observed',
     cause:
       'Nothing reported on this connection: on a real plant only devices whose originator Cordon runs or reads report their moves.',
-    next: 'Look at the connection with `cordon connections`, or run `cordon verify`.',
+    next: 'Look at the connection with `cordon device connections`, or run `cordon verify`.',
   },
   'connection-not-moved': {
     severity: 'error',
     title: 'the connection did not move to its new protection',
     cause:
       'Its originator still runs it in plain, or could not open it again. Plain ports of its target therefore stay open.',
-    next: 'See why {subject} cannot be opened with `cordon doctor`, then run `cordon apply --resume`.',
+    next: 'Mend what the evidence names, look at {subject} with `cordon device connections`, then run `cordon apply --resume`.',
   },
   'credential-missing': {
     severity: 'error',
@@ -224,7 +224,7 @@ export const messageTable = {
     severity: 'warning',
     title: 'a device that left the plant file is still under policy',
     cause: 'Removing a device from the plant file does not change the device.',
-    next: 'Run `cordon release {subject}` to take the policy off it, or put it back into the plant file to keep it.',
+    next: 'Run `cordon release PLANT {subject}` to take the policy off it, or put it back into the plant file to keep it.',
   },
   'ports-left-open': {
     severity: 'warning',
@@ -325,7 +325,7 @@ export const messageTable = {
     severity: 'error',
     title: 'the default certificate proves nothing and was not accepted',
     cause: 'It is self-signed, or from a vendor that is not trusted here, and nobody said that it may be used.',
-    next: 'Compare the fingerprint in the evidence with the label or the web page of {subject}, then give it with `--fingerprint {subject}=SHA256` or in the plant file, or apply with `--accept-self-signed {subject}`.',
+    next: 'Where a vendor signed it, give its authority with `--trust-vendor FILE`. Else compare the fingerprint in the evidence with the label or the web page of {subject} and give it with `--fingerprint {subject}=SHA256` or in the plant file, or apply with `--accept-self-signed {subject}`.',
   },
   'settings-not-possible': {
     severity: 'error',

@@ -244,7 +244,7 @@ class DeploymentRun {
     const originator = this.#byName.get(from)
     const [first] = connections
     if (first === undefined) return []
-    const obstacle = this.#obstacle(originator, first.to)
+    const obstacle = this.#obstacle(from, originator, first.to)
     if (obstacle === undefined && originator !== undefined) {
       const peer = this.#addressOf(first.to)
       if (peer !== undefined) await originator.transaction.switchOver([{ ip: peer, protocol: first.protocol }])
@@ -254,13 +254,22 @@ class DeploymentRun {
   }
 
   /** Why a connection must not be switched: an end that is not ready would refuse it. */
-  #obstacle(originator: RunDevice | undefined, to: string): string | undefined {
-    if (originator === undefined) return 'its originator is not part of this deployment'
-    if (!originator.transaction.isGoing) return `${originator.plan.device} is not complete`
+  #obstacle(from: string, originator: RunDevice | undefined, to: string): string | undefined {
+    if (originator === undefined) return this.#whyAbsent(from)
+    if (!originator.transaction.isGoing) return `${from} is not complete`
     const target = this.#byName.get(to)
     if (target !== undefined) return target.transaction.isGoing ? undefined : `${to} is not complete`
-    const planned = this.#request.plan.devices.find(({ device }) => device === to)
-    return planned?.action === 'nothing' ? undefined : `${to} is not part of this deployment`
+    return this.#actionOf(to) === 'nothing' ? undefined : this.#whyAbsent(to)
+  }
+
+  #whyAbsent(device: string): string {
+    return this.#actionOf(device) === 'refused'
+      ? `${device} was refused, see there`
+      : `${device} is not part of this deployment`
+  }
+
+  #actionOf(name: string) {
+    return this.#request.plan.devices.find(({ device }) => device === name)?.action
   }
 
   #addressOf(device: string): string | undefined {

@@ -233,8 +233,8 @@ export const checkTable = {
   'openssl-agrees': row(
     'repeat',
     'the openssl command, which is not ours, sees the same',
-    'one check of each of suite-connects, suite-refused, version-refused, no-certificate-refused, foreign-certificate-refused, pair-connects and pair-refused, over TLS and DTLS; `not-tested` without the command',
-    'the command must connect with what is allowed; an output that says neither yes nor no fails',
+    'one check of each of suite-connects, suite-refused, version-refused, no-certificate-refused, foreign-certificate-refused, unknown-psk-refused, wrong-psk-refused, pair-connects and pair-refused, over TLS and DTLS; `not-tested` without the command, and where a true pre-shared key would have to connect',
+    'the command must connect with what is allowed, or get as far as its made-up pre-shared key; an output that says neither yes nor no fails',
   ),
 } as const satisfies Readonly<Record<string, CheckDescription>>
 

@@ -538,6 +538,8 @@ const repeated: ReadonlySet<CheckId> = new Set([
   'version-refused',
   'no-certificate-refused',
   'foreign-certificate-refused',
+  'unknown-psk-refused',
+  'wrong-psk-refused',
   'pair-connects',
   'pair-refused',
 ])
@@ -572,8 +574,10 @@ function isRepeatable(
   const { attempt } = check
   if (attempt.kind !== 'handshake' && attempt.kind !== 'hello' && attempt.kind !== 'version') return false
   if (check.method === 'refusal' && check.tolerated !== undefined) return false
-  // The command knows the suites of OpenSSL only; 0xD001 is none of them.
-  return attempt.kind === 'version' || attempt.suites.some((id) => id !== unknownToOpenssl)
+  // The command knows the suites of OpenSSL only; 0xD001 is none of them. Where a key lets in, no suite of certificates would.
+  const byKey = attempt.source.credential.kind === 'psk'
+  const tells = (id: number) => id !== unknownToOpenssl && (!byKey || findSuite(id)?.authentication === 'psk')
+  return attempt.kind === 'version' || attempt.suites.some(tells)
 }
 
 /** TLS_ECDHE_PSK_WITH_AES_128_GCM_SHA256, which OpenSSL does not have. */

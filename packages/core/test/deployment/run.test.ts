@@ -134,8 +134,8 @@ describe('a deployment over a plant', () => {
     plant.device('Valve').setProtectionMode(1)
     const report = await plant.deploy()
     expect(problems(report)['Valve']).toEqual(['protection-mode'])
-    expect(report?.connections.find(({ connection }) => connection === 'PLC_Valve')?.messages[0]?.evidence).toContain(
-      'Valve',
+    expect(report?.connections.find(({ connection }) => connection === 'PLC_Valve')?.messages[0]?.evidence).toBe(
+      'Valve was refused, see there',
     )
     expect(plant.device('PLC').egress('192.0.2.22', 'udp').secure).toBe(false)
     expect(plant.device('PLC').egress('192.0.2.21', 'udp').secure).toBe(true)
@@ -301,7 +301,7 @@ devices:
   test('lists devices under policy that the plant file does not name, with the choice', async () => {
     const plant = await PlantInMemory.create(line)
     const plan = await plant.plan({ former: [{ device: 'Old_PLC', address: '192.0.2.99' }] })
-    expect(plan.messages.map(({ code, next }) => [code, next.includes('cordon release Old_PLC')])).toEqual([
+    expect(plan.messages.map(({ code, next }) => [code, next.includes('cordon release PLANT Old_PLC')])).toEqual([
       ['orphan-in-force', true],
     ])
     expect(plan.outcome).toBe('complete-with-warnings')

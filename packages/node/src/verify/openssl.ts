@@ -1,6 +1,6 @@
 import { TransportError } from '@cordon/core/errors'
 import { suiteHex } from '@cordon/core/security'
-import type { Attempt, AttemptOutcome } from '@cordon/core/verification'
+import type { Attempt, AttemptOutcome, CredentialChoice } from '@cordon/core/verification'
 import { encodePem } from '@cordon/core/x509'
 import { suites as knownSuites } from '@cordon/tls'
 import { spawn } from 'node:child_process'
@@ -10,11 +10,20 @@ import { join } from 'node:path'
 import type { CredentialBook } from './credentials.ts'
 
 /** What became of a run of the command. */
-interface CommandResult {
+export interface CommandResult {
   /** Exit status; undefined when it was ended from outside. */
   readonly code: number | undefined
   readonly output: string
 }
+
+/**
+ * What came of a repetition. `key-refused`: the target chose a suite of pre-shared keys, and then refused the key. With a
+ * made-up key that is as far as anybody gets, and tells a target that answers from one that does not let the peer or the
+ * suite in at all.
+ */
+export type RepeatOutcome =
+  | AttemptOutcome
+  | { readonly kind: 'key-refused'; readonly suite: number | undefined; readonly detail: string }
 
 /** The openssl command as a second opinion: another program, with a (D)TLS client of its own. */
 export class OpensslCommand {
@@ -32,28 +41,34 @@ export class OpensslCommand {
     return result?.code === 0 ? new OpensslCommand(command, result.output.trim()) : undefined
   }
 
-  /** Repeats an attempt with `openssl s_client`. Keys lie in files of mode 0600 for as long as it runs. */
+  /**
+   * Repeats an attempt with `openssl s_client`. Private keys lie in files of mode 0600 for as long as it runs. A pre-shared
+   * key it takes as an argument only, so a made-up key stands in for a true one.
+   */
   async attempt(
     attempt: Attempt,
     book: CredentialBook,
     byCertificateAlone: boolean,
     signal?: AbortSignal,
-  ): Promise<AttemptOutcome> {
+  ): Promise<RepeatOutcome> {
     if (attempt.kind === 'port' || attempt.kind === 'plain-session')
       return { kind: 'no-means', detail: 'the command speaks no plain EtherNet/IP' }
-    const proof = book.find(attempt.source.credential, byCertificateAlone)
-    if (proof === undefined)
-      return { kind: 'no-means', detail: `no credential is at hand for: ${attempt.source.credential.kind}` }
-    if (proof.psk !== undefined)
-      return {
-        kind: 'no-means',
-        detail: 'the command takes a pre-shared key as an argument only, where others can read it',
-      }
+    const { credential } = attempt.source
+    const proof = book.find(withoutTrueKey(credential), byCertificateAlone)
+    if (proof === undefined) return { kind: 'no-means', detail: `no credential is at hand for: ${credential.kind}` }
     const directory = await mkdtemp(join(tmpdir(), `cordon-openssl-${process.pid}-`))
     try {
-      const args = ['s_client', '-connect', `${attempt.target}:2221`, '-verify_quiet']
+      const args = ['s_client', '-connect', `${attempt.target}:2221`, '-verify_quiet', '-state']
       if (attempt.source.address !== undefined) args.push('-bind', `${attempt.source.address}:0`)
       args.push(...protocolArguments(attempt))
+      const [madeUp] = proof.psk ?? []
+      if (madeUp !== undefined) {
+        const identity = new TextDecoder().decode(madeUp.identity)
+        // Identities are sent in the clear, so this is no secret; but not every one can be an argument.
+        if (identity.includes('\0') || !Buffer.from(identity).equals(madeUp.identity))
+          return { kind: 'no-means', detail: 'the identity of the key is no text, which the command cannot take' }
+        args.push('-psk_identity', identity, '-psk', Buffer.from(madeUp.key).toString('hex'))
+      }
       const [leaf, ...others] = proof.chain ?? []
       if (leaf !== undefined && proof.key !== undefined) {
         const write = async (name: string, text: string) => {
@@ -79,6 +94,15 @@ export class OpensslCommand {
   }
 }
 
+/** Why the openssl command cannot show that a true pre-shared key is accepted. */
+export const trueKeyReason =
+  'the openssl command takes a pre-shared key as an argument only, where every user of this machine can read it: the true key is not given to it'
+
+/** Arguments can be read by everybody on the machine, so a true key never becomes one: the same identity with a made-up key does. */
+function withoutTrueKey(credential: CredentialChoice): CredentialChoice {
+  return credential.kind === 'psk' ? { kind: 'wrong-psk', name: credential.name } : credential
+}
+
 function protocolArguments(attempt: Extract<Attempt, { kind: 'handshake' | 'hello' | 'version' }>): readonly string[] {
   if (attempt.kind === 'version') {
     const flags = { TLSv1: '-tls1', 'TLSv1.1': '-tls1_1', 'TLSv1.3': '-tls1_3', DTLSv1: '-dtls1' } as const
@@ -88,21 +112,32 @@ function protocolArguments(attempt: Extract<Attempt, { kind: 'handshake' | 'hell
   return [attempt.transport === 'tls' ? '-tls1_2' : '-dtls1_2', '-cipher', [...names, '@SECLEVEL=0'].join(':')]
 }
 
-function readResult({ code, output }: CommandResult, isDatagram: boolean): AttemptOutcome {
+/** Reads what `s_client -state` printed. */
+export function readResult({ code, output }: CommandResult, isDatagram: boolean): RepeatOutcome {
   const cipher = /Cipher is ([A-Z0-9-]+)/.exec(output)?.[1]
-  const alert = /alert ([a-z _0-9]+?)(?: alert)?:|SSL alert number ([0-9]+)/.exec(output)
-  // "Cipher is (NONE)" is printed after every handshake that failed.
+  // As -state tells it, and as the error stack does. A warning, such as close_notify, is no refusal.
+  const alert = /SSL3 alert read:fatal:([a-z0-9 ]+)|SSL alert number ([0-9]+)/.exec(output)
+  const suite = knownSuites.find(({ openssl }) => openssl === cipher)?.id
+  // The key is looked at after the client's last flight; who shows no certificate goes by the key.
+  const isAboutKey = /write finished/.test(output) && !/read server certificate/.test(output)
+  // The suite is printed after a handshake that failed, too, as soon as the target chose one; before that it is (NONE).
   if (cipher !== undefined && alert === null && /Verif|New, /.test(output)) {
-    const suite = knownSuites.find(({ openssl }) => openssl === cipher)?.id
     const version = /Protocol\s*:\s*(\S+)/.exec(output)?.[1]
     return { kind: 'accepted', suite, version }
   }
-  if (alert !== null)
-    return { kind: 'refused', form: 'alert', detail: `openssl s_client: ${alert[0].replace(/:$/, '')}` }
+  if (alert !== null) {
+    const detail = `openssl s_client: alert ${alert[1] ?? alert[2] ?? ''}`
+    return isAboutKey ? { kind: 'key-refused', suite, detail } : { kind: 'refused', form: 'alert', detail }
+  }
   if (/BIO_bind|Cannot assign requested address/i.test(output))
     return { kind: 'no-address', detail: 'openssl s_client cannot bind that address' }
   if (/Connection refused|connect:errno=111/i.test(output))
     return { kind: 'refused', form: 'port-closed', detail: 'openssl s_client: connection refused' }
+  // DTLS drops without a word what does not decrypt; who fell silent before that did not refuse.
+  if (code === undefined && isDatagram && isAboutKey)
+    return { kind: 'key-refused', suite, detail: 'openssl s_client: no record made with it was taken' }
+  if (code === undefined && isDatagram && /read (?:hello verify|server hello)/.test(output))
+    return { kind: 'error', detail: 'openssl s_client: it began a handshake and did not finish it' }
   if (code === undefined && isDatagram && !/Cipher is/.test(output))
     return { kind: 'refused', form: 'silence', detail: 'openssl s_client got no answer' }
   if (/unexpected eof|write:errno|read:errno|Connection reset|no peer certificate available/i.test(output))
@@ -114,9 +149,11 @@ function readResult({ code, output }: CommandResult, isDatagram: boolean): Attem
 }
 
 /** A suite and a version as a person compares them. */
-export function spellOutcome(outcome: AttemptOutcome): string {
+export function spellOutcome(outcome: RepeatOutcome): string {
   if (outcome.kind === 'accepted')
     return `connects${outcome.suite === undefined ? '' : ` with ${suiteHex(outcome.suite)}`}`
+  if (outcome.kind === 'key-refused')
+    return `answers${outcome.suite === undefined ? '' : ` with ${suiteHex(outcome.suite)}`} and refuses the made-up key: ${outcome.detail}`
   return outcome.detail
 }
 

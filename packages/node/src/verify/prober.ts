@@ -136,7 +136,8 @@ export class Prober {
       retransmitMs,
       handshakeTimeoutMs: this.#limits.timeoutMs,
     })
-    return this.#shakeHands(context, attempt.transport, base)
+    const { kind } = attempt.source.credential
+    return this.#shakeHands(context, attempt.transport, base, kind === 'wrong-psk' || kind === 'unknown-psk')
   }
 
   async #version(attempt: Extract<Attempt, { kind: 'version' }>, base: ConnectBase): Promise<AttemptOutcome> {
@@ -145,10 +146,16 @@ export class Prober {
     const { version, transport } = attempt
     const context = versionContext(version, transport, proof, this.#limits.timeoutMs)
     if (context === undefined) return { kind: 'no-means', detail: `OpenSSL cannot speak ${version} here` }
-    return this.#shakeHands(context, transport, base)
+    return this.#shakeHands(context, transport, base, false)
   }
 
-  async #shakeHands(context: Context, transport: 'tls' | 'dtls', base: ConnectBase): Promise<AttemptOutcome> {
+  /** @param keyIsWrong the pre-shared key is one that the target cannot hold */
+  async #shakeHands(
+    context: Context,
+    transport: 'tls' | 'dtls',
+    base: ConnectBase,
+    keyIsWrong: boolean,
+  ): Promise<AttemptOutcome> {
     const { silenceMs, timeoutMs } = this.#limits
     const settings = { ...base, port: securePort }
     try {
@@ -156,7 +163,11 @@ export class Prober {
         const lower = await connectTcp(settings)
         return accepted(await secureClient(lower, new Session(context, { peer: base.address }), settings))
       }
-      const lower = new Listening(await connectUdp(settings))
+      let keyless: NodeJS.Timeout | undefined
+      const lower = new Listening(await connectUdp(settings), () => {
+        if (!keyIsWrong) return
+        keyless = setTimeout(() => lower.destroy(new TransportError('timeout', silentAboutKey)), silenceMs)
+      })
       const silent = setTimeout(() => {
         if (!lower.heard) lower.destroy(new TransportError('timeout', `no answer within ${silenceMs} ms`))
       }, silenceMs)
@@ -165,12 +176,15 @@ export class Prober {
           await secureClient(lower, new Session(context, { peer: base.address }), { ...settings, timeoutMs }),
         )
       } catch (error) {
+        if (keyIsWrong && lower.isAwaitingKey && error instanceof TransportError && error.code === 'timeout')
+          return { kind: 'refused', form: 'silence', detail: silentAboutKey }
         // Who answered and then fell silent did not refuse.
         if (error instanceof TransportError && error.code === 'timeout' && lower.heard)
           return { kind: 'error', detail: `it began a handshake and did not finish it: ${error.message}` }
         throw error
       } finally {
         clearTimeout(silent)
+        clearTimeout(keyless)
       }
     } finally {
       context.close()
@@ -225,13 +239,31 @@ interface ConnectBase {
 const securePort = 2221
 const listIdentityPort = 44_818
 
-/** A carrier that knows whether anything came. */
+/**
+ * A wrong pre-shared key makes records that do not decrypt, and DTLS drops these without a word (RFC 6347, 4.1.2.7). So
+ * silence at this point, and no earlier, is how a target refuses a key.
+ */
+const silentAboutKey = 'it asked for the key and took no record that was made with it'
+
+/** Whether a datagram holds ServerHelloDone (RFC 5246, 7.4.5): the server has said all that it says before it sees a key. */
+export function hasServerHelloDone(datagram: Uint8Array): boolean {
+  const view = new DataView(datagram.buffer, datagram.byteOffset, datagram.byteLength)
+  // Record header, 13 bytes: type 22 is handshake, the epoch at 3 is 0 while nothing is encrypted, the length is at 11.
+  for (let at = 0; at + 14 <= datagram.length; at += 13 + view.getUint16(at + 11))
+    if (datagram[at] === 22 && view.getUint16(at + 3) === 0 && datagram[at + 13] === 14) return true
+  return false
+}
+
+/** A carrier that knows whether anything came, and whether the target waits for a key. */
 class Listening implements Transport {
   readonly #lower: Transport
+  readonly #onAwaitingKey: () => void
   heard = false
+  isAwaitingKey = false
 
-  constructor(lower: Transport) {
+  constructor(lower: Transport, onAwaitingKey: () => void) {
     this.#lower = lower
+    this.#onAwaitingKey = onAwaitingKey
   }
 
   get kind() {
@@ -262,6 +294,10 @@ class Listening implements Transport {
     this.#lower.attach({
       data: (bytes) => {
         this.heard = true
+        if (!this.isAwaitingKey && hasServerHelloDone(bytes)) {
+          this.isAwaitingKey = true
+          this.#onAwaitingKey()
+        }
         handlers.data(bytes)
       },
       drain: () => handlers.drain?.(),

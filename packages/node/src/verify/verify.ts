@@ -27,7 +27,7 @@ import { setMaxListeners } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { nodeCrypto } from '../crypto.ts'
 import { CredentialBook } from './credentials.ts'
-import { OpensslCommand, spellOutcome } from './openssl.ts'
+import { OpensslCommand, type RepeatOutcome, spellOutcome, trueKeyReason } from './openssl.ts'
 import { Gate } from './gate.ts'
 import { defaultProberLimits, Prober, type ProberLimits } from './prober.ts'
 import { type Reading, readBack } from './reading.ts'
@@ -86,7 +86,7 @@ class Verification {
   /** Repetitions of controls, once the refusals of their device are done. */
   readonly #after = new Map<string, Promise<AttemptOutcome>>()
   /** What the openssl command saw. */
-  readonly #byCommand = new Map<string, Promise<AttemptOutcome>>()
+  readonly #byCommand = new Map<string, Promise<RepeatOutcome>>()
   readonly #places = new Gate(opensslTogether, Number.POSITIVE_INFINITY)
   readonly #refusals = new Map<string, Promise<unknown>[]>()
   readonly #aloneByAddress = new Set<string>()
@@ -252,19 +252,35 @@ class Verification {
   async #repeat({ of }: Extract<Check, { method: 'repeat' }>): Promise<Judgement> {
     const openssl = this.#openssl
     if (openssl === undefined) return { verdict: 'not-tested', reason: 'there is no openssl command on this machine' }
+    const { kind } = of.attempt.source.credential
+    if (of.method === 'connect' && kind === 'psk') return { verdict: 'not-tested', reason: trueKeyReason }
     const outcome = await this.#byOpenssl(openssl, of.attempt)
     const said = `${openssl.version}: ${spellOutcome(outcome)}`
     if (outcome.kind === 'no-means' || outcome.kind === 'no-address') return { verdict: 'not-tested', reason: said }
     if (outcome.kind === 'error') return { verdict: 'fail', reason: `not proven: ${said}` }
-    const isAsExpected = (outcome.kind === 'accepted') === (of.method === 'connect')
-    if (!isAsExpected) return { verdict: 'fail', reason: said }
-    if (of.method === 'connect') return { verdict: 'pass', reason: said }
+    if (of.method === 'connect') return { verdict: outcome.kind === 'accepted' ? 'pass' : 'fail', reason: said }
+    if (kind === 'wrong-psk' || kind === 'unknown-psk') return this.#repeatedKey(of, outcome, said)
+    // A true key is never given to the command: who gets as far as the made-up one would have been let in with the true one.
+    if (outcome.kind !== 'refused') return { verdict: 'fail', reason: said }
     const control = await this.#byOpenssl(openssl, of.control)
-    if (control.kind === 'accepted') return { verdict: 'pass', reason: `${said}; control: it ${spellOutcome(control)}` }
+    const isControl = control.kind === 'accepted' || control.kind === 'key-refused'
+    if (isControl) return { verdict: 'pass', reason: `${said}; control: it ${spellOutcome(control)}` }
     return { verdict: 'fail', reason: `not proven: ${said}, but its control failed: ${control.detail}` }
   }
 
-  #byOpenssl(openssl: OpensslCommand, attempt: Attempt): Promise<AttemptOutcome> {
+  /** A key is refused after the target has chosen a suite, else it was not the key. That the true one is accepted, our own client shows. */
+  async #repeatedKey(of: RefusalCheck, outcome: RepeatOutcome, said: string): Promise<Judgement> {
+    if (outcome.kind === 'accepted') return { verdict: 'fail', reason: said }
+    if (outcome.kind !== 'key-refused')
+      return { verdict: 'fail', reason: `not proven: ${said}, before the key was looked at` }
+    const { before, after } = await this.#controls(of)
+    const failed = [before, after].find((control) => control.kind !== 'accepted')
+    if (failed === undefined)
+      return { verdict: 'pass', reason: `${said}; control: the true key connects with Cordon's own client` }
+    return { verdict: 'fail', reason: `not proven: ${said}, but the true key does not connect: ${failed.detail}` }
+  }
+
+  #byOpenssl(openssl: OpensslCommand, attempt: Attempt): Promise<RepeatOutcome> {
     const alone = this.#aloneByAddress.has(attempt.target)
     return this.#once(this.#byCommand, attempt, async () => {
       const outcome = await this.#places.run(
@@ -315,11 +331,7 @@ class Verification {
     return { before, after }
   }
 
-  #once(
-    made: Map<string, Promise<AttemptOutcome>>,
-    attempt: Attempt,
-    make: () => Promise<AttemptOutcome>,
-  ): Promise<AttemptOutcome> {
+  #once<T>(made: Map<string, Promise<T>>, attempt: Attempt, make: () => Promise<T>): Promise<T> {
     const key = attemptKey(attempt)
     const known = made.get(key)
     if (known !== undefined) return known

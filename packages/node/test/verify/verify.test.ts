@@ -10,8 +10,9 @@ import { createDefaultCredentials } from '@cordon/core/device'
 import type { CheckResult, LiveConnection, VerificationResult } from '@cordon/core/verification'
 import { encodeBase64 } from '@cordon/core/x509'
 import { execFileSync } from 'node:child_process'
-import { readdirSync, readFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { nodeCrypto } from '../../src/crypto.ts'
 import type { VerificationRequest } from '../../src/verify/request.ts'
@@ -65,6 +66,24 @@ async function withVendor(request: VerificationRequest, { vendor }: RunningPlant
   return { ...request, vendor: { chain: chain.map((der) => encodeBase64(der)), key: encodeBase64(pkcs8) } }
 }
 
+/** A zone of one pre-shared key. With `io: confidentiality` a wrong key over DTLS is met with silence, with `integrity` with an alert. */
+function cell(block: number, io: 'confidentiality' | 'integrity'): string {
+  const address = (host: number) => testAddress(block * 40 + host)
+  return `
+version: 1
+plant: cell
+authority: { key: ecdsa-p256, subject: { organization: Test, country: US } }
+suites: [0xC037, 0xCCAC, 0xC03A]
+manager: Manager
+zones:
+  cell: { authentication: psk, messaging: confidentiality, io: ${io}, psk: cell, close: [tcp/44818, udp/44818, udp/2222] }
+devices:
+  Cell_1: { address: ${address(31)}, zone: cell }
+  Cell_2: { address: ${address(32)}, zone: cell }
+  Manager: { address: ${address(33)}, zone: cell, role: originator, io: deny }
+`
+}
+
 /** A plant of two zones whose devices have no rules of class 0x63. */
 function ruleless(block: number): string {
   const address = (host: number) => testAddress(block * 40 + host)
@@ -113,32 +132,41 @@ describe('a plant that is as its policy says', () => {
     expect(events.at(-1)).toMatchObject({ kind: 'checked', done: result.checks.length, total: result.checks.length })
   })
 
-  test('of pre-shared keys passes every check but the repetitions by openssl, which takes keys only as arguments', async () => {
-    const key = nodeCrypto.random(32)
-    const address = (host: number) => testAddress(host)
-    await using plant = await startTestPlant(
-      `
-version: 1
-plant: cell
-authority: { key: ecdsa-p256, subject: { organization: Test, country: US } }
-suites: [0xC037, 0xCCAC, 0xC03A]
-manager: Manager
-zones:
-  cell: { authentication: psk, messaging: confidentiality, io: integrity, psk: cell, close: [tcp/44818, udp/44818, udp/2222] }
-devices:
-  Cell_1: { address: ${address(31)}, zone: cell }
-  Cell_2: { address: ${address(32)}, zone: cell }
-  Manager: { address: ${address(33)}, zone: cell, role: originator, io: deny }
-`,
-      { psk: { cell: key } },
-    )
-    const result = await verifyPlant(await plant.request(), { limits: quick })
-    expect(failures(result)).toEqual([])
-    const other = result.checks.filter(({ verdict }) => verdict !== 'pass')
-    expect(new Set(other.map(({ id }) => id))).toEqual(new Set(['openssl-agrees']))
-    expect(having(result, 'wrong-psk-refused')).toHaveLength(4)
-    expect(JSON.stringify(result)).not.toContain(encodeBase64(key))
-  })
+  test.each(['confidentiality', 'integrity'] as const)(
+    'of pre-shared keys, I/O with %s, passes every check but the repetitions by openssl that would need the true key as an argument',
+    async (io) => {
+      const key = nodeCrypto.random(32)
+      await using plant = await startTestPlant(cell(0, io), { psk: { cell: key } })
+      const result = await verifyPlant(await plant.request(), {
+        limits: quick,
+        openssl: hasOpenssl ? 'openssl' : false,
+      })
+      expect(failures(result)).toEqual([])
+      const other = result.checks.filter(({ verdict }) => verdict !== 'pass')
+      expect(new Set(other.map(({ id }) => id))).toEqual(new Set(['openssl-agrees']))
+      expect(having(result, 'wrong-psk-refused')).toHaveLength(4)
+      expect(JSON.stringify(result)).not.toContain(encodeBase64(key))
+      if (!hasOpenssl) return
+      const repeated = having(result, 'openssl-agrees').map(
+        ({ subject, verdict }) => `${subject.split(':')[0]} ${verdict}`,
+      )
+      expect(repeated.sort()).toEqual(
+        [
+          'pair-connects not-tested',
+          'pair-refused pass',
+          'suite-connects not-tested',
+          'suite-refused pass',
+          'unknown-psk-refused pass',
+          'version-refused pass',
+          'wrong-psk-refused pass',
+        ]
+          .flatMap((row) => (row.startsWith('pair-refused') ? [row] : [row, row]))
+          .sort(),
+      )
+      const untested = having(result, 'openssl-agrees').filter(({ verdict }) => verdict === 'not-tested')
+      for (const { reason } of untested) expect(reason).toMatch(/as an argument only/)
+    },
+  )
 
   test('whose devices know peers by their certificates is verified as the manager; what only the peers themselves could show is read back', async () => {
     await using plant = await startTestPlant(ruleless(0), { capabilities: without({ trustedIdentities: true }) })
@@ -306,6 +334,45 @@ describe('the openssl command', () => {
       'no-certificate-refused',
       'no-certificate-refused',
     ])
+  })
+
+  test.skipIf(!hasOpenssl)('sees without the true key that a cell lets in what it must refuse', async () => {
+    const key = nodeCrypto.random(32)
+    await using plant = await startTestPlant(cell(2, 'integrity'), {
+      psk: { cell: key },
+      spoiling: {
+        unit: (unit) => {
+          const { ethernetIpSecurity, rules } = unit.state
+          ethernetIpSecurity.settings.allowedSuites = [0xc037, 0xccac, 0xc03a]
+          rules.ingress = []
+        },
+      },
+    })
+    const result = await verifyPlant({ ...(await plant.request()), only: ['Cell_1'] }, { limits: quick })
+    const agreed = having(result, 'openssl-agrees').filter(({ verdict }) => verdict === 'fail')
+    expect(agreed.map(({ subject }) => subject.split(':')[0]).sort()).toEqual([
+      'pair-refused',
+      'suite-refused',
+      'suite-refused',
+    ])
+    for (const { reason } of agreed) expect(reason).toMatch(/answers.* and refuses the made-up key/)
+  })
+
+  test.skipIf(!hasOpenssl)('never gets a true key as an argument', async () => {
+    const key = nodeCrypto.random(32)
+    const directory = mkdtempSync(join(tmpdir(), 'cordon-arguments-'))
+    const log = join(directory, 'arguments')
+    const spy = join(directory, 'openssl')
+    writeFileSync(spy, `#!/bin/sh\necho "$@" >> ${log}\nexec openssl "$@"\n`, { mode: 0o700 })
+    try {
+      await using plant = await startTestPlant(cell(3, 'integrity'), { psk: { cell: key } })
+      await verifyPlant({ ...(await plant.request()), only: ['Cell_1'] }, { limits: quick, openssl: spy })
+      const asked = readFileSync(log, 'utf8')
+      expect(asked).toContain('-psk ')
+      expect(asked).not.toContain(Buffer.from(key).toString('hex'))
+    } finally {
+      rmSync(directory, { recursive: true, force: true })
+    }
   })
 
   test('that is not there leaves its checks untested and the rest as it is', async () => {
