@@ -40,6 +40,13 @@ describe('documents', () => {
     expect(text.length).toBeGreaterThan(11_000)
   })
 
+  test('docs/README.md leads to every page of the folder', () => {
+    const pages = readdirSync(join(repository, 'docs')).filter(
+      (name) => /\.(md|txt)$/.test(name) && name !== 'README.md',
+    )
+    expect(pages.filter((name) => !read('docs/README.md').includes(`(${name})`))).toEqual([])
+  })
+
   test('every command of the README is one that run.mjs knows', () => {
     const { scripts } = JSON.parse(read('package.json')) as { scripts: Readonly<Record<string, string>> }
     const named = [...read('README.md').matchAll(/npm (?:run )?(start|test|check|build|bench)\b/g)].map(

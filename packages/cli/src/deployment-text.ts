@@ -159,9 +159,12 @@ function messagesText(output: Output, messages: readonly Message[]): string[] {
     if (seen.has(key)) return []
     seen.add(key)
     return [
-      `${output.state(message.severity === 'error' ? 'bad' : 'warning', message.text)} [${message.code}]`,
-      ...(message.evidence === '' ? [] : [`    found: ${message.evidence}`]),
-      `    next:  ${message.next}`,
+      output.paragraph(
+        `${output.state(message.severity === 'error' ? 'bad' : 'warning', message.text)} [${message.code}]`,
+        2,
+      ),
+      ...(message.evidence === '' ? [] : [output.paragraph(`    found: ${message.evidence}`, 11)]),
+      output.paragraph(`    next:  ${message.next}`, 11),
     ]
   })
   return ['', output.strong('Messages'), ...lines]

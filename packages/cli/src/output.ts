@@ -24,6 +24,8 @@ export interface Output {
   document(value: unknown, text: () => string): void
   /** A line for people beside the result, on standard error. Nothing secret. */
   note(line: string): void
+  /** A text in lines of the terminal's width, those after the first indented; one line where there is no terminal. */
+  paragraph(text: string, indent: number): string
   /** Bold where colour is allowed. */
   strong(text: string): string
   /** A word that carries a state; colour only repeats what the word and its sign say. */
@@ -52,9 +54,10 @@ export function createOutput(options: OutputOptions): Output {
     environment['TERM'] !== 'dumb'
   const columns = Number.parseInt(environment['COLUMNS'] ?? '', 10)
   const paint = (code: number, text: string): string => (colour ? `${introducer}[${code}m${text}${reset}` : text)
+  const width = Number.isInteger(columns) && columns >= 20 ? columns : (stdout.columns ?? 100)
   return {
     format,
-    width: Number.isInteger(columns) && columns >= 20 ? columns : (stdout.columns ?? 100),
+    width,
     interactive: stderr.isTTY === true && environment['TERM'] !== 'dumb',
     document: (value, text) => {
       const body =
@@ -66,6 +69,8 @@ export function createOutput(options: OutputOptions): Output {
       if (body !== '') stdout.write(body.endsWith('\n') ? body : `${body}\n`)
     },
     note: (line) => void stderr.write(`${printable(line)}\n`),
+    paragraph: (text, indent) =>
+      stdout.isTTY === true ? wrap(text, width - indent).join(`\n${' '.repeat(indent)}`) : text,
     strong: (text) => paint(1, text),
     state: (kind, text) => paint(colours[kind], `${signs[kind]} ${text}`),
   }

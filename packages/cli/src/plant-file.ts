@@ -1,8 +1,10 @@
-import { readFile, stat } from 'node:fs/promises'
+import { createReadStream } from 'node:fs'
+import { stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { UsageError } from '@cordon/core/errors'
 import {
   type Capabilities,
+  maximumFileLength,
   type ParseProblem,
   type Plant,
   parsePlant,
@@ -132,13 +134,41 @@ async function exists(file: string): Promise<boolean> {
 }
 
 async function text(file: string, what: string): Promise<string> {
+  let bytes: Uint8Array
   try {
-    return await readFile(file, 'utf8')
+    bytes = await readBounded(file)
   } catch (cause) {
+    const remedy =
+      cause instanceof Error && 'code' in cause && (cause.code === 'EACCES' || cause.code === 'EPERM')
+        ? 'give this user the right to read it'
+        : 'give the path of an existing file'
+    throw new UsageError('missing', `${what} ${basename(file)}: cannot read ${file}; ${remedy}`, { cause })
+  }
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes, { stream: bytes.length > longestFile })
+  } catch (cause) {
+    const { line, column } = firstBadByte(bytes)
     throw new UsageError(
-      'missing',
-      `${what} ${basename(file)}: cannot read ${file}; give the path of an existing file`,
+      'bad-option',
+      `${file}:${line}:${column}: the ${what} is not UTF-8 text; save it with the encoding UTF-8`,
       { cause },
     )
   }
+}
+
+/** Bytes that the longest text may take; characters outside ASCII take up to four. */
+const longestFile = 4 * maximumFileLength
+
+/** Reads no more than a plant file can have and one byte: what is longer, or never ends as a device does, is refused by its length. */
+async function readBounded(file: string): Promise<Uint8Array> {
+  const parts: Uint8Array[] = []
+  for await (const part of createReadStream(file, { end: longestFile })) parts.push(part)
+  return Buffer.concat(parts)
+}
+
+/** Where text stops being UTF-8, both counted from 1. */
+function firstBadByte(bytes: Uint8Array): { readonly line: number; readonly column: number } {
+  const before = new TextDecoder().decode(bytes).split('\ufffd', 1)[0] ?? ''
+  const lines = before.split('\n')
+  return { line: lines.length, column: (lines.at(-1)?.length ?? 0) + 1 }
 }

@@ -97,9 +97,11 @@ export function verificationText(output: Output, result: VerificationResult, det
   const listed = details ? result.checks : result.checks.filter(({ verdict }) => verdict !== 'pass')
   const list = listed.map(
     ({ id, subject, verdict, reason }) =>
-      `${output.state(kinds[verdict], `${verdict}  ${id}  ${subject}`)}\n    ${reason}`,
+      `${output.state(kinds[verdict], `${verdict}  ${id}  ${subject}`)}\n${output.paragraph(`    ${reason}`, 4)}`,
   )
-  const risks = result.risks.map(({ subject, reason }) => `${output.state('warning', subject)}: ${reason}`)
+  const risks = result.risks.map(({ subject, reason }) =>
+    output.paragraph(`${output.state('warning', subject)}: ${reason}`, 2),
+  )
   return [
     output.strong('Verification'),
     summary,

@@ -279,3 +279,16 @@ describe('an output', () => {
     expect(stderr()).toBe('device "\\x1b]0;owned\\x07"\n')
   })
 })
+
+describe('a paragraph', () => {
+  const text = 'one promise of the policy cannot be enforced'
+
+  it('is broken between words on a terminal, and indented behind its first line', () => {
+    const { output } = testOutput({ terminal: true, width: 20 })
+    expect(output.paragraph(text, 2)).toBe('one promise of the\n  policy cannot be\n  enforced')
+  })
+
+  it('is one line elsewhere, so that a search finds it', () => {
+    expect(testOutput({ width: 20 }).output.paragraph(text, 2)).toBe(text)
+  })
+})

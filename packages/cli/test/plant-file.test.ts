@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -80,6 +80,18 @@ describe('a plant file', () => {
       message: expect.stringContaining('give the path of an existing file'),
     })
     await expect(readPlantFiles(write(plantText), join(directory, 'nope.yaml'))).rejects.toThrow(/simulation file/)
+  })
+
+  it('that is not UTF-8 is refused at the byte where it stops being so', async () => {
+    const plant = write(plantText)
+    writeFileSync(plant, Buffer.concat([Buffer.from('version: 1\n# gr'), Buffer.from([0xfc]), Buffer.from('n\n')]))
+    await expect(readPlantFiles(plant)).rejects.toThrow(`${plant}:2:5: the plant file is not UTF-8 text; save it`)
+  })
+
+  it.runIf(existsSync('/dev/zero'))('that never ends is refused by its length', async () => {
+    const problems = await readPlantFiles('/dev/zero')
+    if (!isProblems(problems)) throw new Error('accepted')
+    expect(problems).toMatchObject([{ expected: expect.stringMatching(/^at most \d+ characters$/) }])
   })
 
   it('tells all its problems of form at once, and those of the simulation file too', async () => {

@@ -1,5 +1,6 @@
 import { createServer } from 'node:net'
 import { randomBytes } from 'node:crypto'
+import { readlinkSync } from 'node:fs'
 import { readdir, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { tmpdir } from 'node:os'
@@ -13,12 +14,24 @@ interface Holding {
   readonly mark: string
   /** What it runs. */
   readonly note: string
+  /** The network that has the addresses, as {@link networkMark} says. */
+  readonly network: string
   readonly addresses: readonly string[]
 }
 
 /** Addresses that are held. Released by `await using`, by hand, or by the end of the process. */
 export interface AddressLock extends AsyncDisposable {
   readonly addresses: readonly string[]
+}
+
+/** Which network this process lives in: in Linux namespaces, containers among them, equal addresses are not the same. */
+function networkMark(): string {
+  try {
+    return readlinkSync('/proc/self/ns/net')
+  } catch {
+    // Other systems have one network.
+    return ''
+  }
 }
 
 /** Where processes of this user write which addresses they hold: the addresses are the machine's, not a plant's. */
@@ -45,7 +58,7 @@ export async function lockAddresses(plant: Plant, note: string): Promise<Address
     )
   }
   const own = join(directory, `${process.pid}-${randomBytes(6).toString('hex')}.json`)
-  const holding: Holding = { mark: processMark(), note, addresses }
+  const holding: Holding = { mark: processMark(), note, network: networkMark(), addresses }
   await writeDurably(own, JSON.stringify(holding))
   return {
     addresses,
@@ -58,22 +71,26 @@ export async function lockAddresses(plant: Plant, note: string): Promise<Address
 /** Who holds one of these addresses and lives; what dead processes left is removed. */
 async function findHolder(directory: string, addresses: ReadonlySet<string>): Promise<Holding | undefined> {
   let found: Holding | undefined
+  const network = networkMark()
   for (const name of await readdir(directory)) {
     if (!name.endsWith('.json')) continue
     const path = join(directory, name)
     const bytes = await readIfExists(path)
     const holding = bytes === undefined ? undefined : readHolding(bytes)
     if (holding === undefined || !isMarkAlive(holding.mark)) await unlink(path).catch(() => undefined)
-    else if (holding.addresses.some((address) => addresses.has(address))) found ??= holding
+    else if (holding.network === network && holding.addresses.some((address) => addresses.has(address))) {
+      found ??= holding
+    }
   }
   return found
 }
 
 function readHolding(bytes: Uint8Array): Holding | undefined {
   try {
-    const { mark, note, addresses } = JSON.parse(new TextDecoder().decode(bytes)) as Partial<Holding> // looked at below
-    const isHolding = typeof mark === 'string' && typeof note === 'string' && Array.isArray(addresses)
-    return isHolding ? { mark, note, addresses } : undefined
+    const { mark, note, network, addresses } = JSON.parse(new TextDecoder().decode(bytes)) as Partial<Holding> // looked at below
+    const isHolding =
+      typeof mark === 'string' && typeof note === 'string' && typeof network === 'string' && Array.isArray(addresses)
+    return isHolding ? { mark, note, network, addresses } : undefined
   } catch {
     // Nobody who lives writes such a file.
     return undefined

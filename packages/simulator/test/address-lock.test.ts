@@ -42,6 +42,28 @@ describe('the lock of a plant’s addresses', () => {
     await (await lockAddresses(plantAt(b, c), 'second'))[Symbol.asyncDispose]()
   })
 
+  // Needs the right to make a network: root.
+  it.skipIf(!isBuilt || process.platform !== 'linux' || process.getuid?.() !== 0)(
+    'is of one network: who holds the same addresses in another one is not in the way',
+    async () => {
+      const plant = plantAt(freshAddress())
+      const program = `
+        import { lockAddresses } from '@cordon/simulator'
+        await lockAddresses(${JSON.stringify(plant)}, 'elsewhere')
+        console.log('locked')
+        setInterval(() => {}, 1000)`
+      const child = spawn('unshare', ['--net', process.execPath, '--input-type=module', '-e', program], {
+        cwd: packageRoot,
+        stdio: ['ignore', 'pipe', 'inherit'],
+      })
+      const ended = once(child, 'exit')
+      await once(child.stdout, 'data')
+      await (await lockAddresses(plant, ''))[Symbol.asyncDispose]()
+      child.kill('SIGKILL')
+      await ended
+    },
+  )
+
   it.skipIf(!isBuilt)('ends with its process, however that ends', async () => {
     const plant = plantAt(freshAddress())
     const program = `

@@ -72,6 +72,7 @@ export async function run(context: CommandContext, flags: DemoFlags): Promise<Ex
   const demo = new Demonstration(context, accepted, flags)
   try {
     const result = await demo.secure()
+    if (output.format === 'table') output.note('')
     output.document(result, () => demo.text(result))
     if (flags.once !== true) await demo.untilEnded()
     return result.verdict === 'pass' ? exitCodes.ok : exitCodes.error
@@ -279,7 +280,9 @@ class Demonstration {
       connectionsTable(output, result.plant.connections),
       '',
       output.strong('What stays plain, and why'),
-      ...plain.map(({ name, from, to }) => `${from} - ${to}: ${why.get(name) ?? 'not in the policy'}`),
+      ...plain.map(({ name, from, to }) =>
+        output.paragraph(`${from} - ${to}: ${why.get(name) ?? 'not in the policy'}`, 2),
+      ),
       '',
       verificationText(output, result.verification, false),
     ].join('\n')

@@ -40,35 +40,39 @@ export async function run(context: CommandContext, options: SimulateOptions, fil
   context.signal.addEventListener('abort', () => end.abort(), { once: true })
   // Started by another process of ours: end with it, however it ends.
   process.once('disconnect', () => end.abort())
-  await runSimulator({
-    plant: files.plant,
-    simulation: files.simulation,
-    directory,
-    state: context.state,
-    note: `cordon simulate ${file}`,
-    signal: end.signal,
-    ...(options.all === undefined ? {} : { all: options.all }),
-    ...(options.broadcast ? {} : { broadcast: null }),
-    ...(options.keyLog === undefined ? {} : { keyLog: options.keyLog }),
-    log: (entry) => {
-      if (entry.severity !== 'info') output.note(`${entry.severity} ${entry.device}: ${entry.message}`)
-    },
-    ready: (plant, control) => {
-      const devices = plant.devices()
-      output.document(
-        {
-          ready: true,
-          plant: plant.plant.name,
-          devices: devices.length,
-          control,
-          vendorRoots: plant.vendorRoots,
-          pid: process.pid,
-        },
-        () =>
-          `${plant.plant.name} runs: ${devices.length} devices, ${plant.connections().length} connections. End it with Ctrl-C.\nvendor roots: ${plant.vendorRoots}`,
-      )
-    },
-  })
-  if (process.connected) process.disconnect()
+  try {
+    await runSimulator({
+      plant: files.plant,
+      simulation: files.simulation,
+      directory,
+      state: context.state,
+      note: `cordon simulate ${file}`,
+      signal: end.signal,
+      ...(options.all === undefined ? {} : { all: options.all }),
+      ...(options.broadcast ? {} : { broadcast: null }),
+      ...(options.keyLog === undefined ? {} : { keyLog: options.keyLog }),
+      log: (entry) => {
+        if (entry.severity !== 'info') output.note(`${entry.severity} ${entry.device}: ${entry.message}`)
+      },
+      ready: (plant, control) => {
+        const devices = plant.devices()
+        output.document(
+          {
+            ready: true,
+            plant: plant.plant.name,
+            devices: devices.length,
+            control,
+            vendorRoots: plant.vendorRoots,
+            pid: process.pid,
+          },
+          () =>
+            `${plant.plant.name} runs: ${devices.length} devices, ${plant.connections().length} connections. End it with Ctrl-C.\nvendor roots: ${plant.vendorRoots}`,
+        )
+      },
+    })
+  } finally {
+    // The channel would keep a plant that did not come up alive, and its parent waiting.
+    if (process.connected) process.disconnect()
+  }
   return exitCodes.ok
 }

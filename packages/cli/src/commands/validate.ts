@@ -21,17 +21,27 @@ export async function run(
   const errors = judged.problems.filter(({ severity }) => severity === 'error').length
   const failed = judged.tests.filter((test) => test.verdict === 'fail').length
   output.document({ verdict, plant: plant.name, problems: judged.problems, tests: judged.tests }, () => {
-    const counts = `${plant.zones.length} zones, ${plant.devices.length} devices, ${plant.conduits.length} conduits, ${plant.connections.length} connections`
+    const counts = [
+      count(plant.zones.length, 'zone'),
+      count(plant.devices.length, 'device'),
+      count(plant.conduits.length, 'conduit'),
+      count(plant.connections.length, 'connection'),
+    ].join(', ')
     const warnings = judged.problems.length - errors
     return judged.accepted
       ? output.state(
           warnings > 0 ? 'warning' : 'good',
-          `${plant.name} is valid: ${counts}; ${judged.tests.length} policy tests hold; ${warnings} warnings`,
+          `${plant.name} is valid: ${counts}; ${count(judged.tests.length, 'policy test')} ${judged.tests.length === 1 ? 'holds' : 'hold'}; ${count(warnings, 'warning')}`,
         )
       : output.state(
           'bad',
-          `${plant.name} is refused: ${errors} errors, ${failed} policy tests fail; nothing was touched`,
+          `${plant.name} is refused: ${count(errors, 'error')}, ${count(failed, 'failed policy test')}; nothing was touched`,
         )
   })
   return judged.accepted ? exitCodes.ok : exitCodes.usage
+}
+
+/** `1 zone`, `2 zones`. */
+function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? '' : 's'}`
 }

@@ -1,5 +1,5 @@
 import type { TSchema } from 'typebox'
-import type { CST, Document, Pair, ParsedNode, YAMLMap, YAMLSeq } from 'yaml'
+import type { CST, Document, Pair, ParsedNode, YAMLError, YAMLMap, YAMLSeq } from 'yaml'
 import { Composer, isAlias, isMap, isScalar, isSeq, Lexer, LineCounter, Parser } from 'yaml'
 
 /** A place in a file, both counted from 1. */
@@ -95,7 +95,8 @@ export function readDocument(text: string, file: string, declared: TSchema): Doc
     const remedy = 'remove the `---` line and what follows it'
     reader.problem(positions.place(second), '', 'a second document begins', 'one document', remedy)
   }
-  for (const fault of [...document.errors, ...document.warnings].slice(0, maximumProblems)) {
+  const faults = withoutFollowers([...document.errors, ...document.warnings].slice(0, maximumProblems), text)
+  for (const fault of faults) {
     const [expected, remedy] = yamlAdvice[fault.code] ?? ['well-formed YAML', 'correct the text at this place']
     reader.problem(positions.place(fault.pos[0]), '', firstLine(fault.message), expected, remedy)
   }
@@ -147,6 +148,20 @@ function* parseBounded(text: string, parser: Parser): Generator<CST.Token, void>
     if (parser.stack.length > maximumStack) return
   }
   yield* parser.end()
+}
+
+/**
+ * Behind one line that stands wrong, the parser finds each of its neighbours wrong as well. Only the first of such a run
+ * tells what to do.
+ */
+function withoutFollowers(faults: readonly YAMLError[], text: string): readonly YAMLError[] {
+  return faults.filter((fault, place) => {
+    const before = faults[place - 1]
+    if (before === undefined || fault.code !== 'BAD_INDENT') return true
+    if (before.code !== 'BAD_INDENT' && before.code !== 'TAB_AS_INDENT') return true
+    const [, ...between] = text.slice(before.pos[0], fault.pos[0]).split('\n')
+    return between.slice(0, -1).some((line) => /^\s*[^\s#]/.test(line))
+  })
 }
 
 const yamlAdvice: Readonly<Record<string, readonly [expected: string, remedy: string]>> = {
@@ -217,7 +232,7 @@ class Reader {
     this.problems.push(...rest)
     if (this.#more > 0) {
       const { line, column } = this.problems.at(-1) ?? { line: 1, column: 1 }
-      const message = `and ${this.#more} more problems`
+      const message = `and ${this.#more} more ${this.#more === 1 ? 'problem' : 'problems'}`
       this.problems.push({
         file: this.#positions.file,
         line,

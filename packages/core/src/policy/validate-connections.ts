@@ -47,6 +47,9 @@ function checkRoute(
   ] as const) {
     const chassis = index.chassisOf.get(end)
     if (!index.endpoints.has(end)) {
+      sound = false
+      // It has an address, but no zone that exists: that is said where it stands.
+      if (index.devices.get(end)?.address !== undefined) continue
       const reason = `${end} has no address; connections run between addresses`
       problems.error(
         'connection-route',
@@ -55,7 +58,6 @@ function checkRoute(
         reason,
         `name its module, and ${end} as ${side}`,
       )
-      sound = false
     } else if (end !== behind && (chassis === undefined || chassis !== index.chassisOf.get(behind))) {
       const reason = `${behind} is not in the chassis of ${end}, so there is no backplane between them`
       problems.error('connection-route', `${path}.${side}`, name, reason, 'name a device of the same chassis')

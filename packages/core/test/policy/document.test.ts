@@ -276,3 +276,22 @@ describe('the places of a file', () => {
     expect(problem).toMatchObject({ line: 8, column: 28, path: 'conduits[0].io' })
   })
 })
+
+test.each([
+  ['\t', { line: 7, expected: 'spaces' }],
+  ['   ', { line: 7, message: 'All mapping items must start at the same column' }],
+])('a line indented by %j is told once, not again for each of its neighbours', (indent, problem) => {
+  const text = `${head}${indent}B: { address: 192.0.2.2, zone: z }
+  C: { address: 192.0.2.3, zone: z }
+
+  # Spare
+  D: { address: 192.0.2.4, zone: z }
+`
+  const found = problemsOf(text).filter(({ message }) => /indentation|same column/.test(message))
+  expect(found).toMatchObject([problem])
+})
+
+test('two lines that stand wrong, with a sound one between them, are told both', () => {
+  const text = `${head}   B: { address: 192.0.2.2, zone: z }\n  C: { address: 192.0.2.3, zone: z }\n   D: { address: 192.0.2.4, zone: z }\n`
+  expect(problemsOf(text).map(({ line }) => line)).toEqual([7, 9])
+})

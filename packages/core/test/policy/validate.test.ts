@@ -407,6 +407,12 @@ describe('what is refused', () => {
     expect(found[0]?.alternative.length).toBeGreaterThan(10)
   })
 
+  test('of a zone that does not exist is not followed by errors about connections of its devices', () => {
+    const found = check(change(['zone: ', 'zone: x'])).filter(({ severity }) => severity === 'error')
+    expect(found.map(({ code }) => code)).toContain('unknown-name')
+    expect(found.map(({ reason }) => reason).filter((reason) => reason.includes('has no address'))).toEqual([])
+  })
+
   test('covers every code there is', () => {
     const covered = new Set<string>([...cases.map(([code]) => code), 'simulation-mismatch'])
     const all: Readonly<Record<ErrorCode, true>> = {
