@@ -36,20 +36,22 @@ export function withFingerprints(plant: Plant, flags: readonly string[] | undefi
   }
 }
 
+/** @throws UsageError `bad-option` for a name that is no device of the plant */
+export function namesOfPlant(plant: Plant, devices: readonly string[]): void {
+  for (const device of devices) {
+    if (plant.devices.some(({ name }) => name === device)) continue
+    const known = plant.devices.map(({ name }) => name).join(', ')
+    throw new UsageError('bad-option', `the plant has no device "${device}"; it has ${known}`)
+  }
+}
+
 /** The flags as a deployment takes them. @throws UsageError `bad-option`, `missing` */
 export async function deployOptions(context: CommandContext, plant: Plant, flags: DeployFlags): Promise<ApplyOptions> {
   const concurrency = Number(flags.concurrency)
   if (!Number.isInteger(concurrency) || concurrency < 1 || concurrency > 1024) {
     throw new UsageError('bad-option', `--concurrency expects 1 to 1024, got "${flags.concurrency}"`)
   }
-  for (const device of [...(flags.only ?? []), ...(flags.acceptSelfSigned ?? [])]) {
-    if (!plant.devices.some(({ name }) => name === device)) {
-      throw new UsageError(
-        'bad-option',
-        `the plant has no device "${device}"; it has ${plant.devices.map(({ name }) => name).join(', ')}`,
-      )
-    }
-  }
+  namesOfPlant(plant, [...(flags.only ?? []), ...(flags.acceptSelfSigned ?? [])])
   const vendorAnchors: Uint8Array[] = []
   for (const file of flags.trustVendor ?? []) vendorAnchors.push(...(await vendorRoots(file)))
   const localAddress = flags.from ?? context.settings['localAddress']

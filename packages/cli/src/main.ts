@@ -14,8 +14,8 @@ import { versionText } from './version.ts'
 export async function main(argv: readonly string[]): Promise<number> {
   let exitCode: number = exitCodes.ok
   let ended: NodeJS.Signals | undefined
-  // Whoever reads our output may have read enough: `cordon … | head`.
-  process.stdout.on('error', onOutputError)
+  // It may come after everything else is done, so it is heard until the process ends.
+  if (!process.stdout.listeners('error').includes(onOutputError)) process.stdout.on('error', onOutputError)
   const program = createProgram(async (load, options, args) => {
     const settings = readSettings(process.env)
     const abort = new AbortController()
@@ -28,6 +28,8 @@ export async function main(argv: readonly string[]): Promise<number> {
     process.on('SIGINT', stop)
     process.on('SIGTERM', stop)
     try {
+      // One switch for everything that paints: our tables, the progress, and the processes that we start.
+      if (options['color'] === false) process.env['NO_COLOR'] = '1'
       const context: CommandContext = {
         output: createOutput({
           format: outputFormat(options['output'] ?? settings['output']),
@@ -58,8 +60,6 @@ export async function main(argv: readonly string[]): Promise<number> {
       return signalExit[ended === 'SIGTERM' ? 'SIGTERM' : 'SIGINT']
     }
     return report(error)
-  } finally {
-    process.stdout.off('error', onOutputError)
   }
 }
 
@@ -67,6 +67,7 @@ export async function main(argv: readonly string[]): Promise<number> {
 const signalExit = { SIGINT: 130, SIGTERM: 143 } as const
 
 function onOutputError(error: Error): void {
+  // Whoever reads our output may have read enough: `cordon … | head`.
   if ('code' in error && error.code === 'EPIPE') process.exit(exitCodes.ok)
   process.stderr.write(`cordon: the result could not be written: ${printable(error.message)}\n`)
   process.exit(exitCodes.error)
@@ -81,6 +82,7 @@ function report(error: unknown): number {
   const problem = problemOf(error)
   process.stderr.write(`cordon: ${printable(problem.message)}\n`)
   for (const cause of problem.causes) process.stderr.write(`  because: ${printable(cause)}\n`)
+  for (const message of problem.afterwards) process.stderr.write(`  then: ${printable(message)}\n`)
   if ((process.env['CORDON_DEBUG'] ?? '') !== '' && error instanceof Error) process.stderr.write(`${error.stack}\n`)
   return problem.exitCode
 }

@@ -7,28 +7,45 @@ export interface Problem {
   readonly message: string
   /** What led to it, outermost first. */
   readonly causes: readonly string[]
+  /** What could not be cleared up because of it. */
+  readonly afterwards: readonly string[]
   readonly exitCode: ExitCode
 }
 
 /** Judges an error that ended a command. What nobody expected is called so, with its causes and no bare stack. */
 export function problemOf(error: unknown): Problem {
+  const afterwards = suppression(error)
+  if (afterwards !== undefined) {
+    // What went wrong first is the problem; that it could not be cleared up either is told behind it.
+    const problem = problemOf(afterwards.suppressed)
+    const later = problemOf(afterwards.error)
+    return { ...problem, afterwards: [...problem.afterwards, later.message] }
+  }
   const causes = causesOf(error)
   if (error instanceof UsageError)
-    return { code: error.code, message: error.message, causes, exitCode: exitCodes.usage }
+    return { code: error.code, message: error.message, causes, afterwards: [], exitCode: exitCodes.usage }
   const isRefusal = error instanceof PeerError && (error.code === 'general-status' || error.code === 'alert')
   if (error instanceof NotAllowed || error instanceof NotTrusted || isRefusal) {
-    return { code: error.code, message: error.message, causes, exitCode: exitCodes.refused }
+    return { code: error.code, message: error.message, causes, afterwards: [], exitCode: exitCodes.refused }
   }
   if (error instanceof PeerError || error instanceof TransportError || error instanceof MalformedMessage) {
-    return { code: error.code, message: error.message, causes, exitCode: exitCodes.error }
+    return { code: error.code, message: error.message, causes, afterwards: [], exitCode: exitCodes.error }
   }
   const message = error instanceof Error ? error.message : String(error)
   return {
     code: 'unexpected',
     message: `unexpected: ${message} (set CORDON_DEBUG=1 for the stack)`,
     causes,
+    afterwards: [],
     exitCode: exitCodes.error,
   }
+}
+
+/** The two errors of a `SuppressedError`, which is not a global yet in Node 20: `await using` throws it. */
+function suppression(error: unknown): { readonly error: unknown; readonly suppressed: unknown } | undefined {
+  return error instanceof Error && error.name === 'SuppressedError' && 'error' in error && 'suppressed' in error
+    ? error
+    : undefined
 }
 
 /** Deepest chain of causes that is followed: one may lead back to itself. */

@@ -82,6 +82,7 @@ export function createProgram(start: Start, version: string): Command {
     .version(version, '-V, --version', 'the version of Cordon and of the running OpenSSL')
     .option('-o, --output <format>', 'table, json or yaml')
     .option('--state <directory>', 'where Cordon keeps its state')
+    .option('--no-color', 'no colour, as NO_COLOR=1 in the environment')
     .helpCommand(false)
     .configureHelp({ showGlobalOptions: true, sortSubcommands: false })
     // One voice for all errors; commander's own begin with "error:".

@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import type { Authority, AuthorityPlan, SubjectTemplate } from '@cordon/core/authority'
-import { UsageError } from '@cordon/core/errors'
+import { TransportError, UsageError } from '@cordon/core/errors'
 import type { AuthoritySubject, Plant } from '@cordon/core/policy'
+import { privateDirectory } from '@cordon/node/files'
 import { openAuthority } from '@cordon/server/authority'
 import { openStore, type Store } from '@cordon/server/store'
 import type { CommandContext } from './context.ts'
@@ -15,11 +16,23 @@ export interface Workspace extends AsyncDisposable {
 /** Opens the state directory's store. The first command starts the database, the last one stops it. */
 export async function openWorkspace(context: CommandContext): Promise<Workspace> {
   const url = context.settings['databaseUrl']
+  await stateAt(context.state)
   const store = await openStore({ state: context.state, ...(url === undefined ? {} : { databaseUrl: url }) })
   return {
     store,
     authority: openAuthority(store),
     [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
+  }
+}
+
+/** Makes the state directory. @throws TransportError `io` where that cannot be, with what to do */
+async function stateAt(path: string): Promise<void> {
+  try {
+    await privateDirectory(path)
+  } catch (error) {
+    if (!(error instanceof TransportError)) throw error
+    const remedy = 'choose a place for the state with --state or CORDON_STATE'
+    throw new TransportError(error.code, `${error.message}; ${remedy}`, { cause: error.cause })
   }
 }
 

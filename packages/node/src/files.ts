@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { constants, readFileSync } from 'node:fs'
-import { link, mkdir, open, readdir, readFile, rename, stat, unlink } from 'node:fs/promises'
+import { link, mkdir, open, readdir, readFile, rename, stat, truncate, unlink, writeFile } from 'node:fs/promises'
 import { homedir, hostname } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
 import { TransportError, UsageError } from '@cordon/core/errors'
@@ -47,7 +47,8 @@ function hasCode(error: unknown, ...codes: readonly string[]): boolean {
 /** An input or output error of the system with what was being done, as one of Cordon's own. */
 export function ioError(doing: string, cause: unknown): TransportError {
   const reason = cause instanceof Error ? cause.message : String(cause)
-  return new TransportError('io', `${doing}: ${reason}`, { cause })
+  const remedy = hasCode(cause, 'ENOSPC', 'EDQUOT') ? '; free space there and try again' : ''
+  return new TransportError('io', `${doing}: ${reason}${remedy}`, { cause })
 }
 
 /** Makes a directory that only its owner may enter (0700), with its parents. One that exists is left as it is. */
@@ -201,8 +202,6 @@ export interface LockHolder {
   readonly note: string
 }
 
-const free = 'free'
-
 /**
  * Takes the lock `path`, or says who holds it. A holder that died frees it.
  *
@@ -216,19 +215,14 @@ export async function tryLock(path: string, note = ''): Promise<FileLock | LockH
   for (let attempt = 0; attempt < 100; attempt++) {
     const highest = await generations(path)
     const current = highest.at(-1)
-    const content = current === undefined ? free : await contentOf(`${path}.${current}`)
+    const content = current === undefined ? '' : await contentOf(`${path}.${current}`)
     if (content === undefined) continue
     const [mark = '', ...notes] = content.split('\n')
-    if (mark !== free && isMarkAlive(mark)) return { pid: Number(mark.split(' ')[0]), note: notes.join('\n') }
+    if (isMarkAlive(mark)) return { pid: Number(mark.split(' ')[0]), note: notes.join('\n') }
     const mine = (current ?? 0) + 1
     const temporary = join(directory, `.${basename(path)}.${process.pid}-${randomBytes(6).toString('hex')}.lock`)
-    const handle = await open(temporary, 'wx', 0o600)
     try {
-      await handle.writeFile(`${processMark()}\n${note}`)
-    } finally {
-      await handle.close()
-    }
-    try {
+      await writeFile(temporary, `${processMark()}\n${note}`, { flag: 'wx', mode: 0o600 })
       await link(temporary, `${path}.${mine}`)
     } catch (error) {
       if (hasCode(error, 'EEXIST')) continue
@@ -254,8 +248,9 @@ function heldLock(path: string, generation: number): FileLock {
     async [Symbol.asyncDispose]() {
       if (!held) return
       held = false
-      // The file stays, marked free: removing the highest number would let a slow process count from an old one.
-      await writeDurably(`${path}.${generation}`, free)
+      // The file stays, empty: removing the highest number would let a slow process count from an old one. Emptying it
+      // needs no space, so that a full disk does not keep the lock.
+      await truncate(`${path}.${generation}`)
     },
   }
 }

@@ -273,7 +273,13 @@ export class VirtualDevice {
     while (this.#dirty) {
       this.#dirty = false
       const { state, secrets } = this.#device.persist()
-      await this.#around.files.save(this.name, { credentials: this.#stored.credentials, state, secrets })
+      try {
+        await this.#around.files.save(this.name, { credentials: this.#stored.credentials, state, secrets })
+      } catch (error) {
+        // Still to be written: with the next change, or when the device is switched off.
+        this.#dirty = true
+        throw error
+      }
     }
   }
 

@@ -2,6 +2,7 @@ import { deploy, type StoredReport } from '@cordon/server/deploy'
 import { UsageError } from '@cordon/core/errors'
 import { acceptedPlant } from '../accepted-plant.ts'
 import type { CommandContext } from '../context.ts'
+import { namesOfPlant } from '../deploy-options.ts'
 import { deploymentStep } from '../deployment-progress.ts'
 import { reportText } from '../deployment-text.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
@@ -18,9 +19,10 @@ export async function run(
   const accepted = await acceptedPlant(context, flags.plant)
   if (accepted === undefined) return exitCodes.usage
   const { plant, capabilities } = accepted.files
-  for (const device of devices) {
-    if (!plant.devices.some(({ name }) => name === device))
-      throw new UsageError('bad-option', `the plant has no device "${device}"`)
+  namesOfPlant(plant, devices)
+  for (const { name, capability } of plant.devices) {
+    if (devices.includes(name) && capability === 'none')
+      throw new UsageError('bad-option', `${name} has no certificate to renew: the plant file says capability: none`)
   }
   const localAddress = flags.from ?? context.settings['localAddress']
   await using workspace = await openWorkspace(context)

@@ -2,6 +2,7 @@ import type { LiveConnection, VerificationResult } from '@cordon/core/verificati
 import { defaultDirectory, PlantControl } from '@cordon/simulator'
 import { acceptedPlant } from '../accepted-plant.ts'
 import type { CommandContext } from '../context.ts'
+import { namesOfPlant } from '../deploy-options.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
 import { withProgress } from '../progress.ts'
 import { verificationStep, verificationText } from '../verification.ts'
@@ -18,6 +19,7 @@ export async function run(context: CommandContext, flags: VerifyFlags, file: str
   const accepted = await acceptedPlant(context, file)
   if (accepted === undefined) return exitCodes.usage
   const { plant, capabilities } = accepted.files
+  namesOfPlant(plant, flags.only ?? [])
   await using workspace = await openWorkspace(context)
   const live = await liveConnections(defaultDirectory(context.state, plant.name))
   let result: VerificationResult | undefined

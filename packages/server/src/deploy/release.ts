@@ -72,6 +72,11 @@ export async function release(
 ): Promise<ReleaseReport> {
   const { plant, store, authority, options = {} } = request
   const records = await readDeviceRecords(store, plant.name)
+  for (const { name, capability } of plant.devices) {
+    // On record it may be all the same: the plant file was changed after it got the policy.
+    if (devices.includes(name) && capability === 'none' && !records.has(name))
+      throw new UsageError('bad-option', `${name} has no policy to take off: the plant file says capability: none`)
+  }
   const { manager, materials, ports, settings } = await openingMeans(request)
   const addresses = new Map(
     devices.map((device) => {

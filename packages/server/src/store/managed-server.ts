@@ -358,8 +358,9 @@ async function countUsers(home: string): Promise<number> {
 }
 
 async function leave(home: string, user: string, place: Place): Promise<void> {
-  await using _held = await lock(join(home, 'lock'), { note: 'leaving the database' })
+  // First of all: on a full disk this makes the room that the lock needs.
   await unlink(user).catch(() => undefined)
+  await using _held = await lock(join(home, 'lock'), { note: 'leaving the database' })
   if ((await countUsers(home)) === 0) await stop(place)
 }
 

@@ -3,6 +3,7 @@ import { loadStateKey, nodeCrypto, type StateKey } from '@cordon/node/crypto'
 import { surroundings } from '@cordon/node/files'
 import { Kysely, Migrator, PostgresDialect, sql } from 'kysely'
 import pg from 'pg'
+import { plainSpoken } from './connections.ts'
 import {
   connectionTo,
   destroyManagedServer,
@@ -77,9 +78,13 @@ const parsers = {
 export async function openStore(options: StoreOptions): Promise<Store> {
   const here = surroundings()
   const env = options.env ?? here.env
-  const key = await loadStateKey(nodeCrypto, options.state, { env })
   const url = options.databaseUrl ?? env['DATABASE_URL']
   const isExternal = url !== undefined && url !== ''
+  // Not shown: it may be a password that got into the wrong variable.
+  if (isExternal && !/^postgres(?:ql)?:\/\//.test(url)) {
+    throw new UsageError('bad-option', 'DATABASE_URL expects postgresql://USER@HOST/DATABASE')
+  }
+  const key = await loadStateKey(nodeCrypto, options.state, { env })
   const server = isExternal ? undefined : await openManagedServer({ ...options, env })
   const pool = new pg.Pool({
     ...(server === undefined ? { connectionString: url } : connectionTo(server.socketDirectory)),
@@ -92,7 +97,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   })
   // An idle connection that breaks is replaced by the next query, which reports what is wrong.
   pool.on('error', () => undefined)
-  const db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) })
+  const db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool: plainSpoken(pool) }) })
   const close = async () => {
     try {
       await db.destroy()

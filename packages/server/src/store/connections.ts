@@ -1,0 +1,41 @@
+import { TransportError } from '@cordon/core/errors'
+import type { PostgresPool, PostgresPoolClient } from 'kysely'
+
+/** A pool as Kysely takes it, whose failures that lie in the machine and not in the query say what to do about them. */
+export function plainSpoken(pool: PostgresPool): PostgresPool {
+  return {
+    connect: async () => {
+      const client = await pool.connect()
+      // Kysely asks with a cursor only for streams, which the store has none of.
+      const query = async (sql: string, parameters: readonly unknown[]) => {
+        try {
+          return await client.query(sql, parameters)
+        } catch (error) {
+          throw machineFailure(error) ?? error
+        }
+      }
+      return { query: query as PostgresPoolClient['query'], release: () => client.release() }
+    },
+    end: () => pool.end(),
+  }
+}
+
+/** Conditions of PostgreSQL (its appendix A) that a person ends outside the database. */
+const remedies: Readonly<Record<string, string>> = {
+  '53100': 'the disk of the database is full; free space there, then take up what was begun with --resume',
+  '53200': 'the database is out of memory; free some, then take up what was begun with --resume',
+  '57P01': 'the database was shut down; run the command again, a deployment with --resume',
+  '57P02': 'the database crashed; see pg/server.log in the state directory, then take up what was begun with --resume',
+  '58030': 'the database cannot read or write its files; see pg/server.log in the state directory',
+}
+
+function machineFailure(error: unknown): TransportError | undefined {
+  if (!(error instanceof Error)) return undefined
+  const code = 'code' in error ? String(error.code) : ''
+  // pg has no code for a server that is gone in the middle of a query.
+  const isGone = error.message.startsWith('Connection terminated') || code === 'ECONNRESET' || code === 'EPIPE'
+  const remedy = isGone ? remedies['57P02'] : remedies[code]
+  return remedy === undefined
+    ? undefined
+    : new TransportError(isGone ? 'closed' : 'io', `the store: ${error.message}; ${remedy}`, { cause: error })
+}
