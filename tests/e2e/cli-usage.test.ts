@@ -177,6 +177,7 @@ describe('what is printed', () => {
   it('goes to a reader that stops early without a complaint', async () => {
     const { status, stdout, stderr } = await cordon(['completion', 'bash'], {
       directory: work,
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: the shell fills it in
       through: ['bash', '-c', '"$@" | head -1; exit "${PIPESTATUS[0]}"', 'bash'],
     })
     expect(stdout.split('\n')).toHaveLength(2)
