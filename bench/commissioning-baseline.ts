@@ -39,18 +39,20 @@ const framing = 40
 const header = 12
 const flagKey = 1
 const flagSave = 2
-/** State of a virtual device, bytes of JSON. */
-const stateSize = 6000
 /** A journal entry, bytes of JSON. */
 const entrySize = 250
 
-/** Contexts of the client, and what the servers make theirs from: every device has an identity of its own. */
+/** Contexts of the client, and what the servers make theirs from. */
 interface Credentials {
   readonly server: ContextOptions
   readonly mutual: ContextOptions
   readonly client: Context
   readonly known: Context
+  /** Two identities for each device, that of the factory and that of the plant: each has a key of its own to load. */
+  readonly identities: readonly (readonly [Identity, Identity])[]
 }
+
+type Identity = NonNullable<ContextOptions['identity']>
 
 /**
  * Does what a trace says for so many devices, at most so many at a time, with the TLS addon on sockets and nothing
@@ -60,10 +62,15 @@ export async function replayCommissioning(
   store: Store,
   trace: readonly TraceEntry[],
   count: number,
-  how: { readonly concurrency: number; readonly network: string },
+  how: {
+    readonly concurrency: number
+    readonly network: string
+    /** Bytes that a device keeps durably at a time. */
+    readonly stateSize: number
+  },
 ): Promise<number> {
   const directory = await mkdtemp(join(tmpdir(), 'cordon-bench-baseline-'))
-  const contexts = await makeContexts()
+  const contexts = await makeContexts(count)
   const { id } = await store.db
     .insertInto('deployments')
     .values({ plant: 'baseline', kind: 'apply', status: 'running', plan: null, options: null })
@@ -81,7 +88,11 @@ export async function replayCommissioning(
     (_, place) => `${how.network}.${101 + Math.floor(place / 250)}.${1 + (place % 250)}`,
   )
   const servers: Server[] = []
-  for (const address of addresses) servers.push(await serve(address, contexts, directory))
+  for (const [place, address] of addresses.entries()) {
+    const [factory, plant] = contexts.identities[place] ?? []
+    const save = () => writeDurably(join(directory, address), new Uint8Array(how.stateSize))
+    servers.push(...(await serve(address, contexts, { factory, plant, save })))
+  }
   try {
     const started = performance.now()
     await eachOf(addresses, how.concurrency, (address) =>
@@ -97,7 +108,7 @@ export async function replayCommissioning(
   }
 }
 
-async function makeContexts(): Promise<Credentials> {
+async function makeContexts(count: number): Promise<Credentials> {
   const now = Date.now()
   const rootKey = await nodeCrypto.generateKey('ecdsa-p256')
   const root = await signCertificate(
@@ -122,12 +133,14 @@ async function makeContexts(): Promise<Credentials> {
     const certificate = await signCertificate(nodeCrypto, contents, rootKey, { profile, issuer, now })
     return { chain: [certificate], key: key.export() ?? new Uint8Array() }
   }
-  const device = await issue('device')
   const client = await issue('client')
   const base = { protocol: 'tls', suites, resumption: false } as const
+  const identities: (readonly [Identity, Identity])[] = []
+  for (let i = 0; i < count; i++) identities.push([await issue('device'), await issue('device')])
   return {
-    server: { ...base, role: 'server', identity: device },
-    mutual: { ...base, role: 'server', identity: device, anchors: [root], verify: { peer: 'require' } },
+    identities,
+    server: { ...base, role: 'server' },
+    mutual: { ...base, role: 'server', anchors: [root], verify: { peer: 'require' } },
     client: new Context({ ...base, role: 'client', verify: { peer: 'none' } }),
     known: new Context({ ...base, role: 'client', identity: client, anchors: [root] }),
   }
@@ -137,39 +150,46 @@ async function makeContexts(): Promise<Credentials> {
 const anonymousPort = 2221
 const mutualPort = 2231
 
-/** A device that does nothing but what is written on the message. */
-async function serve(address: string, contexts: Credentials, directory: string): Promise<Server> {
-  const made = new Map<ContextOptions, Context>()
-  const accept = (options: ContextOptions) => (socket: Socket) => {
-    const context = made.get(options) ?? new Context(options)
-    made.set(options, context)
-    const link = new Link(new Session(context), socket, (message) => {
-      const view = new DataView(message.buffer, message.byteOffset)
-      const flags = view.getUint32(8, true)
-      const reply = new Uint8Array(Math.max(header, view.getUint32(4, true)))
-      new DataView(reply.buffer).setUint32(0, reply.length, true)
-      if (flags === 0) link.write(reply)
-      else void work(flags, join(directory, address)).then(() => link.write(reply))
-    })
-  }
-  const server = createServer(accept(contexts.server))
-  const second = createServer(accept(contexts.mutual))
-  server.listen(anonymousPort, address)
-  second.listen(mutualPort, address)
-  await Promise.all([once(server, 'listening'), once(second, 'listening')])
-  server.on('close', () => {
-    second.close()
-    for (const context of made.values()) context.close()
-  })
-  return server
+/** What a device of the baseline has of its own. */
+interface Unit {
+  readonly factory: Identity | undefined
+  readonly plant: Identity | undefined
+  readonly save: () => Promise<void>
 }
 
-async function work(flags: number, file: string): Promise<void> {
+/** A device that does nothing but what is written on the message. */
+async function serve(address: string, contexts: Credentials, unit: Unit): Promise<readonly Server[]> {
+  const accepting = (options: ContextOptions, identity: Identity | undefined) => {
+    let context: Context | undefined
+    const server = createServer((socket) => {
+      // With the first peer, as a device loads its key and trust for a configuration.
+      context ??= new Context({ ...options, ...(identity === undefined ? {} : { identity }) })
+      const link = new Link(new Session(context), socket, (message) => {
+        const view = new DataView(message.buffer, message.byteOffset)
+        const flags = view.getUint32(8, true)
+        const reply = new Uint8Array(Math.max(header, view.getUint32(4, true)))
+        new DataView(reply.buffer).setUint32(0, reply.length, true)
+        if (flags === 0) link.write(reply)
+        else void work(flags, unit).then(() => link.write(reply))
+      })
+    })
+    server.on('close', () => context?.close())
+    return server
+  }
+  const anonymous = accepting(contexts.server, unit.factory)
+  const mutual = accepting(contexts.mutual, unit.plant)
+  anonymous.listen(anonymousPort, address)
+  mutual.listen(mutualPort, address)
+  await Promise.all([once(anonymous, 'listening'), once(mutual, 'listening')])
+  return [anonymous, mutual]
+}
+
+async function work(flags: number, unit: Unit): Promise<void> {
   if ((flags & flagKey) !== 0) {
     const key = await nodeCrypto.generateKey('ecdsa-p256')
     await buildRequest(key, { subject: parseName('CN=baseline') })
   }
-  if ((flags & flagSave) !== 0) await writeDurably(file, new Uint8Array(stateSize))
+  if ((flags & flagSave) !== 0) await unit.save()
 }
 
 /** A TLS session on a socket: messages with a length in front. */

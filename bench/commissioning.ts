@@ -1,5 +1,5 @@
 import { rmSync, watch } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { messageRouterReply, messageRouterRequest } from '@cordon/core/cip'
@@ -38,19 +38,20 @@ export async function commissioningFigures(only: readonly number[] = []): Promis
   const state = await mkdtemp(join(tmpdir(), 'cordon-bench-'))
   const store = await openStore({ state: join(state, 'state'), clusters: join(state, 'clusters') })
   try {
-    const trace = await recordTrace(store)
+    const { trace, stateSize } = await recordTrace(store)
+    const how = { concurrency, network, stateSize }
     const figures: Figure[] = []
     const perDevice = new Map<number, number>()
     const wanted = sizes.filter(({ count }) => only.length === 0 || only.includes(count))
     // One warm-up of both, which is not counted.
     await commission(store, zoneSize)
-    await replayCommissioning(store, trace, zoneSize, { concurrency, network })
+    await replayCommissioning(store, trace, zoneSize, how)
     for (const { count, runs } of wanted) {
       const ours: number[] = []
       const theirs: number[] = []
       for (let run = 0; run < runs; run++) {
         ours.push((await commission(store, count)) / count)
-        theirs.push((await replayCommissioning(store, trace, count, { concurrency, network })) / count)
+        theirs.push((await replayCommissioning(store, trace, count, how)) / count)
       }
       const value = median(ours)
       const baseline = median(theirs)
@@ -90,7 +91,11 @@ export async function commissioningFigures(only: readonly number[] = []): Promis
 }
 
 /** Commissions a new plant of so many devices; gives the seconds it took. */
-async function commission(store: Store, count: number, watching?: (directory: string) => void): Promise<number> {
+async function commission(
+  store: Store,
+  count: number,
+  watching?: { readonly before: (directory: string) => void; readonly after: () => Promise<void> },
+): Promise<number> {
   const directory = await mkdtemp(join(tmpdir(), 'cordon-bench-plant-'))
   const { plant, simulation } = plantOf(count)
   await using virtual = await VirtualPlant.start({
@@ -101,7 +106,7 @@ async function commission(store: Store, count: number, watching?: (directory: st
     broadcast: null,
   })
   try {
-    watching?.(join(virtual.directory, 'devices'))
+    watching?.before(join(virtual.directory, 'devices'))
     const authority = openAuthority(store)
     const started = performance.now()
     const report = await deploy({
@@ -116,6 +121,7 @@ async function commission(store: Store, count: number, watching?: (directory: st
       throw new Error(
         `${failed.device}: ${failed.messages.map(({ text, evidence }) => `${text} (${evidence})`).join('; ')}`,
       )
+    await watching?.after()
     return seconds
   } finally {
     // The next run meets new units under the same names.
@@ -129,7 +135,9 @@ async function commission(store: Store, count: number, watching?: (directory: st
  * What commissioning one device takes, seen from outside: sessions, requests with their sizes, durable writes at both
  * ends. Recorded from the product at work, so that the baseline does the same and no less.
  */
-async function recordTrace(store: Store): Promise<readonly TraceEntry[]> {
+async function recordTrace(
+  store: Store,
+): Promise<{ readonly trace: readonly TraceEntry[]; readonly stateSize: number }> {
   const trace: TraceEntry[] = []
   const ports = SessionPorts.prototype
   const original = ports.port
@@ -148,18 +156,27 @@ async function recordTrace(store: Store): Promise<readonly TraceEntry[]> {
     }
   }
   let saves = 0
+  let stateSize = 0
+  let state = ''
   let watcher: ReturnType<typeof watch> | undefined
   try {
-    await commission(store, zoneSize, (directory) => {
-      watcher = watch(directory, (kind, name) => {
-        if (kind === 'rename' && name?.startsWith('Device_1.') === true && !name.endsWith('.tmp')) saves++
-      })
+    await commission(store, zoneSize, {
+      before: (directory) => {
+        watcher = watch(directory, (kind, name) => {
+          if (kind !== 'rename' || name?.startsWith('Device_1.') !== true || name.endsWith('.tmp')) return
+          saves++
+          state = join(directory, name)
+        })
+      },
+      after: async () => {
+        stateSize = (await stat(state)).size
+      },
     })
   } finally {
     ports.port = original
     watcher?.close()
   }
-  return withWrites(trace, saves)
+  return { trace: withWrites(trace, saves), stateSize }
 }
 
 function recorded(session: DeviceSession, id: number, trace: TraceEntry[]): DeviceSession {

@@ -168,6 +168,6 @@ export interface Binding {
   verifyChain(options: NativeVerifyOptions): NativeVerifyResult
   /** Marks what a socket sends, 0..63: 0 done, -1 this system cannot, else its error number. */
   markSocket(descriptor: number, dscp: number): number
-  /** Objects alive: contexts, sessions, pooled objects. For tests of release. */
-  alive(): [contexts: number, sessions: number, pooled: number]
+  /** Objects alive: contexts, sessions, pooled objects in use, and those kept because they were read lately. For tests of release. */
+  alive(): [contexts: number, sessions: number, pooled: number, recent: number]
 }

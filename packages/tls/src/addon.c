@@ -728,10 +728,11 @@ typedef struct {
   trust trust;
 } chain_input;
 
-static STACK_OF(X509) * parse_certificates(napi_env env, const view *ders, size_t count, const char *what) {
+static STACK_OF(X509) *
+    find_certificates(napi_env env, instance *pool, const view *ders, size_t count, const char *what) {
   STACK_OF(X509) *stack = sk_X509_new_null();
   for (size_t i = 0; stack != NULL && i < count; i++) {
-    X509 *certificate = parse_certificate(ders[i]);
+    X509 *certificate = find_certificate(pool, ders[i]);
     if (certificate != NULL && sk_X509_push(stack, certificate) > 0) continue;
     X509_free(certificate);
     sk_X509_pop_free(stack, X509_free);
@@ -741,10 +742,10 @@ static STACK_OF(X509) * parse_certificates(napi_env env, const view *ders, size_
   return stack;
 }
 
-static STACK_OF(X509_CRL) * parse_crls(napi_env env, const view *ders, size_t count) {
+static STACK_OF(X509_CRL) * find_crls(napi_env env, instance *pool, const view *ders, size_t count) {
   STACK_OF(X509_CRL) *stack = sk_X509_CRL_new_null();
   for (size_t i = 0; stack != NULL && i < count; i++) {
-    X509_CRL *crl = parse_crl(ders[i]);
+    X509_CRL *crl = find_crl(pool, ders[i]);
     if (crl != NULL && sk_X509_CRL_push(stack, crl) > 0) continue;
     X509_CRL_free(crl);
     sk_X509_CRL_pop_free(stack, X509_CRL_free);
@@ -754,7 +755,7 @@ static STACK_OF(X509_CRL) * parse_crls(napi_env env, const view *ders, size_t co
   return stack;
 }
 
-static bool read_chain_input(napi_env env, napi_value object, chain_input *in) {
+static bool read_chain_input(napi_env env, instance *pool, napi_value object, chain_input *in) {
   if (!get_view(env, get_property(env, object, "leaf"), &in->leaf) ||
       !get_views(env, object, "intermediates", &in->intermediates, &in->intermediate_count) ||
       !get_views(env, object, "anchors", &in->anchors, &in->anchor_count) ||
@@ -764,19 +765,19 @@ static bool read_chain_input(napi_env env, napi_value object, chain_input *in) {
   }
   in->trust.crl = (int)get_uint(env, object, "crl");
   in->trust.time = get_bool(env, object, "time");
-  in->certificate = parse_certificate(in->leaf);
+  in->certificate = find_certificate(pool, in->leaf);
   if (in->certificate == NULL) {
     napi_throw_error(env, "bad-certificate", "leaf: expected one DER certificate");
     return false;
   }
-  in->links = parse_certificates(env, in->intermediates, in->intermediate_count,
-                                 "intermediates: expected DER certificates");
+  in->links = find_certificates(env, pool, in->intermediates, in->intermediate_count,
+                                "intermediates: expected DER certificates");
   if (in->links == NULL) return false;
-  in->trust.anchors = parse_certificates(env, in->anchors, in->anchor_count, "anchors: expected DER certificates");
+  in->trust.anchors = find_certificates(env, pool, in->anchors, in->anchor_count, "anchors: expected DER certificates");
   if (in->trust.anchors == NULL) return false;
-  in->trust.trusted = parse_certificates(env, in->trusted, in->trusted_count, "trusted: expected DER certificates");
+  in->trust.trusted = find_certificates(env, pool, in->trusted, in->trusted_count, "trusted: expected DER certificates");
   if (in->trust.trusted == NULL) return false;
-  in->trust.crls = parse_crls(env, in->crls, in->crl_count);
+  in->trust.crls = find_crls(env, pool, in->crls, in->crl_count);
   return in->trust.crls != NULL;
 }
 
@@ -816,7 +817,7 @@ static napi_value js_verify_chain(napi_env env, napi_callback_info info) {
   chain_input in = {0};
   napi_value result = NULL;
   ERR_clear_error();
-  if (read_chain_input(env, args[0], &in)) {
+  if (read_chain_input(env, instance, args[0], &in)) {
     double at = 0;
     napi_get_value_double(env, get_property(env, args[0], "at"), &at);
     int purpose = (int)get_uint(env, args[0], "purpose");
@@ -860,8 +861,9 @@ static napi_value js_mark_socket(napi_env env, napi_callback_info info) {
 static napi_value js_alive(napi_env env, napi_callback_info info) {
   instance *in;
   if (!get_args(env, info, 0, NULL, &in)) return NULL;
-  const int counts[] = {(int)in->contexts, (int)in->sessions, (int)in->pool_size};
-  return make_ints(env, counts, 3);
+  const int unused = (int)pool_unused(in);
+  const int counts[] = {(int)in->contexts, (int)in->sessions, (int)in->pool_size - unused, unused};
+  return make_ints(env, counts, 4);
 }
 
 /* ---- module ---- */
@@ -872,6 +874,7 @@ static void instance_finalize(napi_env env, void *data, void *hint) {
   for (size_t i = 0; i < sizeof in->keep / sizeof *in->keep; i++) {
     if (in->keep[i] != NULL) napi_delete_reference(env, in->keep[i]);
   }
+  pool_forget(in);
   instance_release(in);
 }
 

@@ -14,6 +14,7 @@
 enum {
   PEER_CERTIFICATES_MAX = 64 * 1024, /* bytes of a peer's chain */
   OWN_CERTIFICATES_MAX = 64 * 1024,
+  RECENT_BYTES_MAX = 16 * 1024,
 };
 
 /* ---- pool ---- */
@@ -61,6 +62,31 @@ void pool_release(instance *in, pooled *entry) {
   OPENSSL_free(entry);
 }
 
+/*
+ * What was read lately is kept for a while after its last user: a plant shows the same authorities again and again, and
+ * reading a certificate takes longer than checking a signature with it.
+ */
+static void remember(instance *in, pooled *entry) {
+  pooled **place = &in->recent[in->recent_next];
+  in->recent_next = (in->recent_next + 1) % RECENT_MAX;
+  pool_release(in, *place);
+  *place = entry;
+  entry->references++;
+}
+
+void pool_forget(instance *in) {
+  for (size_t i = 0; i < RECENT_MAX; i++) {
+    pool_release(in, in->recent[i]);
+    in->recent[i] = NULL;
+  }
+}
+
+size_t pool_unused(const instance *in) {
+  size_t count = 0;
+  for (size_t i = 0; i < RECENT_MAX; i++) count += in->recent[i] != NULL && in->recent[i]->references == 1;
+  return count;
+}
+
 /* ---- problems ---- */
 
 void take_reason(char *out, size_t size, int *reason, int *library) {
@@ -94,7 +120,7 @@ static void say(problem *out, const char *code, const char *what, size_t index) 
 
 /* ---- DER ---- */
 
-X509 *parse_certificate(view der) {
+static X509 *parse_certificate(view der) {
   const unsigned char *at = der.bytes;
   if (der.length > OWN_CERTIFICATES_MAX) return NULL;
   X509 *certificate = d2i_X509(NULL, &at, (long)der.length);
@@ -105,7 +131,7 @@ X509 *parse_certificate(view der) {
   return certificate;
 }
 
-X509_CRL *parse_crl(view der) {
+static X509_CRL *parse_crl(view der) {
   const unsigned char *at = der.bytes;
   if (der.length > INT32_MAX) return NULL;
   X509_CRL *crl = d2i_X509_CRL(NULL, &at, (long)der.length);
@@ -143,7 +169,23 @@ static pooled *hold_object(instance *in, pool_kind kind, view der) {
   if (kind == POOL_CERTIFICATE) entry->as.certificate = object;
   if (kind == POOL_CRL) entry->as.crl = object;
   if (kind == POOL_KEY) entry->as.key = object;
+  /* Keys go with their last user; lists may be large. */
+  if (kind != POOL_KEY && der.length <= RECENT_BYTES_MAX) remember(in, entry);
   return entry;
+}
+
+X509 *find_certificate(instance *in, view der) {
+  pooled *entry = hold_object(in, POOL_CERTIFICATE, der);
+  X509 *certificate = entry != NULL && X509_up_ref(entry->as.certificate) == 1 ? entry->as.certificate : NULL;
+  pool_release(in, entry);
+  return certificate;
+}
+
+X509_CRL *find_crl(instance *in, view der) {
+  pooled *entry = hold_object(in, POOL_CRL, der);
+  X509_CRL *crl = entry != NULL && X509_CRL_up_ref(entry->as.crl) == 1 ? entry->as.crl : NULL;
+  pool_release(in, entry);
+  return crl;
 }
 
 /* ---- suites ---- */

@@ -45,6 +45,7 @@ enum {
   CACHED_SESSIONS_MAX = 64,
   VERIFY_ERRORS_MAX = 16,
   POOL_BUCKETS = 1024,
+  RECENT_MAX = 64, /* certificates and lists that are kept without a user */
   TLS_RECORD_MAX = 16384,
   REASON_MAX = 160,
 };
@@ -90,6 +91,8 @@ struct instance {
   bool has_more; /* the arena was full before everything was read */
   double *status;
   pooled *pool[POOL_BUCKETS];
+  pooled *recent[RECENT_MAX]; /* holds them */
+  unsigned recent_next;
   uint8_t cookie_secrets[2][COOKIE_SECRET_LENGTH];
   int64_t cookie_period; /* which period secret 0 belongs to; 0 before the first cookie */
   unsigned contexts, sessions, pool_size;
@@ -100,6 +103,9 @@ void instance_release(instance *in);
 pooled *pool_find(instance *in, pool_kind kind, const uint8_t *digest);
 pooled *pool_add(instance *in, pool_kind kind, const uint8_t *digest);
 void pool_release(instance *in, pooled *entry);
+void pool_forget(instance *in);
+/* How many objects nobody but the memory of what was read lately holds. */
+size_t pool_unused(const instance *in);
 
 /* Rows and bytes of the call under way. */
 void rows_reset(instance *in);
@@ -188,8 +194,9 @@ typedef struct {
 suite_name *list_suites(size_t *count);
 
 /* One complete DER object and nothing after it, else NULL. */
-X509 *parse_certificate(view der);
-X509_CRL *parse_crl(view der);
+/* One DER object, read or found in the pool; the caller frees it. NULL for anything else. */
+X509 *find_certificate(instance *in, view der);
+X509_CRL *find_crl(instance *in, view der);
 
 /* Text of the error in OpenSSL's queue that says most; the queue is left empty. */
 void take_reason(char *out, size_t size, int *reason, int *library);

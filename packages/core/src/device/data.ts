@@ -8,6 +8,7 @@ import { defaultDscp } from '../objects/qos.ts'
 import type { RuleSet } from '../policy/settings.ts'
 import { defaultAllowedSuites } from '../security/cipher-suites.ts'
 import { latin1Bytes } from '../wire/text.ts'
+import type { Certificate } from '../x509/certificate.ts'
 import { encodePem } from '../x509/pem.ts'
 import type { ActiveSecurity } from './hosted-device.ts'
 import type { Link } from './link.ts'
@@ -125,6 +126,8 @@ export interface FileData {
   /** Seconds. */
   timeoutS: number
   transfer: Transfer | undefined
+  /** The certificates in `content` as they were read last: settings and verification look at the same ones. Not stored. */
+  read?: { readonly content: Uint8Array; readonly certificates: readonly Certificate[] }
 }
 
 /** An administered port of 0xF5 attribute 14. */

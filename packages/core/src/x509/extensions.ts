@@ -1,8 +1,5 @@
 import {
   anyExtendedKeyUsage,
-  AuthorityKeyIdentifier,
-  BasicConstraints,
-  ExtendedKeyUsage,
   id_ce_authorityKeyIdentifier,
   id_ce_basicConstraints,
   id_ce_cRLNumber,
@@ -12,14 +9,12 @@ import {
   id_ce_subjectKeyIdentifier,
   id_kp_clientAuth,
   id_kp_serverAuth,
-  KeyUsage as KeyUsageSchema,
-  KeyUsageFlags,
-  SubjectKeyIdentifier,
+  type KeyUsageFlags,
 } from '@peculiar/asn1-x509'
 import { MalformedMessage, UsageError } from '../errors.ts'
 import { latin1, latin1Bytes } from '../wire/text.ts'
 import { addressBytes, addressText } from './address.ts'
-import { derEncode, derOid, derUnsigned, hex, schemaDecode } from './der.ts'
+import { derEncode, derOid, derUnsigned, hex } from './der.ts'
 import { formatName, nameAt } from './name.ts'
 import {
   checkDer,
@@ -143,43 +138,39 @@ export function readKnown(all: readonly Extension[], what: string): Extensions {
 
 type Reader = (value: Uint8Array, what: string) => Omit<Extensions, 'all' | 'unknownCritical'>
 
+/**
+ * Read element by element behind the gate: by their schemas the five of a device certificate took as long as its
+ * signature takes to check, and a plant reads thousands.
+ */
 const readers: ReadonlyMap<string, Reader> = new Map<string, Reader>([
-  [
-    extensionTypes.basicConstraints,
-    (value, what) => {
-      const { cA, pathLenConstraint } = schemaDecode(value, BasicConstraints, what)
-      if (pathLenConstraint !== undefined && (!cA || pathLenConstraint < 0 || pathLenConstraint > 255)) {
-        throw new MalformedMessage('out-of-range', `${what}: a path length of ${pathLenConstraint} for CA ${cA}`)
-      }
-      return {
-        basicConstraints: { ca: cA, ...(pathLenConstraint === undefined ? {} : { pathLength: pathLenConstraint }) },
-      }
-    },
-  ],
+  [extensionTypes.basicConstraints, readBasicConstraints],
   [
     extensionTypes.keyUsage,
     (value, what) => {
-      const flags = schemaDecode(value, KeyUsageSchema, what).toNumber()
-      return { keyUsage: keyUsages.filter((usage) => (flags & KeyUsageFlags[usage]) !== 0) }
+      const bits = derContent(value, derExpect(checkDer(value, what), derTags.bitString, what))
+      // The first byte counts the unused bits at the end, which are zero; bit 0 is the highest of the second.
+      const isSet = (bit: number) => ((bits[1 + (bit >> 3)] ?? 0) & (0x80 >> (bit & 7))) !== 0
+      return { keyUsage: keyUsages.filter((_, bit) => isSet(bit)) }
     },
   ],
   [
     extensionTypes.extendedKeyUsage,
-    (value, what) => ({ extendedKeyUsage: [...schemaDecode(value, ExtendedKeyUsage, what)] }),
+    (value, what) => {
+      const purposes = derChildren(value, derExpect(checkDer(value, what), derTags.sequence, what), what)
+      if (purposes.length === 0) throw new MalformedMessage('truncated', `${what}: expected at least one purpose`)
+      const oid = (element: DerElement) =>
+        derObjectIdentifier(value, derExpect(element, derTags.objectIdentifier, what), what)
+      return { extendedKeyUsage: purposes.map(oid) }
+    },
   ],
   [
     extensionTypes.subjectKeyIdentifier,
-    (value, what) => ({
-      subjectKeyIdentifier: new Uint8Array(schemaDecode(value, SubjectKeyIdentifier, what).buffer),
-    }),
-  ],
-  [
-    extensionTypes.authorityKeyIdentifier,
     (value, what) => {
-      const { keyIdentifier } = schemaDecode(value, AuthorityKeyIdentifier, what)
-      return keyIdentifier === undefined ? {} : { authorityKeyIdentifier: new Uint8Array(keyIdentifier.buffer) }
+      const identifier = derExpect(checkDer(value, what), derTags.octetString, what)
+      return { subjectKeyIdentifier: derContent(value, identifier).slice() }
     },
   ],
+  [extensionTypes.authorityKeyIdentifier, readAuthorityKeyIdentifier],
   [
     extensionTypes.crlNumber,
     (value, what) => {
@@ -193,6 +184,35 @@ const readers: ReadonlyMap<string, Reader> = new Map<string, Reader>([
   ],
   [extensionTypes.subjectAlternativeName, readNames],
 ])
+
+function readBasicConstraints(value: Uint8Array, what: string): Pick<Extensions, 'basicConstraints'> {
+  const fields = derChildren(value, derExpect(checkDer(value, what), derTags.sequence, what), what)
+  const flag = fields[0]?.tag === derTags.boolean ? fields.shift() : undefined
+  const ca = flag !== undefined && value[flag.content] !== 0
+  if (flag !== undefined && !ca) {
+    throw new MalformedMessage('bad-encoding', `${what}: spells out its default cA FALSE, expected DER`)
+  }
+  const [length, ...rest] = fields
+  if (rest.length > 0) throw new MalformedMessage('trailing', `${what}: has more than a flag and a path length`)
+  if (length === undefined) return { basicConstraints: { ca } }
+  const number = unsigned(value, derExpect(length, derTags.integer, what), what)
+  if (!ca || number.length > 1) {
+    const spelled = number.length > 1 ? `0x${hex(number)}` : String(number[0])
+    throw new MalformedMessage('out-of-range', `${what}: a path length of ${spelled} for CA ${ca}`)
+  }
+  return { basicConstraints: { ca, pathLength: number[0] ?? 0 } }
+}
+
+/** The key identifier is `[0]`; issuer `[1]` and serial number `[2]` are not read. */
+function readAuthorityKeyIdentifier(value: Uint8Array, what: string): Pick<Extensions, 'authorityKeyIdentifier'> {
+  const fields = derChildren(value, derExpect(checkDer(value, what), derTags.sequence, what), what)
+  const places = fields.map(({ tag }) => [0x80, 0xa1, 0x82].indexOf(tag))
+  if (!places.every((place, i) => place > (places[i - 1] ?? -1))) {
+    throw new MalformedMessage('unknown-value', `${what}: expected key identifier, issuer and serial number in order`)
+  }
+  const identifier = fields.find(({ tag }) => tag === 0x80)
+  return identifier === undefined ? {} : { authorityKeyIdentifier: derContent(value, identifier).slice() }
+}
 
 const keyUsages = [
   'digitalSignature',

@@ -20,7 +20,14 @@ import {
 } from '@cordon/core/x509'
 import { nodeCrypto } from '@cordon/node/crypto'
 import 'reflect-metadata'
-import { X509Certificate as PeculiarCertificate } from '@peculiar/x509'
+import {
+  AuthorityKeyIdentifierExtension,
+  ExtendedKeyUsageExtension,
+  KeyUsageFlags,
+  KeyUsagesExtension,
+  SubjectKeyIdentifierExtension,
+  X509Certificate as PeculiarCertificate,
+} from '@peculiar/x509'
 import { X509Certificate } from 'node:crypto'
 import * as fc from 'fast-check'
 import { beforeAll, describe, expect, test } from 'vitest'
@@ -186,6 +193,28 @@ describe.skipIf(!hasOpenssl)('certificates made by OpenSSL', () => {
     expect(decodeCertificate(der).extensions.basicConstraints).toEqual({ ca: true, pathLength: length })
   })
 
+  test('read their extensions as the schema library does', () => {
+    const der = make(
+      '/CN=x',
+      '-addext',
+      'keyUsage=critical,digitalSignature,nonRepudiation,keyAgreement,encipherOnly,decipherOnly',
+      '-addext',
+      'extendedKeyUsage=serverAuth,clientAuth,1.2.3.4',
+      '-addext',
+      'authorityKeyIdentifier=keyid:always,issuer:always',
+    )
+    const ours = decodeCertificate(der).extensions
+    const theirs = new PeculiarCertificate(der)
+    const flags = theirs.getExtension(KeyUsagesExtension)?.usages ?? 0
+    const usages = ['digitalSignature', 'nonRepudiation', 'keyAgreement', 'encipherOnly', 'decipherOnly'] as const
+    expect(ours.keyUsage).toEqual(usages)
+    expect(usages.reduce((sum, usage) => sum | KeyUsageFlags[usage], 0)).toBe(flags)
+    expect(ours.extendedKeyUsage).toEqual(theirs.getExtension(ExtendedKeyUsageExtension)?.usages)
+    const hex = (bytes: Uint8Array | undefined) => Buffer.from(bytes ?? []).toString('hex')
+    expect(hex(ours.authorityKeyIdentifier)).toBe(theirs.getExtension(AuthorityKeyIdentifierExtension)?.keyId)
+    expect(hex(ours.subjectKeyIdentifier)).toBe(theirs.getExtension(SubjectKeyIdentifierExtension)?.keyId)
+  })
+
   test('show unknown critical extensions, so that nobody overlooks them', () => {
     const der = make(
       '/CN=x',
@@ -267,6 +296,24 @@ describe('a certificate is refused', () => {
     const value = derEncode(0x30, Uint8Array.of(2, 1, 0))
     const der = await built({ extensions: [{ type: '2.5.29.19', critical: true, value }] })
     expect(() => decodeCertificate(der)).toThrow(/path length of 0 for CA false/)
+  })
+
+  test.each([
+    ['a default that is spelled out', '2.5.29.19', '30 03 01 01 00'],
+    ['a path length of 256', '2.5.29.19', '30 07 01 01 ff 02 02 01 00'],
+    ['a negative path length', '2.5.29.19', '30 06 01 01 ff 02 01 80'],
+    ['something behind a path length', '2.5.29.19', '30 08 01 01 ff 02 01 00 05 00'],
+    ['no purposes', '2.5.29.37', '30 00'],
+    ['a purpose that is no object identifier', '2.5.29.37', '30 03 02 01 01'],
+    ['a key usage that is no bit string', '2.5.29.15', '04 02 05 a0'],
+    ['a key identifier that is no octet string', '2.5.29.14', '03 02 00 01'],
+    ['a serial number before the key identifier', '2.5.29.35', '30 06 82 01 01 80 01 07'],
+    ['an unknown field beside the key identifier', '2.5.29.35', '30 06 80 01 07 83 01 01'],
+    ['two key identifiers', '2.5.29.35', '30 06 80 01 07 80 01 08'],
+  ])('with %s', async (_, type, hex) => {
+    const value = Uint8Array.from(hex.split(' '), (byte) => Number.parseInt(byte, 16))
+    const der = await built({ extensions: [{ type, critical: false, value }] })
+    expect(() => decodeCertificate(der)).toThrow(MalformedMessage)
   })
 
   test('with an extension twice', async () => {

@@ -1,4 +1,4 @@
-import { UsageError } from '@cordon/core/errors'
+import { MalformedMessage, UsageError } from '@cordon/core/errors'
 import {
   decodeName,
   encodeName,
@@ -9,6 +9,8 @@ import {
   parseName,
   sameName,
 } from '@cordon/core/x509'
+import { AsnConvert } from '@peculiar/asn1-schema'
+import { Name as NameSchema } from '@peculiar/asn1-x509'
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { derEncode } from '../../src/x509/der.ts'
@@ -69,6 +71,35 @@ describe('a name', () => {
     expect(sameName(encodeName([printable]), parseName('O=example works'))).toBe(true)
     expect(sameName(parseName('O=a,CN=b'), parseName('CN=b,O=a'))).toBe(false)
     expect(sameName(parseName('O=a+CN=b'), parseName('CN=b+O=a'))).toBe(true)
+  })
+
+  test.each([
+    ['printable', 'Plant 7'],
+    ['ia5', 'a@b.example'],
+    ['teletex', 'M\u00fcller'],
+    ['bmp', '\u03a9mega \ud83d\ude00'],
+    ['universal', '\u03a9mega'],
+    ['utf8', '\u00c4\u20ac\u{1f600}'],
+  ] as const)('reads %s text as the schema library does', (encoding, value) => {
+    const name = encodeName([{ type: '2.5.4.10', value, encoding }])
+    expect(decodeName(name.der)).toEqual(name)
+    const schema = AsnConvert.parse(name.der, NameSchema)
+    expect(schema[0]?.[0]?.value.toString()).toBe(value)
+  })
+
+  test('keeps a universal character that does not exist as hex', () => {
+    const value = derEncode(0x1c, Uint8Array.of(0, 0x11, 0, 0))
+    const odd = derEncode(0x30, derEncode(0x31, derEncode(0x30, Uint8Array.of(0x06, 3, 0x55, 4, 3), value)))
+    expect(decodeName(odd).parts).toEqual([[{ type: '2.5.4.3', value: '#1c0400110000', encoding: 'other' }]])
+  })
+
+  test('whose attribute is not a type and a value is refused', () => {
+    const type = Uint8Array.of(0x06, 3, 0x55, 4, 3)
+    const text = Uint8Array.of(0x0c, 1, 0x42)
+    for (const parts of [[], [type], [text, text], [type, text, text]]) {
+      const odd = derEncode(0x30, derEncode(0x31, derEncode(0x30, ...parts)))
+      expect(() => decodeName(odd)).toThrow(MalformedMessage)
+    }
   })
 
   test('with more than 64 attributes is refused', () => {

@@ -29,6 +29,7 @@ class TcpTransport implements Transport {
   readonly #queue = new ReceiveQueue(Number.POSITIVE_INFINITY)
   #state: 'open' | 'closed' = 'open'
   #wantsDrain = false
+  #corked = false
 
   constructor(socket: Socket, limits: Partial<TransportLimits> | undefined, dscp: number | undefined) {
     this.#socket = socket
@@ -59,6 +60,7 @@ class TcpTransport implements Transport {
 
   send(bytes: Uint8Array): boolean {
     if (this.#state === 'closed') return false
+    this.#cork()
     this.#socket.write(bytes)
     const queued = this.#socket.writableLength
     if (queued > this.#limits.maxQueued) {
@@ -92,9 +94,24 @@ class TcpTransport implements Transport {
   }
 
   destroy(error?: AnyError): void {
+    this.#uncork()
     this.#socket.destroy()
     this.#state = 'closed'
     this.#queue.end(error, true)
+  }
+
+  /** What is sent within one turn of the event loop goes out by one call of the system: requests come in bursts. */
+  #cork(): void {
+    if (this.#corked) return
+    this.#corked = true
+    this.#socket.cork()
+    process.nextTick(() => this.#uncork())
+  }
+
+  #uncork(): void {
+    if (!this.#corked) return
+    this.#corked = false
+    this.#socket.uncork()
   }
 
   #drained(): void {

@@ -40,10 +40,13 @@ const maximumCertificates = 16
  * @throws MalformedMessage when it holds none or is not readable
  */
 export function certificatesIn(data: FileData): readonly Certificate[] {
+  const { content, read } = data
+  if (read?.content === content) return read.certificates
   const found = readCertificates(data)
   if (found.length === 0 || found.length > maximumCertificates) {
     throw new MalformedMessage('out-of-range', `expected 1 to ${maximumCertificates} certificates, got ${found.length}`)
   }
+  data.read = { content, certificates: found }
   return found
 }
 
