@@ -58,6 +58,8 @@ export class DeviceFiles {
   readonly #fresh = new Map<string, DefaultCredentials | undefined>()
   readonly #changed: Set<string>
   #records: number
+  /** Default keys that were sealed before: they never change, the rest of a state does. */
+  readonly #sealedKeys = new WeakMap<DefaultCredentials, string>()
 
   private constructor(
     directory: string,
@@ -167,8 +169,13 @@ export class DeviceFiles {
   }
 
   #sealedKey(name: string, credentials: DefaultCredentials | undefined): string | undefined {
-    const key = credentials?.key.export()
-    return key === undefined ? undefined : this.#seal(name, key, 'default key')
+    if (credentials === undefined) return undefined
+    const known = this.#sealedKeys.get(credentials)
+    const key = known === undefined ? credentials.key.export() : undefined
+    if (key === undefined) return known
+    const sealed = this.#seal(name, key, 'default key')
+    this.#sealedKeys.set(credentials, sealed)
+    return sealed
   }
 
   #seal(name: string, bytes: Uint8Array, what: string): string {

@@ -254,7 +254,7 @@ export class Session {
   }
 
   #protect(handle: SessionHandle, bytes: Uint8Array): void {
-    const result = load().write(handle, bytes)
+    const result = load().write(handle, bytes.length > onHeapSize ? bytes : staged(bytes))
     if (result >= 0) {
       this.#collect(result)
       return
@@ -296,7 +296,8 @@ export class Session {
       const second = rows[row + 2] ?? 0
       switch (rows[row]) {
         case rowKinds.output:
-          this.#output.push(bytes.slice(first, first + second))
+          // From Node's pool: what goes to a socket needs no memory of its own.
+          this.#output.push(Buffer.from(bytes.subarray(first, first + second)))
           break
         case rowKinds.data:
           this.#events.push({ kind: 'data', bytes: bytes.slice(first, first + second) })
@@ -359,6 +360,18 @@ export class Session {
 }
 
 const nothing = new Uint8Array(0)
+
+/**
+ * V8 keeps arrays of up to so many bytes in its own heap, and moves them out for native code, for good: that takes longer
+ * than to copy them.
+ */
+const onHeapSize = 64
+const stage = new Uint8Array(4096)
+
+function staged(bytes: Uint8Array): Uint8Array {
+  stage.set(bytes)
+  return stage.subarray(0, bytes.length)
+}
 
 /** Key log lines are ASCII. */
 function latin1(bytes: Uint8Array): string {

@@ -121,7 +121,7 @@ export function readHello(
   const extensions = new Map<number, Uint8Array>()
   for (const end = at + 2 + view.getUint16(at); at + 2 < end; ) {
     const length = view.getUint16(at + 4)
-    extensions.set(view.getUint16(at + 2), bytes.slice(at + 6, at + 6 + length))
+    extensions.set(view.getUint16(at + 2), Uint8Array.from(bytes.subarray(at + 6, at + 6 + length)))
     at += 4 + length
   }
   extensions.delete(0xff01)

@@ -74,6 +74,9 @@ export function suitesFor(
   })
 }
 
+/** Rules are written and compared by the thousand. */
+const hexById: ReadonlyMap<number, string> = new Map(cipherSuites.map(({ id }) => [id, spellHex(id)]))
+
 /** The IANA name of a suite, or its number in hex when CIP Security does not name it: for people, never for decisions. */
 export function suiteName(id: number): string {
   return byId.get(id)?.name ?? `0x${suiteHex(id)}`
@@ -81,6 +84,10 @@ export function suiteName(id: number): string {
 
 /** A suite number as four upper-case hex digits, the way rules of class 0x63 spell it: `C023`. */
 export function suiteHex(id: number): string {
+  return hexById.get(id) ?? spellHex(id)
+}
+
+function spellHex(id: number): string {
   return id.toString(16).toUpperCase().padStart(4, '0')
 }
 

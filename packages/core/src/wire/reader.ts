@@ -11,7 +11,8 @@ export class Reader {
   /** Offset behind the last readable byte. */
   readonly end: number
   readonly #path: string[]
-  readonly #view: DataView
+  /** Made for the few fields that need it. */
+  #view: DataView | undefined
 
   /** A cursor from `offset` to `end` of `bytes`; the bytes are not copied. */
   constructor(bytes: Uint8Array, offset = 0, end: number = bytes.length, path: readonly string[] = []) {
@@ -19,7 +20,12 @@ export class Reader {
     this.offset = offset
     this.end = end
     this.#path = [...path]
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  }
+
+  #wide(): DataView {
+    const { buffer, byteOffset, byteLength } = this.bytes
+    this.#view ??= new DataView(buffer, byteOffset, byteLength)
+    return this.#view
   }
 
   /** How many bytes are left. */
@@ -78,51 +84,57 @@ export class Reader {
 
   /** Next byte, unsigned. */
   u8(): number {
-    return this.#view.getUint8(this.take(1))
+    return this.bytes[this.take(1)] ?? 0
   }
 
   /** Next 2 bytes, little-endian unless told. */
   u16(littleEndian = true): number {
-    return this.#view.getUint16(this.take(2), littleEndian)
+    const start = this.take(2)
+    const first = this.bytes[start] ?? 0
+    const second = this.bytes[start + 1] ?? 0
+    return littleEndian ? first | (second << 8) : (first << 8) | second
   }
 
   /** Next 4 bytes, little-endian unless told. */
   u32(littleEndian = true): number {
-    return this.#view.getUint32(this.take(4), littleEndian)
+    const start = this.take(4)
+    let value = 0
+    for (let i = 0; i < 4; i++) value = (value << 8) | (this.bytes[littleEndian ? start + 3 - i : start + i] ?? 0)
+    return value >>> 0
   }
 
   /** Next 8 bytes, little-endian unless told. */
   u64(littleEndian = true): bigint {
-    return this.#view.getBigUint64(this.take(8), littleEndian)
+    return this.#wide().getBigUint64(this.take(8), littleEndian)
   }
 
   /** Next byte, signed. */
   i8(): number {
-    return this.#view.getInt8(this.take(1))
+    return this.#wide().getInt8(this.take(1))
   }
 
   /** Next 2 bytes, signed little-endian. */
   i16(): number {
-    return this.#view.getInt16(this.take(2), true)
+    return this.#wide().getInt16(this.take(2), true)
   }
 
   /** Next 4 bytes, signed little-endian. */
   i32(): number {
-    return this.#view.getInt32(this.take(4), true)
+    return this.#wide().getInt32(this.take(4), true)
   }
 
   /** Next 8 bytes, signed little-endian. */
   i64(): bigint {
-    return this.#view.getBigInt64(this.take(8), true)
+    return this.#wide().getBigInt64(this.take(8), true)
   }
 
   /** IEEE 754 single, little-endian. */
   f32(): number {
-    return this.#view.getFloat32(this.take(4), true)
+    return this.#wide().getFloat32(this.take(4), true)
   }
 
   /** IEEE 754 double, little-endian. */
   f64(): number {
-    return this.#view.getFloat64(this.take(8), true)
+    return this.#wide().getFloat64(this.take(8), true)
   }
 }

@@ -25,6 +25,15 @@ export function latin1Bytes(text: string): Uint8Array {
 
 /** UTF-8 bytes of a string; lone surrogates become U+FFFD. The platform's own encoder is not available here. */
 export function utf8Bytes(text: string): Uint8Array {
+  return isAscii(text) ? latin1Bytes(text) : encodeUtf8(text)
+}
+
+function isAscii(text: string): boolean {
+  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 0x7f) return false
+  return true
+}
+
+function encodeUtf8(text: string): Uint8Array {
   const bytes: number[] = []
   for (const character of text) {
     let code = character.codePointAt(0) ?? 0xfffd

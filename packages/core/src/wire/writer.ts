@@ -3,13 +3,13 @@ import { UsageError } from '../errors.ts'
 /** A growing buffer. Lengths that are known only afterwards are patched back with {@link Writer.patch16}. */
 export class Writer {
   #bytes: Uint8Array
-  #view: DataView
+  /** Made for the few fields that need it: most messages hold none. */
+  #view: DataView | undefined
   #length = 0
 
   /** An empty buffer with room for `capacity` bytes before it has to grow. */
   constructor(capacity = 64) {
     this.#bytes = new Uint8Array(capacity)
-    this.#view = new DataView(this.#bytes.buffer)
   }
 
   /** Bytes written so far. */
@@ -25,10 +25,15 @@ export class Writer {
       const grown = new Uint8Array(Math.max(needed, this.#bytes.length * 2))
       grown.set(this.#bytes.subarray(0, start))
       this.#bytes = grown
-      this.#view = new DataView(grown.buffer)
+      this.#view = undefined
     }
     this.#length = needed
     return start
+  }
+
+  #wide(): DataView {
+    this.#view ??= new DataView(this.#bytes.buffer)
+    return this.#view
   }
 
   /** What was written, as a view of the internal buffer: write nothing more afterwards. */
@@ -52,21 +57,22 @@ export class Writer {
   u8(value: number): void {
     check(value, 0, 0xff, 'one byte')
     const start = this.#room(1)
-    this.#view.setUint8(start, value)
+    this.#bytes[start] = value
   }
 
   /** Appends 2 bytes. @throws UsageError `bad-value` outside 0..65535 */
   u16(value: number, littleEndian = true): void {
     check(value, 0, 0xffff, 'two bytes')
     const start = this.#room(2)
-    this.#view.setUint16(start, value, littleEndian)
+    this.#bytes[littleEndian ? start : start + 1] = value
+    this.#bytes[littleEndian ? start + 1 : start] = value >>> 8
   }
 
   /** Appends 4 bytes. @throws UsageError `bad-value` outside 0..2^32-1 */
   u32(value: number, littleEndian = true): void {
     check(value, 0, 0xffff_ffff, 'four bytes')
     const start = this.#room(4)
-    this.#view.setUint32(start, value, littleEndian)
+    for (let i = 0; i < 4; i++) this.#bytes[littleEndian ? start + i : start + 3 - i] = value >>> (8 * i)
   }
 
   /** Appends 8 bytes. @throws UsageError `bad-value` outside 0..2^64-1 */
@@ -75,28 +81,28 @@ export class Writer {
       throw new UsageError('bad-value', `expected 0..2^64-1 for eight bytes, got ${value}`)
     }
     const start = this.#room(8)
-    this.#view.setBigUint64(start, value, littleEndian)
+    this.#wide().setBigUint64(start, value, littleEndian)
   }
 
   /** Appends one signed byte. @throws UsageError `bad-value` outside -128..127 */
   i8(value: number): void {
     check(value, -0x80, 0x7f, 'one signed byte')
     const start = this.#room(1)
-    this.#view.setInt8(start, value)
+    this.#wide().setInt8(start, value)
   }
 
   /** Appends 2 signed bytes. @throws UsageError `bad-value` outside -32768..32767 */
   i16(value: number): void {
     check(value, -0x8000, 0x7fff, 'two signed bytes')
     const start = this.#room(2)
-    this.#view.setInt16(start, value, true)
+    this.#wide().setInt16(start, value, true)
   }
 
   /** Appends 4 signed bytes. @throws UsageError `bad-value` outside -2^31..2^31-1 */
   i32(value: number): void {
     check(value, -0x8000_0000, 0x7fff_ffff, 'four signed bytes')
     const start = this.#room(4)
-    this.#view.setInt32(start, value, true)
+    this.#wide().setInt32(start, value, true)
   }
 
   /** Appends 8 signed bytes. @throws UsageError `bad-value` outside -2^63..2^63-1 */
@@ -105,31 +111,32 @@ export class Writer {
       throw new UsageError('bad-value', `expected -2^63..2^63-1 for eight signed bytes, got ${value}`)
     }
     const start = this.#room(8)
-    this.#view.setBigInt64(start, value, true)
+    this.#wide().setBigInt64(start, value, true)
   }
 
   /** Appends an IEEE 754 single. */
   f32(value: number): void {
     const start = this.#room(4)
-    this.#view.setFloat32(start, value, true)
+    this.#wide().setFloat32(start, value, true)
   }
 
   /** Appends an IEEE 754 double. */
   f64(value: number): void {
     const start = this.#room(8)
-    this.#view.setFloat64(start, value, true)
+    this.#wide().setFloat64(start, value, true)
   }
 
   /** Overwrites the byte at `offset`. @throws UsageError `bad-value` outside 0..255 */
   patch8(offset: number, value: number): void {
     check(value, 0, 0xff, 'a one-byte length')
-    this.#view.setUint8(offset, value)
+    this.#bytes[offset] = value
   }
 
   /** Overwrites the 2 bytes at `offset`, little-endian. @throws UsageError `bad-value` outside 0..65535 */
   patch16(offset: number, value: number): void {
     check(value, 0, 0xffff, 'a two-byte length')
-    this.#view.setUint16(offset, value, true)
+    this.#bytes[offset] = value
+    this.#bytes[offset + 1] = value >>> 8
   }
 }
 
