@@ -136,7 +136,11 @@ async function makeContexts(count: number): Promise<Credentials> {
   const client = await issue('client')
   const base = { protocol: 'tls', suites, resumption: false } as const
   const identities: (readonly [Identity, Identity])[] = []
-  for (let i = 0; i < count; i++) identities.push([await issue('device'), await issue('device')])
+  for (let i = 0; i < count; i++) {
+    const factory = await issue('device')
+    // A maker's certificate comes with its issuer; in the plant a device shows its own alone.
+    identities.push([{ ...factory, chain: [...factory.chain, root] }, await issue('device')])
+  }
   return {
     identities,
     server: { ...base, role: 'server' },

@@ -72,12 +72,13 @@ export interface EncapsulationMessage {
 /** Codec of a whole encapsulated message, header and data. */
 export const encapsulationMessage: Codec<EncapsulationMessage> = {
   read: (r) => {
-    const { length, ...header } = encapsulationHeader.read(r)
-    return { ...header, data: r.view(length) }
+    const { command, length, session, status, senderContext, options } = encapsulationHeader.read(r)
+    return { command, session, status, senderContext, options, data: r.view(length) }
   },
   write: (w, message) => {
-    encapsulationHeader.write(w, { ...message, length: message.data.length })
-    w.bytes(message.data)
+    const { command, session, status, senderContext, options, data } = message
+    encapsulationHeader.write(w, { command, length: data.length, session, status, senderContext, options })
+    w.bytes(data)
   },
 }
 

@@ -249,6 +249,8 @@ function compareLists(from: readonly Rule[], to: readonly Rule[]): RuleChanges {
       fresh++
     }
   }
+  // What only comes, or only goes, stands in one list alone.
+  if (taken.length === 0 || added.length === 0) return { added, taken, isReordered: overlaps(added, from) }
   const before = new Set(taken.map(formatRule))
   const after = new Set(added.map(formatRule))
   const isMoved = [...after].some((text) => before.has(text))

@@ -6,8 +6,9 @@ import type { Writer } from './writer.ts'
 /** Text of one byte per character (ISO 8859-1) from bytes; never fails. */
 export function latin1(bytes: Uint8Array): string {
   let text = ''
+  // Not by spreading: that makes an object for every byte.
   for (let start = 0; start < bytes.length; start += 4096) {
-    text += String.fromCharCode(...bytes.subarray(start, start + 4096))
+    text += Reflect.apply(String.fromCharCode, undefined, bytes.subarray(start, start + 4096))
   }
   return text
 }
@@ -50,6 +51,10 @@ function encodeUtf8(text: string): Uint8Array {
 
 /** A string from UTF-8 bytes, or `undefined` where they are not UTF-8 (overlong forms and surrogates included). */
 export function utf8(bytes: Uint8Array): string | undefined {
+  return bytes.every((byte) => byte < 0x80) ? latin1(bytes) : decodeUtf8(bytes)
+}
+
+function decodeUtf8(bytes: Uint8Array): string | undefined {
   let text = ''
   let i = 0
   while (i < bytes.length) {

@@ -7,17 +7,20 @@ for (let i = 0; i < alphabet.length; i++) values[alphabet.charCodeAt(i)] = i
 
 /** Bytes as base64 with padding (RFC 4648 section 4), on one line. */
 export function encodeBase64(bytes: Uint8Array): string {
-  let text = ''
-  for (let i = 0; i < bytes.length; i += 3) {
+  const text = new Uint8Array(Math.ceil(bytes.length / 3) * 4)
+  for (let i = 0, at = 0; i < bytes.length; i += 3, at += 4) {
     const group = ((bytes[i] ?? 0) << 16) | ((bytes[i + 1] ?? 0) << 8) | (bytes[i + 2] ?? 0)
     const left = bytes.length - i
-    text += alphabet[group >> 18] ?? ''
-    text += alphabet[(group >> 12) & 63] ?? ''
-    text += left > 1 ? (alphabet[(group >> 6) & 63] ?? '') : '='
-    text += left > 2 ? (alphabet[group & 63] ?? '') : '='
+    text[at] = alphabet.charCodeAt(group >> 18)
+    text[at + 1] = alphabet.charCodeAt((group >> 12) & 63)
+    text[at + 2] = left > 1 ? alphabet.charCodeAt((group >> 6) & 63) : pad
+    text[at + 3] = left > 2 ? alphabet.charCodeAt(group & 63) : pad
   }
-  return text
+  return latin1(text)
 }
+
+/** `=`. */
+const pad = 0x3d
 
 /**
  * Bytes from base64. White space is skipped (RFC 8951); everything else must be exact: padding present, no bits left
@@ -35,7 +38,7 @@ export function decodeBase64(text: string, what = 'base64'): Uint8Array {
     const code = text.charCodeAt(i)
     if (code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09) continue
     characters++
-    if (code === 0x3d) {
+    if (code === pad) {
       padding++
       continue
     }

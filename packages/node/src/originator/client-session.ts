@@ -44,7 +44,8 @@ export const defaultRequestTimeoutMs = 10_000
 interface Waiting {
   readonly resolve: (answer: { readonly message: Uint8Array; readonly items: CommonPacket }) => void
   readonly reject: (error: AnyError) => void
-  readonly what: string
+  /** What was asked, in words; only errors spell it. */
+  readonly what: () => string
 }
 
 interface Queued extends Waiting {
@@ -126,7 +127,7 @@ export class ClientSession implements Session, SessionCarrier {
     if (!(client instanceof EncapsulationClient)) return
     await new Promise<unknown>((resolve, reject) => {
       if (this.#refuseClosed(reject)) return
-      this.#waiting.set(0, { resolve, reject, what: 'RegisterSession' })
+      this.#waiting.set(0, { resolve, reject, what: () => 'RegisterSession' })
       client.register(this.#schedule.now(), timeoutMs)
       this.#driver.pump()
     })
@@ -141,7 +142,11 @@ export class ClientSession implements Session, SessionCarrier {
         `${command} cannot be asked on ${formatEndpoint(this.peer.endpoint)}/udp over DTLS`,
       )
     }
-    const { items } = await this.#ask(command, (now) => client.list(command, now, timeoutMs), undefined)
+    const { items } = await this.#ask(
+      () => command,
+      (now) => client.list(command, now, timeoutMs),
+      undefined,
+    )
     return items
   }
 
@@ -156,14 +161,14 @@ export class ClientSession implements Session, SessionCarrier {
   ): Promise<ReplyWithItems> {
     const message = encode(messageRouterRequest, request)
     const timeoutMs = options.timeoutMs ?? this.#requestTimeoutMs
-    const what = `service 0x${request.service.toString(16).toUpperCase().padStart(2, '0')}`
+    const what = () => `service 0x${request.service.toString(16).toUpperCase().padStart(2, '0')}`
     const answer = await this.#ask(what, (now) => this.#client.send(message, now, timeoutMs, more), options)
     const reply = decode(messageRouterReply, answer.message)
     // The reply to Unconnected_Send is the embedded reply itself.
     if (reply.service !== request.service && request.service !== connectionManagerServices.unconnectedSend) {
       throw new PeerError(
         'unexpected-reply',
-        `${formatEndpoint(this.peer.endpoint)}: expected a reply to ${what}, got one to 0x${reply.service.toString(16)}`,
+        `${formatEndpoint(this.peer.endpoint)}: expected a reply to ${what()}, got one to 0x${reply.service.toString(16)}`,
       )
     }
     return { reply, items: answer.items }
@@ -214,7 +219,7 @@ export class ClientSession implements Session, SessionCarrier {
   }
 
   #ask(
-    what: string,
+    what: () => string,
     send: (now: number) => number,
     options: RequestOptions | undefined,
   ): Promise<{ readonly message: Uint8Array; readonly items: CommonPacket }> {
@@ -228,7 +233,7 @@ export class ClientSession implements Session, SessionCarrier {
           this.#client.forget(sentAs)
           this.#waiting.delete(sentAs)
         }
-        reject(new TransportError('aborted', `${what}: cancelled by the caller`, { cause: signal?.reason }))
+        reject(new TransportError('aborted', `${what()}: cancelled by the caller`, { cause: signal?.reason }))
         this.#sendQueued()
       }
       const done = () => signal?.removeEventListener('abort', onAbort)
@@ -313,7 +318,7 @@ export class ClientSession implements Session, SessionCarrier {
         const waiting = this.#take(event.id)
         const status = describeEncapsulationStatus(event.status)
         waiting?.reject(
-          new PeerError('encapsulation-status', `${where} refused ${waiting.what}: ${status}`, {
+          new PeerError('encapsulation-status', `${where} refused ${waiting.what()}: ${status}`, {
             details: { status: event.status },
           }),
         )
@@ -321,7 +326,7 @@ export class ClientSession implements Session, SessionCarrier {
       }
       case 'timeout': {
         const waiting = this.#take(event.id)
-        waiting?.reject(new TransportError('timeout', `${where} did not answer ${waiting.what} in time`))
+        waiting?.reject(new TransportError('timeout', `${where} did not answer ${waiting.what()} in time`))
         break
       }
       case 'connected':
