@@ -204,7 +204,7 @@ describe.skipIf(!hasOpenssl)('certificates made by OpenSSL', () => {
       'authorityKeyIdentifier=keyid:always,issuer:always',
     )
     const ours = decodeCertificate(der).extensions
-    const theirs = new PeculiarCertificate(der)
+    const theirs = new PeculiarCertificate(new Uint8Array(der))
     const flags = theirs.getExtension(KeyUsagesExtension)?.usages ?? 0
     const usages = ['digitalSignature', 'nonRepudiation', 'keyAgreement', 'encipherOnly', 'decipherOnly'] as const
     expect(ours.keyUsage).toEqual(usages)
