@@ -26,7 +26,15 @@ export default defineConfig({
       },
       {
         extends: true,
-        test: { name: 'plant', include: alone, fileParallelism: false, sequence: { groupOrder: 1 } },
+        // Whole plants and spawned commands: a busy machine makes them slow, not wrong.
+        test: {
+          name: 'plant',
+          include: alone,
+          fileParallelism: false,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          sequence: { groupOrder: 1 },
+        },
       },
     ],
   },
