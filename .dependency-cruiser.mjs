@@ -18,7 +18,7 @@ const packages = {
 /** Layers of `packages/<name>/src`, lowest first. */
 const layers = {
   core: [
-    ['errors', 'wire', 'crypto'],
+    ['errors', 'deadline-heap', 'wire', 'crypto'],
     ['enip', 'cip'],
     ['x509'],
     ['objects'],

@@ -1,3 +1,4 @@
+import { DeadlineHeap, type Waiting } from '@cordon/core/deadline-heap'
 import { type Clock, monotonicMs } from './clock.ts'
 
 /** Something that runs once when its time has come; made by {@link Schedule.at}. */
@@ -15,10 +16,9 @@ export interface Deadline {
 /** Node refuses longer timers than this; a later deadline is approached in steps. */
 const longestTimerMs = 2 ** 31 - 1
 
-class Entry implements Deadline {
+class Entry implements Deadline, Waiting {
   when: number
-  /** Place in the heap, -1 when not waiting. */
-  position = -1
+  heapIndex = -1
   readonly run: (now: number) => void
   readonly #schedule: Schedule
 
@@ -29,7 +29,7 @@ class Entry implements Deadline {
   }
 
   get pending(): boolean {
-    return this.position >= 0
+    return this.heapIndex >= 0
   }
 
   move(when: number): void {
@@ -47,7 +47,7 @@ class Entry implements Deadline {
  */
 export class Schedule {
   readonly #clock: Clock
-  readonly #heap: Entry[] = []
+  readonly #heap = new DeadlineHeap<Entry>()
   #timer: NodeJS.Timeout | undefined
   /** When the armed timer fires; it may fire early and then arms itself again. */
   #armedFor = Number.POSITIVE_INFINITY
@@ -65,7 +65,7 @@ export class Schedule {
 
   /** How many deadlines wait. */
   get size(): number {
-    return this.#heap.length
+    return this.#heap.size
   }
 
   /** Runs `run` at `when`, or as soon as possible after it. */
@@ -87,41 +87,26 @@ export class Schedule {
 
   /** Forgets every deadline and the timer. */
   clear(): void {
-    for (const entry of this.#heap) entry.position = -1
-    this.#heap.length = 0
+    this.#heap.clear()
     this.#disarm()
   }
 
   /** @internal Puts an entry where its due time belongs. */
   place(entry: Entry, when: number): void {
-    const before = entry.when
     entry.when = when
-    if (entry.position < 0) {
-      entry.position = this.#heap.length
-      this.#heap.push(entry)
-      this.#up(entry.position)
-    } else if (when < before) this.#up(entry.position)
-    else this.#down(entry.position)
+    this.#heap.put(entry)
     if (!this.#running) this.#arm()
   }
 
   /** @internal Takes an entry out. */
   remove(entry: Entry): void {
-    const position = entry.position
-    if (position < 0) return
-    entry.position = -1
-    const last = this.#heap.pop()
-    if (last !== undefined && last !== entry) {
-      this.#heap[position] = last
-      last.position = position
-      this.#up(position)
-      this.#down(last.position)
-    }
-    if (this.#heap.length === 0 && !this.#running) this.#disarm()
+    if (!entry.pending) return
+    this.#heap.remove(entry)
+    if (this.#heap.size === 0 && !this.#running) this.#disarm()
   }
 
   #arm(): void {
-    const first = this.#heap[0]
+    const first = this.#heap.peek()
     if (first === undefined) {
       this.#disarm()
       return
@@ -145,9 +130,13 @@ export class Schedule {
     this.#running = true
     const now = this.#clock()
     // What is due again at once waits for the next turn, so that sockets are served in between.
-    let left = this.#heap.length
+    let left = this.#heap.size
     try {
-      for (let first = this.#heap[0]; first !== undefined && first.when <= now && left > 0; first = this.#heap[0]) {
+      for (
+        let first = this.#heap.peek();
+        first !== undefined && first.when <= now && left > 0;
+        first = this.#heap.peek()
+      ) {
         left--
         this.remove(first)
         first.run(now)
@@ -156,44 +145,6 @@ export class Schedule {
       this.#running = false
       this.#arm()
     }
-  }
-
-  #up(from: number): void {
-    const entry = this.#heap[from]
-    if (entry === undefined) return
-    let position = from
-    while (position > 0) {
-      const parentPosition = (position - 1) >> 1
-      const parent = this.#heap[parentPosition]
-      if (parent === undefined || parent.when <= entry.when) break
-      this.#heap[position] = parent
-      parent.position = position
-      position = parentPosition
-    }
-    this.#heap[position] = entry
-    entry.position = position
-  }
-
-  #down(from: number): void {
-    const entry = this.#heap[from]
-    if (entry === undefined) return
-    let position = from
-    for (;;) {
-      let childPosition = 2 * position + 1
-      let child = this.#heap[childPosition]
-      if (child === undefined) break
-      const right = this.#heap[childPosition + 1]
-      if (right !== undefined && right.when < child.when) {
-        child = right
-        childPosition++
-      }
-      if (entry.when <= child.when) break
-      this.#heap[position] = child
-      child.position = position
-      position = childPosition
-    }
-    this.#heap[position] = entry
-    entry.position = position
   }
 }
 

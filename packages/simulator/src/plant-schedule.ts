@@ -1,3 +1,4 @@
+import { DeadlineHeap, type Waiting } from '@cordon/core/deadline-heap'
 import type { TargetHostOptions } from '@cordon/node/target'
 
 /** A schedule as hosts take it. */
@@ -17,10 +18,9 @@ const beatMs = 10
 /** A pause of the process up to this is a matter of course and counts as time, milliseconds. */
 const toleratedMs = 25
 
-class Entry implements Deadline {
+class Entry implements Deadline, Waiting {
   when = Number.POSITIVE_INFINITY
-  /** Place in the heap, -1 when not waiting. */
-  position = -1
+  heapIndex = -1
   readonly run: (now: number) => void
   readonly #schedule: PlantSchedule
 
@@ -30,7 +30,7 @@ class Entry implements Deadline {
   }
 
   get pending(): boolean {
-    return this.position >= 0
+    return this.heapIndex >= 0
   }
 
   move(when: number): void {
@@ -49,7 +49,7 @@ class Entry implements Deadline {
  */
 export class PlantSchedule {
   readonly #clock: () => number
-  readonly #heap: Entry[] = []
+  readonly #heap = new DeadlineHeap<Entry>()
   #timer: NodeJS.Timeout | undefined
   #armedFor = Number.POSITIVE_INFINITY
   #running = false
@@ -95,7 +95,7 @@ export class PlantSchedule {
 
   /** How many deadlines wait. */
   get size(): number {
-    return this.#heap.length
+    return this.#heap.size
   }
 
   /** Runs `run` at `when`, or as soon as possible after it. */
@@ -117,8 +117,7 @@ export class PlantSchedule {
 
   /** Forgets every deadline and the timer. */
   clear(): void {
-    for (const entry of this.#heap) entry.position = -1
-    this.#heap.length = 0
+    this.#heap.clear()
     this.#disarm()
   }
 
@@ -126,34 +125,20 @@ export class PlantSchedule {
   place(entry: Entry, when: number): void {
     // Before the first deadline nobody looked at the clock: that was no standstill.
     if (this.#seenAt === undefined) this.#seenAt = this.#clock()
-    const before = entry.when
     entry.when = when
-    if (entry.position < 0) {
-      entry.position = this.#heap.length
-      this.#heap.push(entry)
-      this.#up(entry.position)
-    } else if (when < before) this.#up(entry.position)
-    else this.#down(entry.position)
+    this.#heap.put(entry)
     if (!this.#running) this.#arm()
   }
 
   /** Takes an entry out. */
   remove(entry: Entry): void {
-    const position = entry.position
-    if (position < 0) return
-    entry.position = -1
-    const last = this.#heap.pop()
-    if (last !== undefined && last !== entry) {
-      this.#heap[position] = last
-      last.position = position
-      this.#up(position)
-      this.#down(last.position)
-    }
-    if (this.#heap.length === 0 && !this.#running) this.#disarm()
+    if (!entry.pending) return
+    this.#heap.remove(entry)
+    if (this.#heap.size === 0 && !this.#running) this.#disarm()
   }
 
   #arm(): void {
-    const first = this.#heap[0]
+    const first = this.#heap.peek()
     if (first === undefined) {
       this.#disarm()
       return
@@ -180,9 +165,13 @@ export class PlantSchedule {
     this.#running = true
     const now = this.now()
     // What is due again at once waits for the next turn, so that sockets are served in between.
-    let left = this.#heap.length
+    let left = this.#heap.size
     try {
-      for (let first = this.#heap[0]; first !== undefined && first.when <= now && left > 0; first = this.#heap[0]) {
+      for (
+        let first = this.#heap.peek();
+        first !== undefined && first.when <= now && left > 0;
+        first = this.#heap.peek()
+      ) {
         left--
         this.remove(first)
         first.run(now)
@@ -191,43 +180,5 @@ export class PlantSchedule {
       this.#running = false
       this.#arm()
     }
-  }
-
-  #up(from: number): void {
-    const entry = this.#heap[from]
-    if (entry === undefined) return
-    let position = from
-    while (position > 0) {
-      const parentPosition = (position - 1) >> 1
-      const parent = this.#heap[parentPosition]
-      if (parent === undefined || parent.when <= entry.when) break
-      this.#heap[position] = parent
-      parent.position = position
-      position = parentPosition
-    }
-    this.#heap[position] = entry
-    entry.position = position
-  }
-
-  #down(from: number): void {
-    const entry = this.#heap[from]
-    if (entry === undefined) return
-    let position = from
-    for (;;) {
-      let childPosition = 2 * position + 1
-      let child = this.#heap[childPosition]
-      if (child === undefined) break
-      const right = this.#heap[childPosition + 1]
-      if (right !== undefined && right.when < child.when) {
-        child = right
-        childPosition++
-      }
-      if (entry.when <= child.when) break
-      this.#heap[position] = child
-      child.position = position
-      position = childPosition
-    }
-    this.#heap[position] = entry
-    entry.position = position
   }
 }

@@ -32,7 +32,7 @@ import type { ApplicationRequest, BoundApplication, ConnectionEnd } from './appl
 import { checkKey } from './applications.ts'
 import type { BackplaneDevice } from './backplane.ts'
 import type { ConnectionCounters, ConnectionFacts } from './context.ts'
-import { DeadlineHeap, type Waiting } from './deadline-heap.ts'
+import { DeadlineHeap, type Waiting } from '../deadline-heap.ts'
 import type { DeviceEvent, DeviceReply, RequestContext } from './hosted-device.ts'
 import type { Link } from './link.ts'
 import type { DeviceOptions } from './options.ts'
@@ -436,14 +436,14 @@ export class Connections implements ConnectionFacts {
       run: application.runIdle ? false : undefined,
       lastCount: undefined,
       lastReply: undefined,
-      at: 0,
+      when: 0,
       heapIndex: -1,
     }
     this.#join(connection, leader, now)
     this.#byOutputId.set(connection.otId, connection)
     this.#byTriad.set(triadKey(open), connection)
     application.opened()
-    connection.at = this.#nextMoment(connection)
+    connection.when = this.#nextMoment(connection)
     this.#heap.put(connection)
     const kind = io ? `class ${open.transport.transportClass}` : 'class 3'
     this.#host.report('connection-opened', 'info', `${kind} connection to ${application.label}`, link)
@@ -601,19 +601,19 @@ export class Connections implements ConnectionFacts {
     for (const connection of this.#byOutputId.values()) {
       if (connection.producer === undefined || connection.application.source !== source) continue
       connection.producer.changed(now)
-      connection.at = this.#nextMoment(connection)
+      connection.when = this.#nextMoment(connection)
       this.#heap.put(connection)
     }
   }
 
   /** When {@link tick} is due, or infinity. */
   deadline(): number {
-    return this.#heap.peek()?.at ?? Number.POSITIVE_INFINITY
+    return this.#heap.peek()?.when ?? Number.POSITIVE_INFINITY
   }
 
   /** Produces what is due and ends what has died of silence. */
   tick(now: number): void {
-    for (let next = this.#heap.peek(); next !== undefined && next.at <= now; next = this.#heap.peek()) {
+    for (let next = this.#heap.peek(); next !== undefined && next.when <= now; next = this.#heap.peek()) {
       if (next.consumer.isTimedOut(now)) {
         this.counters.connectionTimeouts++
         this.#host.report(
@@ -626,7 +626,7 @@ export class Connections implements ConnectionFacts {
         continue
       }
       if (next.producer !== undefined && next.producer.due <= now) this.#produce(next, next.producer, now)
-      next.at = this.#nextMoment(next)
+      next.when = this.#nextMoment(next)
       this.#heap.put(next)
     }
   }
@@ -666,7 +666,7 @@ export class Connections implements ConnectionFacts {
     const [heir] = group
     if (!led || heir === undefined) return
     this.#startProduction(heir, heir.toId, now)
-    heir.at = this.#nextMoment(heir)
+    heir.when = this.#nextMoment(heir)
     this.#heap.put(heir)
   }
 
