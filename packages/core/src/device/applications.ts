@@ -168,8 +168,12 @@ interface Points {
 
 function findPoints(host: ApplicationHost, address: PathAddress, request: ApplicationRequest): Points | Refusal {
   const points = [...address.connectionPoints]
-  const [outputInstance = 0] = request.outputSize === undefined ? [] : points.splice(0, 1)
-  const [inputInstance = 0] = request.inputSize === undefined ? [] : points.splice(0, 1)
+  // A null Forward_Open that reconfigures a connection comes with that connection's path.
+  const isNull = request.outputSize === undefined && request.inputSize === undefined
+  const hasOutput = request.outputSize !== undefined || (isNull && points.length > 0)
+  const hasInput = request.inputSize !== undefined || (isNull && points.length > 1)
+  const [outputInstance = 0] = hasOutput ? points.splice(0, 1) : []
+  const [inputInstance = 0] = hasInput ? points.splice(0, 1) : []
   if (points.length > 0) return fail(extendedStatuses.inconsistentApplicationPaths)
   const heartbeat =
     outputInstance === host.heartbeats.inputOnly
@@ -178,13 +182,15 @@ function findPoints(host: ApplicationHost, address: PathAddress, request: Applic
         ? 'listen-only'
         : undefined
   const output = host.assemblies.get(outputInstance)
-  if (request.outputSize !== undefined && heartbeat === undefined && output?.options.direction !== 'output') {
+  if (hasOutput && heartbeat === undefined && output?.options.direction !== 'output') {
     return fail(extendedStatuses.invalidConsumingApplicationPath)
   }
   const input = host.assemblies.get(inputInstance)
-  if (request.inputSize !== undefined && input?.options.direction !== 'input') {
+  if (hasInput && input?.options.direction !== 'input') {
     return fail(extendedStatuses.invalidProducingApplicationPath)
   }
+  // It asks for no data, so it owns nothing and needs no other connection.
+  if (isNull) return { output: undefined, heartbeat: undefined, input: undefined, outputInstance, inputInstance }
   return { output: heartbeat === undefined ? output : undefined, heartbeat, input, outputInstance, inputInstance }
 }
 

@@ -1,6 +1,6 @@
 import { Consumer, Producer } from '../cip/connection.ts'
 import { type EPath, linkAddressText, paddedEPath } from '../cip/epath.ts'
-import type { PortSegment } from '../cip/epath-segment.ts'
+import type { EPathSegment, PortSegment } from '../cip/epath-segment.ts'
 import { extendedStatuses, type RpiVerdict, rpiNotAcceptableWords } from '../cip/extended-status.ts'
 import {
   type ConnectionTriad,
@@ -218,7 +218,7 @@ export class Connections implements ConnectionFacts {
       case connectionManagerServices.largeForwardOpen:
         return this.#open(request, link, now, route, context)
       case connectionManagerServices.forwardClose:
-        return this.#close(request, link, now)
+        return this.#close(request, link, now, route)
       default:
         return undefined
     }
@@ -335,6 +335,10 @@ export class Connections implements ConnectionFacts {
     }
     if (typeof trigger === 'number') return fail(extendedStatuses.triggerNotSupported)
     if ((transportClass === 3) !== (direction === 'server')) return fail(extendedStatuses.directionNotSupported)
+    // A server of class 3 answers when it is asked, and at no other time.
+    if (transportClass === 3 && trigger !== 'application') {
+      return fail(extendedStatuses.classTriggerCombinationNotSupported)
+    }
     if (open.timeoutMultiplier > 7) return fail(extendedStatuses.timeoutMultiplierNotAcceptable)
     const { otParameters: ot, toParameters: to } = open
     if (ot.redundantOwner || to.redundantOwner) return fail(extendedStatuses.invalidRedundantOwner)
@@ -495,7 +499,7 @@ export class Connections implements ConnectionFacts {
     return Math.min(due, deadline)
   }
 
-  #close(request: MessageRouterRequest, link: Link, now: number): MessageRouterReply {
+  #close(request: MessageRouterRequest, link: Link, now: number, route: EPath): MessageRouterReply {
     this.counters.closeRequests++
     const close = readOrStatus(() => decode(forwardCloseRequest, request.data))
     if (typeof close === 'number') {
@@ -506,9 +510,11 @@ export class Connections implements ConnectionFacts {
     const refusal =
       connection === undefined
         ? fail(extendedStatuses.connectionNotFound)
-        : connection.opener === link.peer.address
-          ? undefined
-          : refuse(generalStatus.privilegeViolation)
+        : connection.opener !== link.peer.address
+          ? refuse(generalStatus.privilegeViolation)
+          : this.#reach([...route, ...close.path]) !== this.#reach(connection.open.path)
+            ? fail(extendedStatuses.forwardClosePathMismatch)
+            : undefined
     if (connection === undefined || refusal !== undefined) {
       this.counters.closeOtherRejects++
       const data = encode(connectionFailure, { triad: triadOf(close), remainingPathSize: 0 })
@@ -516,6 +522,14 @@ export class Connections implements ConnectionFacts {
     }
     this.#end(connection, 'closed', now)
     return success(request.service, encode(forwardCloseReply, { ...triadOf(close), applicationReply: noBytes }))
+  }
+
+  /** What a connection path reaches, for comparison. */
+  #reach(path: EPath): string {
+    const own = ownSlot(this.#host.options)
+    const segments = path.filter(({ kind }) => !asides.has(kind))
+    const start = segments.findIndex((hop) => own === undefined || hop.kind !== 'port' || backplaneSlot(hop) !== own)
+    return encode(paddedEPath, start < 0 ? [] : segments.slice(start)).join()
   }
 
   /**
@@ -758,6 +772,19 @@ export function ownSlot(options: DeviceOptions): number | undefined {
   if (options.slot !== undefined) return options.slot
   return options.backplane === undefined && (options.tags?.length ?? 0) > 0 ? 0 : undefined
 }
+
+/** Segments that say what is checked, configured or paced on the way: a Forward_Close may leave them out. */
+const asides: ReadonlySet<EPathSegment['kind']> = new Set([
+  'electronicKey',
+  'data',
+  'schedule',
+  'fixedTag',
+  'productionInhibit',
+  'productionInhibitMicroseconds',
+  'safety',
+  'network',
+  'extendedNetwork',
+])
 
 function words(path: EPath): number {
   return encode(paddedEPath, path).length / 2

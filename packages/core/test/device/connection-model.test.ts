@@ -116,8 +116,7 @@ describe('connections', () => {
           } else if (step.do === 'close') {
             const connection = open.get(step.serial)
             const want = connection === undefined ? [1, 0x0107] : connection.peer === step.peer ? [0] : [0x0f]
-            const close = { ...requestFor(step.serial, 'messages', 101), path: path({ class: 2, instance: 1 }) }
-            const data = encode(forwardCloseRequest, close)
+            const data = encode(forwardCloseRequest, connection?.request ?? requestFor(step.serial, 'messages', 101))
             const reply = await device.request({ service: 0x4e, path: manager, data }, links[step.peer], now)
             expect([step, [reply.status, ...reply.extended]]).toEqual([step, want])
             if (reply.status === 0 && connection !== undefined) end(connection)

@@ -107,8 +107,10 @@ async function status(
   return [reply.status, ...reply.extended]
 }
 
-async function close(client: TestClient, request: ForwardOpenRequest): Promise<readonly number[]> {
-  return await client.status(0x4e, manager, encode(forwardCloseRequest, { ...request, path: messages }))
+/** Closes as most originators do: by the path of the Forward_Open without key and data. */
+async function close(client: TestClient, request: ForwardOpenRequest, by = request.path): Promise<readonly number[]> {
+  const rest = by.filter(({ kind }) => kind !== 'electronicKey' && kind !== 'data')
+  return await client.status(0x4e, manager, encode(forwardCloseRequest, { ...request, path: rest }))
 }
 
 function sent(actions: readonly DeviceAction[]) {
@@ -170,6 +172,8 @@ describe('Forward_Open', () => {
       ['class for the application', { transport: class3, path: io }, [1, 0x011c]],
       ['messages need class 3', { path: messages }, [1, 0x011c]],
       ['trigger', { transport: { ...cyclic1, trigger: 5 } }, [1, 0x011d]],
+      ['class 3 cyclic', { transport: { ...class3, trigger: 'cyclic' }, path: messages }, [1, 0x0103]],
+      ['class 3 on change', { transport: { ...class3, trigger: 'changeOfState' }, path: messages }, [1, 0x0103]],
       ['direction', { transport: { ...cyclic1, direction: 'server' } }, [1, 0x011e]],
       ['multiplier', { timeoutMultiplier: 8 }, [1, 0x0133]],
       ['redundant owner', { otParameters: { ...p2p(26), redundantOwner: true } }, [1, 0x0125]],
@@ -328,6 +332,49 @@ describe('Forward_Open', () => {
     expect(device.assembly(102)).toEqual(Uint8Array.of(1, 2, 3, 4))
     expect(device.connections(0)).toEqual([])
     expect(await status(client, { ...request, path: path({ class: 0x99, instance: 1 }) })).toEqual([1, 0x0117])
+  })
+
+  it('takes a null Forward_Open with the path of the connection that it reconfigures', async () => {
+    const device = plainDevice(drive)
+    const client = new TestClient(device, tcpLink())
+    const owner = open()
+    await opened(client, owner)
+    const nothing = { ...owner, otParameters: none, toParameters: none }
+    await opened(client, { ...nothing, path: [...io, { kind: 'data', data: Uint8Array.of(4, 3, 2, 1) }] })
+    expect(device.assembly(102)).toEqual(Uint8Array.of(4, 3, 2, 1))
+    expect(device.connections(0)).toHaveLength(1)
+    const by = (...connectionPoints: number[]) => ({
+      ...nothing,
+      path: path({ class: 4, instance: 102, connectionPoints }),
+    })
+    await opened(client, by(198, 100))
+    expect(await status(client, by(55, 100))).toEqual([1, 0x012a])
+    expect(await status(client, by(101, 55))).toEqual([1, 0x012b])
+    expect(await status(client, by(101, 100, 102))).toEqual([1, 0x012f])
+    expect(await close(client, owner)).toEqual([0])
+  })
+
+  it('is closed only by its path, key, configuration and inhibit time aside: 0x0316', async () => {
+    const device = plainDevice({ ...drive, slot: 3 })
+    const client = new TestClient(device, tcpLink())
+    const request = open({
+      path: [
+        port(1, 3),
+        { kind: 'productionInhibit', milliseconds: 5 },
+        ...io,
+        { kind: 'data', data: Uint8Array.of(1, 2, 3, 4) },
+      ],
+    })
+    const points = (...connectionPoints: number[]) => path({ class: 4, instance: 102, connectionPoints })
+    await opened(client, request)
+    for (const other of [[], messages, points(101), points(103, 100), points(100, 101), [port(1, 0), ...io]]) {
+      expect([other, await close(client, request, other)]).toEqual([other, [1, 0x0316]])
+    }
+    expect(device.connections(0)).toHaveLength(1)
+    expect(await close(client, request, io)).toEqual([0])
+    await opened(client, request)
+    expect(await close(client, request)).toEqual([0])
+    expect(device.connections(0)).toEqual([])
   })
 
   it('is closed only from the address that opened it: 0x0F', async () => {
@@ -861,7 +908,8 @@ describe('a chassis', () => {
     const reply = await client.raw(0x52, manager, data)
     expect(reply).toMatchObject({ service: 0x54, status: 0 })
     expect(module.connections(0)[0]).toMatchObject({ slot: 0 })
-    expect(await close(client, inner)).toEqual([0])
+    expect(await close(client, inner)).toEqual([1, 0x0316])
+    expect(await close(client, inner, toSlot0(messages))).toEqual([0])
   })
 
   it('asks the controller whether its peer at the module is secure', async () => {

@@ -17,7 +17,7 @@ const clear = (name: keyof ConnectionCounters) => (call: Call, value: number) =>
   return undefined
 }
 
-/** Bytes of messages that a device says it can hold. */
+/** Bytes of messages that a device says it can hold: a constant, for its host knows only the memory of the whole process. */
 const bufferSize = 65_536
 
 /** How a device behaves as Connection Manager Object; its own services are answered before a request gets here. */
