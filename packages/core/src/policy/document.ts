@@ -52,6 +52,8 @@ export interface DocumentSchema {
 /** A file read against its schema: the value when nothing is wrong, and all problems at once when something is. */
 export interface DocumentResult {
   readonly value: unknown
+  /** What could be read of a file whose form as YAML is right, or would be with spaces for tabs, and whose problems are all listed. */
+  readonly partial: unknown
   readonly problems: readonly ParseProblem[]
   readonly positions: SourceMap
 }
@@ -75,12 +77,52 @@ const maximumProblems = 200
  */
 export function readDocument(text: string, file: string, declared: TSchema): DocumentResult {
   const schema = declared as DocumentSchema // documents are declared with these keywords alone
+  const asWritten = readText(text, [], file, schema)
+  if (!asWritten.hasTabs) return asWritten
+  // Tabs leave no structure to read. It is that of the file with spaces, in the width that leaves the least to say.
+  const [likely] = tabWidths
+    .map((width) => readText(...withSpaces(text, width), file, schema))
+    .filter(({ syntax }) => syntax.length === 0)
+    .sort((a, b) => a.problems.length - b.problems.length)
+  if (likely === undefined) return { ...asWritten, problems: asWritten.syntax }
+  const tabs = asWritten.syntax.filter(({ remedy }) => remedy === tabRemedy)
+  return { ...likely, value: undefined, problems: inOrder([...tabs, ...likely.problems]) }
+}
+
+/** In the order of the file. */
+export function inOrder(problems: readonly ParseProblem[]): readonly ParseProblem[] {
+  return problems.toSorted((a, b) => a.line - b.line || a.column - b.column)
+}
+
+/** Spaces that a tab may have been meant for. */
+const tabWidths = [2, 4, 8]
+
+/** The text with spaces for the tabs of its indentation, and by how many characters each line is longer. */
+function withSpaces(text: string, width: number): readonly [text: string, longer: readonly number[]] {
+  const longer: number[] = []
+  const lines = text.split('\n').map((line) => {
+    const indentation = /^[ \t]*/.exec(line)?.[0] ?? ''
+    const spaces = indentation.replaceAll('\t', ' '.repeat(width))
+    longer.push(spaces.length - indentation.length)
+    return spaces + line.slice(indentation.length)
+  })
+  return [lines.join('\n'), longer]
+}
+
+interface TextResult extends DocumentResult {
+  /** The faults of YAML itself among the problems. */
+  readonly syntax: readonly ParseProblem[]
+  readonly hasTabs: boolean
+}
+
+function readText(text: string, longer: readonly number[], file: string, schema: DocumentSchema): TextResult {
   const lines = new LineCounter()
-  const positions = new Positions(file, lines)
+  const positions = new Positions(file, lines, longer)
   const reader = new Reader(positions)
-  const refuse = (offset: number, message: string, expected: string, remedy: string): DocumentResult => {
+  const refuse = (offset: number, message: string, expected: string, remedy: string): TextResult => {
     reader.problem(positions.place(offset), '', message, expected, remedy)
-    return { value: undefined, problems: reader.problems, positions }
+    const { problems } = reader
+    return { value: undefined, partial: undefined, problems, positions, syntax: problems, hasTabs: false }
   }
   if (text.length > maximumFileLength) {
     const expected = `at most ${maximumFileLength} characters`
@@ -100,13 +142,21 @@ export function readDocument(text: string, file: string, declared: TSchema): Doc
     const [expected, remedy] = yamlAdvice[fault.code] ?? ['well-formed YAML', 'correct the text at this place']
     reader.problem(positions.place(fault.pos[0]), '', firstLine(fault.message), expected, remedy)
   }
-  const syntax = reader.problems.length
-  const value =
+  const syntax = [...reader.problems]
+  const partial =
     document.contents === null
       ? reader.mismatch(undefined, '', schema, 'the file is empty')
       : reader.read(document.contents, schema, '', 0)
-  reader.finish(syntax)
-  return { value: reader.problems.length === 0 ? value : undefined, problems: reader.problems, positions }
+  reader.finish(syntax.length)
+  const { problems } = reader
+  return {
+    value: problems.length === 0 ? partial : undefined,
+    partial: syntax.length > 0 || problems.length > maximumProblems ? undefined : partial,
+    problems,
+    positions,
+    syntax,
+    hasTabs: faults.some(({ code }) => code === 'TAB_AS_INDENT'),
+  }
 }
 
 const yamlOptions = {
@@ -164,8 +214,10 @@ function withoutFollowers(faults: readonly YAMLError[], text: string): readonly 
   })
 }
 
+const tabRemedy = 'indent with spaces, YAML does not allow tabs'
+
 const yamlAdvice: Readonly<Record<string, readonly [expected: string, remedy: string]>> = {
-  TAB_AS_INDENT: ['spaces', 'indent with spaces, YAML does not allow tabs'],
+  TAB_AS_INDENT: ['spaces', tabRemedy],
   BAD_INDENT: [
     'the indentation of the lines around it, and a closing bracket for each open one',
     'align this line with its neighbours, or close the bracket before it',
@@ -184,10 +236,13 @@ class Positions implements SourceMap {
   readonly file: string
   readonly #offsets = new Map<string, number>()
   readonly #lines: LineCounter
+  readonly #longer: readonly number[]
 
-  constructor(file: string, lines: LineCounter) {
+  /** @param longer by how many characters each line is longer than the reader of the message sees it */
+  constructor(file: string, lines: LineCounter, longer: readonly number[]) {
     this.file = file
     this.#lines = lines
+    this.#longer = longer
   }
 
   remember(path: string, offset: number): void {
@@ -196,7 +251,7 @@ class Positions implements SourceMap {
 
   place(offset: number): SourcePosition {
     const { line, col } = this.#lines.linePos(offset)
-    return { line: Math.max(1, line), column: Math.max(1, col) }
+    return { line: Math.max(1, line), column: Math.max(1, col - (this.#longer[line - 1] ?? 0)) }
   }
 
   at(path: string): SourcePosition {

@@ -1,7 +1,7 @@
 import { defaultSuiteOrder, findSuite, suiteFromText } from '../security/cipher-suites.ts'
 import { parseNetwork } from './address.ts'
 import type { ParseProblem, SourceMap } from './document.ts'
-import { readDocument } from './document.ts'
+import { inOrder, readDocument } from './document.ts'
 import type {
   AuthoritySettings,
   Conduit,
@@ -15,6 +15,7 @@ import type {
   Zone,
 } from './model.ts'
 import { defaultDtlsTimeoutS } from './model.ts'
+import { nameProblems, readNames } from './names.ts'
 import type { PlantFile } from './schema.ts'
 import { durationMs, plantSchema } from './schema.ts'
 
@@ -25,19 +26,21 @@ export type PlantResult =
 
 /**
  * Reads a plant file. It throws nothing: whatever the text is, the answer is a plant or a list of problems with line and
- * column. Meaning (names that do not exist, contradictions) is `validate`'s matter.
+ * column; those of a refused file include names that do not exist. Meaning (contradictions, and names in a file without a
+ * problem of form) is `validate`'s matter.
  *
  * @param file name for messages
  */
 export function parsePlant(text: string, file: string): PlantResult {
-  const document = readDocument(text, file, plantSchema)
-  if (document.value === undefined)
-    return { plant: undefined, problems: document.problems, positions: document.positions }
-  const converter = new Converter(file, document.positions)
-  const plant = readPlant(document.value as PlantFile, converter) // checked against the schema just now
-  return converter.problems.length === 0
-    ? { plant, problems: [], positions: document.positions }
-    : { plant: undefined, problems: converter.problems, positions: document.positions }
+  const { value, partial, problems, positions } = readDocument(text, file, plantSchema)
+  if (value === undefined) {
+    const names = partial === undefined ? [] : nameProblems(readNames(partial, problems), positions)
+    return { plant: undefined, problems: inOrder([...problems, ...names]), positions }
+  }
+  const converter = new Converter(file, positions)
+  const plant = readPlant(value as PlantFile, converter) // checked against the schema just now
+  if (converter.problems.length === 0) return { plant, problems: [], positions }
+  return { plant: undefined, problems: inOrder([...converter.problems, ...nameProblems(plant, positions)]), positions }
 }
 
 /** Turns checked text into values and notes what no pattern can say. */

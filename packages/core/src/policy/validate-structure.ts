@@ -1,70 +1,7 @@
 import { lastAddress, parseNetwork } from './address.ts'
-import { nearest } from './document.ts'
 import type { Conduit } from './model.ts'
 import type { PlantIndex } from './plant-index.ts'
 import type { ProblemList } from './problem.ts'
-import { nameConduit } from './wording.ts'
-
-/** How many names that do not exist get a suggestion: the search goes through all names. */
-const maximumSuggestions = 20
-
-/** Names that mean two things, and names that mean nothing. */
-export function checkNames(index: PlantIndex, problems: ProblemList): void {
-  const { plant } = index
-  const owners = new Map<string, string>()
-  const own = (kind: string, name: string, path: string): void => {
-    const other = owners.get(name)
-    if (other === undefined) owners.set(name, kind)
-    else {
-      const alternative = 'rename one of them: conduits and tests could mean either'
-      problems.error('name-twice', path, name, `${name} is the name of a ${other} and of a ${kind}`, alternative)
-    }
-  }
-  for (const zone of plant.zones) own('zone', zone.name, `zones.${zone.name}`)
-  for (const device of plant.devices) own('device', device.name, `devices.${device.name}`)
-  for (const range of plant.ranges) own('range', range.name, `ranges.${range.name}`)
-
-  let suggestions = 0
-  const refer = (name: string | undefined, kinds: readonly string[], path: string, subject: string): void => {
-    if (name === undefined || kinds.includes(owners.get(name) ?? '')) return
-    const near = ++suggestions > maximumSuggestions ? undefined : nearest(name, known(owners, kinds))
-    const spelled = kinds.join(' or ')
-    const alternative = near === undefined ? `name a ${spelled} that exists, or add it` : `did you mean ${near}?`
-    problems.error('unknown-name', path, subject, `there is no ${spelled} ${name}`, alternative)
-  }
-  for (const device of plant.devices) refer(device.zone, ['zone'], `devices.${device.name}.zone`, device.name)
-  for (const range of plant.ranges) refer(range.zone, ['zone'], `ranges.${range.name}.zone`, range.name)
-  refer(plant.manager, ['device'], 'manager', 'manager')
-  for (const chassis of plant.chassis) {
-    for (const { slot, device } of chassis.slots)
-      refer(device, ['device'], `chassis.${chassis.name}.slots.${slot}`, chassis.name)
-  }
-  for (const [place, conduit] of plant.conduits.entries()) {
-    const subject = nameConduit(conduit)
-    for (const [side, end] of conduit.between.entries())
-      refer(end, ['zone', 'device', 'range'], `conduits[${place}].between[${side}]`, subject)
-  }
-  for (const [place, connection] of plant.connections.entries()) {
-    const path = `connections[${place}]`
-    refer(connection.from, ['device'], `${path}.from`, connection.name)
-    refer(connection.to, ['device'], `${path}.to`, connection.name)
-    if (connection.originator !== connection.from)
-      refer(connection.originator, ['device'], `${path}.originator`, connection.name)
-    if (connection.target !== connection.to) refer(connection.target, ['device'], `${path}.target`, connection.name)
-  }
-  const tested = new Set<string>()
-  for (const test of plant.tests) {
-    for (const end of [test.from, test.to]) {
-      const seen = `${test.entry} ${end}`
-      if (!tested.has(seen)) refer(end, ['device', 'range'], `tests[${test.entry}]`, 'tests')
-      tested.add(seen)
-    }
-  }
-}
-
-function known(owners: ReadonlyMap<string, string>, kinds: readonly string[]): readonly string[] {
-  return [...owners].flatMap(([name, kind]) => (kinds.includes(kind) ? [name] : []))
-}
 
 /** Addresses and ranges that rules could not tell apart. */
 export function checkAddresses({ plant }: PlantIndex, problems: ProblemList): void {

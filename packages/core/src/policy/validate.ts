@@ -1,4 +1,5 @@
 import type { SourceMap } from './document.ts'
+import { checkNames } from './names.ts'
 import type { PlantIndex } from './plant-index.ts'
 import type { PolicyProblem } from './problem.ts'
 import { ProblemList } from './problem.ts'
@@ -8,7 +9,7 @@ import { checkConnections } from './validate-connections.ts'
 import { checkCapabilities } from './validate-devices.ts'
 import { checkGroups, checkPairs } from './validate-pairs.ts'
 import { validateSimulation } from './validate-simulation.ts'
-import { checkAddresses, checkChassis, checkManager, checkNames } from './validate-structure.ts'
+import { checkAddresses, checkChassis, checkManager } from './validate-structure.ts'
 import { checkDeviceSettings, checkZone } from './validate-zones.ts'
 
 /** What validation may know besides the plant. */
@@ -28,7 +29,7 @@ export interface ValidationSources {
  */
 export function validate(index: PlantIndex, sources: ValidationSources = {}): readonly PolicyProblem[] {
   const problems = new ProblemList(sources.positions)
-  checkNames(index, problems)
+  checkNames(index.plant, problems)
   checkAddresses(index, problems)
   checkChassis(index, problems)
   checkManager(index, problems)

@@ -1,4 +1,3 @@
-import type { Conduit } from './model.ts'
 import type { EndpointGroup } from './plant-index.ts'
 
 /** The devices of a kind, for people. */
@@ -17,6 +16,10 @@ export function listNames(names: ReadonlySet<string>): string {
 }
 
 /** A conduit by its ends, for people. */
-export function nameConduit({ between: [a, b] }: Conduit): string {
+export function nameConduit({
+  between: [a = '?', b = '?'],
+}: {
+  readonly between: readonly (string | undefined)[]
+}): string {
   return `conduit ${a} - ${b}`
 }

@@ -289,3 +289,108 @@ test('a plant is plain data that survives JSON', () => {
   const again: Plant = JSON.parse(JSON.stringify(plant))
   expect(again).toEqual(plant)
 })
+
+describe('names in a file with problems of form', () => {
+  const told = (text: string) =>
+    parsePlant(text, 'plant.yaml').problems.map(({ line, message }) => `${line} ${message}`)
+
+  test('are judged in the same run, in the order of the file', () => {
+    const text = `${head.replace('192.0.2.1, zone: z', '192.0.2.1, zone: y').replace('192.0.2.2', '"?"')}manager: C
+chassis:
+  rack: { slots: { 0: A, 1: D } }
+conduits:
+  - { between: [B, z], authentication: certificate }
+  - { between: [z, w], authentication: certificate }
+connections:
+  - { from: A, to: E, class: 1, rpi: 10ms, outputSize: 2, inputSize: 8 }
+tests:
+  - { from: [A, z], to: F, access: denied }
+`
+    expect(told(text)).toEqual([
+      '6 devices.A.zone: there is no zone y',
+      '7 devices.B.address: found "?"',
+      '8 manager: there is no device C',
+      '10 chassis.rack.slots.1: there is no device D',
+      '13 conduits[1].between[1]: there is no zone or device or range w',
+      '15 connections[0].to: there is no device E',
+      '17 tests[0]: there is no device or range F',
+    ])
+    const [first] = parsePlant(text, 'plant.yaml').problems
+    expect(first).toMatchObject({
+      expected: 'a name that this file declares',
+      remedy: 'did you mean z?',
+    })
+  })
+
+  test('are judged too where values are out of their bounds', () => {
+    const text = `${head.replace('zone: z }\n  B', 'zone: y }\n  B')}authority: { device: { validity: 31y } }\n`
+    expect(told(text)).toEqual(['6 devices.A.zone: there is no zone y', '8 authority.device.validity: found 31y'])
+  })
+
+  test.each([
+    ['a zone that cannot be read', head.replace('authentication: certificate', 'authentication: maybe'), 4],
+    ['zones that are no mapping', head.replace('zones:\n  z: { authentication: certificate }', 'zones: [z]'), 3],
+    ['zones under a misspelt key', head.replace('zones:', 'zoned:'), 1],
+    [
+      'ranges under a misspelt key',
+      `${head}rangs: {}\nconduits:\n  - { between: [z, R], authentication: certificate }\n`,
+      8,
+    ],
+    ['a device under an impossible name', `${head.replace('  B:', '  B.1:')}manager: B.1\n`, 7],
+    ['a device that is no mapping', `${head.replace('  B: { address: 192.0.2.2, zone: z }', '  B: 5')}manager: B\n`, 7],
+    ['a device that stands twice', head.replace('  B:', '  A:'), 7],
+    ['an end that cannot be read', `${head}tests:\n  - { from: A, to: 5, access: denied }\n`, 9],
+  ])('are not called unknown because of %s', (_, text, line) => {
+    const problems = told(text)
+    expect(problems[0]).toMatch(new RegExp(`^${line} `))
+    expect(problems.filter((problem) => problem.includes('there is no'))).toEqual([])
+  })
+
+  test('are left alone where YAML itself is broken', () => {
+    const problems = told(`${head.replace('zone: z }\n  B', 'zone: y\n  B')}`)
+    expect(problems.length).toBeGreaterThan(0)
+    expect(problems.filter((problem) => problem.includes('there is no'))).toEqual([])
+  })
+})
+
+describe('a tab in the indentation', () => {
+  const told = (text: string) =>
+    parsePlant(text, 'plant.yaml').problems.map(({ line, column, message }) => `${line}:${column} ${message}`)
+  const tab = 'Tabs are not allowed as indentation'
+
+  test.each([
+    ['the first entry of a mapping', head.replace('  z:', '\tz:'), ['4:1']],
+    ['a later entry', head.replace('  B:', '\tB:'), ['7:1']],
+    ['every entry', head.replaceAll('\n  ', '\n\t'), ['4:1', '6:1', '7:1']],
+    [
+      'an entry of an entry',
+      head.replace('z: { authentication: certificate }', 'z:\n\tauthentication: certificate'),
+      ['5:1'],
+    ],
+    [
+      'an entry between entries four spaces wide',
+      head.replace('z: { authentication: certificate }', 'z:\n\tauthentication: certificate\n    messaging: integrity'),
+      ['5:1'],
+    ],
+    ['a list', `${head}conduits:\n\t- { between: [A, B], authentication: certificate }\n`, ['9:1']],
+  ])('is all that is said of %s', (_, text, places) => {
+    expect(told(text)).toEqual(places.map((place) => `${place} ${tab}`))
+  })
+
+  test('hides no other problem, and moves no column', () => {
+    const text = head
+      .replace('  z: { authentication: certificate }', '\tz: { authentication: maybe }')
+      .replace('192.0.2.2, zone: z', '192.0.2.2, zone: y')
+    expect(told(text)).toEqual([
+      `4:1 ${tab}`,
+      '4:23 zones.z.authentication: found "maybe"',
+      '7:34 devices.B.zone: there is no zone y',
+    ])
+  })
+
+  test('in a file that no spaces would mend is told without what follows from it', () => {
+    const problems = told(`${head.replace('  z:', '\tz:')}conduits: [\n`)
+    expect(problems[0]).toBe(`4:1 ${tab}`)
+    expect(problems.filter((problem) => problem.includes('unknown here'))).toEqual([])
+  })
+})
