@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { Trouble } from './child.mjs'
+import { endWithParent } from './parent.mjs'
 import { compile, noteRun, root, say, setUp } from './set-up.mjs'
 
 /** The program that a command becomes, with the arguments that go before the user's. */
@@ -51,6 +52,7 @@ export async function run([command, ...args]) {
     if (!isProgram) return
     const { file, before, folder } = await programs[command]()
     noteRun(`npm run ${command}`)
+    if (command === 'start') endWithParent()
     if (folder !== undefined) process.chdir(folder)
     const path = join(root, file)
     process.argv = [process.execPath, path, ...before, ...args]
