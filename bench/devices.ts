@@ -83,7 +83,8 @@ function child(count: number, ...args: readonly string[]): Promise<DevicesReport
     })
     process_.on('error', fail)
     process_.on('exit', (code) => {
-      if (code === 0) done(JSON.parse(text) as DevicesReport)
+      if (code === 0)
+        done(JSON.parse(text) as DevicesReport) // written by this file in the child
       else fail(new Error(`the process with ${count} devices ended with ${code}`))
     })
   })

@@ -223,6 +223,7 @@ class DetailsReader {
     const revision = await this.#ask(this.#objects.getClass(ethernetIpSecurity, 'revision'))
     if (revision === undefined) return undefined
     const isNew = revision >= 9
+    // What is asked of it here, both revisions have; the one path of revision 7 is read as a list too.
     const object = isNew ? ethernetIpSecurity : ethernetIpSecurityRevision7
     return {
       revision,

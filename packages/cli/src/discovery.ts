@@ -40,7 +40,8 @@ export function discoveryRow(reply: DiscoveryReply): DiscoveryRow {
     openPorts:
       security === undefined
         ? []
-        : Object.entries(portNames).flatMap(([name, text]) =>
+        : // Object.entries widens the keys of the table to string.
+          Object.entries(portNames).flatMap(([name, text]) =>
             security.openPorts[name as keyof typeof portNames] ? [text] : [],
           ),
   }

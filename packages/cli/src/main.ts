@@ -42,7 +42,9 @@ export async function main(argv: readonly string[]): Promise<number> {
         program,
         signal: abort.signal,
       }
-      exitCode = await (await load())(context, options, ...args)
+      const run = await load()
+      // Commander hands over what is declared beside each command, and its `run` is written for that.
+      exitCode = await run(context, options as never, ...(args as never[]))
     } finally {
       process.off('SIGINT', stop)
       process.off('SIGTERM', stop)

@@ -5,9 +5,8 @@ import { shells } from './completion.ts'
 import type { CommandContext } from './context.ts'
 import { type ExitCode, exitCodeMeanings } from './exit-codes.ts'
 
-/** What a command module offers: its work, given its positional arguments and options. */
-// biome-ignore lint/suspicious/noExplicitAny: commander hands over arguments as declared beside each command
-export type Run = (context: CommandContext, options: any, ...args: any[]) => Promise<ExitCode>
+/** What a command module offers: its work, given its options and positional arguments, of types that it knows best. */
+export type Run = (context: CommandContext, options: never, ...args: never[]) => Promise<ExitCode>
 
 /** Gives a loaded command its context and records how it ended. */
 export type Start = (

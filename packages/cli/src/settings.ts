@@ -61,7 +61,7 @@ function fromFile(file: string): Settings {
   }
   const settings: Record<string, string> = {}
   for (const [name, value] of Object.entries(content)) {
-    if (!(settingNames as readonly string[]).includes(name)) {
+    if (!settingNames.some((known) => known === name)) {
       throw new UsageError(
         'bad-option',
         `${file}: "${name}" is not a setting; expected one of ${settingNames.join(', ')}`,

@@ -88,6 +88,7 @@ function ready(child: ChildProcess, ended: Promise<number>, signal: AbortSignal)
     child.stdout?.setEncoding('utf8').on('data', (part: string) => {
       text += part
       try {
+        // One document from this product of the same version.
         const document = JSON.parse(text) as Partial<Ready>
         if (document.ready === true && document.vendorRoots !== undefined) done(document as Ready)
       } catch {

@@ -144,6 +144,7 @@ async function answer(
 ): Promise<{ id: unknown; reply?: unknown; error?: string }> {
   let message: { id?: unknown; operation?: unknown; request?: unknown }
   try {
+    // Any JSON: every part is looked at below.
     message = JSON.parse(line) as typeof message
   } catch {
     return { id: undefined, error: 'expected one JSON object a line' }
@@ -230,14 +231,16 @@ export class PlantControl implements AsyncDisposable {
   #receive(line: string): void {
     let message: { id?: unknown; reply?: unknown; error?: unknown }
     try {
+      // Any JSON: every part is looked at below.
       message = JSON.parse(line) as typeof message
     } catch (cause) {
       this.#fail(new MalformedMessage('bad-encoding', 'the virtual plant sent something else than JSON', { cause }))
       return
     }
-    const waiting = typeof message.id === 'number' ? this.#waiting.get(message.id) : undefined
-    if (waiting === undefined) return
-    this.#waiting.delete(message.id as number)
+    const { id } = message
+    const waiting = typeof id === 'number' ? this.#waiting.get(id) : undefined
+    if (typeof id !== 'number' || waiting === undefined) return
+    this.#waiting.delete(id)
     if (typeof message.error === 'string') waiting.fail(new PeerError('unexpected-reply', message.error))
     else waiting.done(message.reply)
   }

@@ -58,6 +58,7 @@ export const generalStatus = {
 export type GeneralStatusName = keyof typeof generalStatus
 
 const names = new Map<number, GeneralStatusName>(
+  // Object.entries widens the keys of the table to string.
   Object.entries(generalStatus).map(([name, code]) => [code, name as GeneralStatusName]),
 )
 

@@ -13,9 +13,11 @@ export interface Attribute<T, A extends AttributeAccess = AttributeAccess> {
   readonly access: A
 }
 
-/** Declares an attribute, read-only unless told. */
+/** Declares an attribute that can be read only. */
 export function attribute<T>(id: number, codec: Codec<T>): Attribute<T, 'read-only'>
+/** Declares an attribute with its access. */
 export function attribute<T, A extends AttributeAccess>(id: number, codec: Codec<T>, access: A): Attribute<T, A>
+/** Declares an attribute, read-only unless told. */
 export function attribute<T>(id: number, codec: Codec<T>, access: AttributeAccess = 'read-only'): Attribute<T> {
   return { id, codec, access }
 }
@@ -47,15 +49,10 @@ export function service<Q = undefined, P = undefined>(
   }
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: maps hold attributes of every type; the typed client recovers each one
-type AnyAttribute = Attribute<any>
-// biome-ignore lint/suspicious/noExplicitAny: as above
-type AnyService = Service<any, any>
-
-/** Attributes by their names. */
-export type Attributes = Readonly<Record<string, AnyAttribute>>
+/** Attributes by their names; the typed client recovers what each one means. */
+export type Attributes = Readonly<Record<string, Attribute<unknown>>>
 /** Services by their names. */
-export type Services = Readonly<Record<string, AnyService>>
+export type Services = Readonly<Record<string, Service<unknown, unknown>>>
 
 /** Class attributes that every object class may have (Volume 1, 4-4 via cip-security-wire 2.7). */
 export const commonClassAttributes = {

@@ -121,7 +121,7 @@ export function tagElementSize(type: TagType): number | undefined {
 function elementCodec(type: TagType): Codec<TagValue> | undefined {
   if (tagElementSize(type) === undefined) return undefined
   if (type.kind === 'structure') return logixString
-  // The types of fixed size are numbers and booleans, and DATE_AND_TIME, which tags do not have.
+  // The types of fixed size mean numbers and booleans, which TagValue is, and DATE_AND_TIME, which tags do not have.
   return type.code === 0xcf ? undefined : (dataType(type.code)?.codec as Codec<TagValue> | undefined)
 }
 

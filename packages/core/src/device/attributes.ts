@@ -193,7 +193,7 @@ interface Found {
 function findAttribute(behaviour: ObjectBehaviour, id: number, classLevel: boolean): Found | undefined {
   const attributes = classLevel ? behaviour.declaration.classAttributes : behaviour.declaration.attributes
   for (const [name, declared] of Object.entries(attributes)) {
-    if (declared.id === id) return { name, id, codec: declared.codec as Codec<unknown>, access: declared.access }
+    if (declared.id === id) return { name, id, codec: declared.codec, access: declared.access }
   }
   return undefined
 }
@@ -250,7 +250,7 @@ function getAll(behaviour: ObjectBehaviour, call: Call, request: MessageRouterRe
   for (const name of classLevel ? declaration.classGetAll : declaration.getAll) {
     const declared = (classLevel ? declaration.classAttributes : declaration.attributes)[name]
     const value = readAttribute(behaviour, call, name)
-    if (declared !== undefined && value !== undefined) declared.codec.write(writer, value as never)
+    if (declared !== undefined && value !== undefined) declared.codec.write(writer, value)
   }
   return success(request.service, writer.finish())
 }
@@ -310,6 +310,7 @@ function setAttribute(
   if (setter === undefined || found.access === 'read-only') return refuse(generalStatus.attributeNotSettable)
   const value = decodeData(found.codec, data, generalStatus.invalidAttributeValue)
   if (isRefusal(value)) return value
+  // The declaration pairs the codec with the setter.
   return setter(call, value.value as never)
 }
 

@@ -156,7 +156,7 @@ function multipleService(routed: Routed, request: MessageRouterRequest, arrival:
     return 'reply' in read ? read.reply : dispatch(routed, read.request, { ...arrival, embedded: true })
   })
   const pending = answers.some((answer) => answer instanceof Promise)
-  // Without slow services the packet is answered at once.
+  // Without slow services no answer is a promise, and the packet is answered at once.
   if (!pending) return assemble(request.service, answers as readonly DeviceReply[], arrival.room)
   return Promise.all(answers.map((answer) => Promise.resolve(answer))).then((replies) =>
     assemble(request.service, replies, arrival.room),

@@ -62,9 +62,11 @@ export function bits<T extends Table>(codec: Codec<number>, table: T): Codec<Bit
       for (const [name, bit] of entries) value[name] = Math.floor(word / 2 ** bit) % 2 === 1
       const other = (word & ~named) >>> 0
       if (other !== 0) value['other'] = other
+      // Bit by bit what T names.
       return value as BitsValue<T>
     },
     write: (w, value) => {
+      // By names that are known only at run time.
       const source = value as Record<string, boolean | number | undefined>
       const other = typeof source['other'] === 'number' ? source['other'] : 0
       codec.write(

@@ -15,9 +15,7 @@ export interface Optional<T> extends Codec<T | undefined> {
   readonly optional: true
 }
 
-type Fields = Readonly<Record<string, Codec<never> | Codec<unknown>>>
-// biome-ignore lint/suspicious/noExplicitAny: a field map holds codecs of every value type; Value<> recovers each one
-type AnyFields = Readonly<Record<string, Codec<any>>>
+type Fields = Readonly<Record<string, Codec<unknown>>>
 
 type RequiredKeys<F> = { [K in keyof F]: F[K] extends { reserved: true } | { optional: true } ? never : K }[keyof F]
 type OptionalKeys<F> = { [K in keyof F]: F[K] extends { optional: true } ? K : never }[keyof F]
@@ -51,8 +49,8 @@ export function optional<T>(codec: Codec<T>): Optional<T> {
 }
 
 /** Fields back to back, no padding, in the order of the declaration. */
-export function struct<F extends AnyFields>(fields: F): Codec<StructValue<F>> & { readonly fields: F } {
-  const entries = Object.entries(fields as Fields) as [string, Codec<unknown> & { reserved?: true }][]
+export function struct<F extends Fields>(fields: F): Codec<StructValue<F>> & { readonly fields: F } {
+  const entries = Object.entries<Codec<unknown>>(fields)
   return {
     fields,
     read: (r) => {
@@ -63,9 +61,11 @@ export function struct<F extends AnyFields>(fields: F): Codec<StructValue<F>> & 
         r.leave()
         if (field !== undefined) value[name] = field
       }
+      // Field by field what the codecs of F read.
       return value as StructValue<F>
     },
     write: (w, value) => {
+      // By names that are known only at run time.
       const source = value as Record<string, unknown>
       for (const [name, codec] of entries) codec.write(w, source[name])
     },

@@ -14,6 +14,7 @@ export function plainSpoken(pool: PostgresPool): PostgresPool {
           throw machineFailure(error) ?? error
         }
       }
+      // Of its forms only this one is called.
       return { query: query as PostgresPoolClient['query'], release: () => client.release() }
     },
     end: () => pool.end(),

@@ -1,4 +1,4 @@
-import { type NotTrusted, TransportError, UsageError } from '@cordon/core/errors'
+import { TransportError, UsageError } from '@cordon/core/errors'
 import { loadStateKey, nodeCrypto, type StateKey } from '@cordon/node/crypto'
 import { surroundings } from '@cordon/node/files'
 import { Kysely, Migrator, PostgresDialect, sql } from 'kysely'
@@ -195,7 +195,7 @@ async function proveKey(db: Kysely<Schema>, secrets: Secrets, key: StateKey): Pr
     throw new UsageError(
       'bad-value',
       `the key ${key.path} is not the one this store's secrets are sealed under; put the right key there, or restore a backup into an empty state`,
-      { cause: cause as NotTrusted },
+      { cause },
     )
   }
 }
