@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { messageRouterReply, messageRouterRequest } from '@cordon/core/cip'
 import type { DeviceSession } from '@cordon/core/deployment'
-import { type Plant, parsePlant, parseSimulation, type Simulation } from '@cordon/core/policy'
 import { encode } from '@cordon/core/wire'
 import { openAuthority } from '@cordon/server/authority'
 import { deploy, SessionPorts } from '@cordon/server/deploy'
@@ -12,13 +11,13 @@ import { destroyStore, openStore, type Store } from '@cordon/server/store'
 import { VirtualPlant } from '@cordon/simulator'
 import { replayCommissioning, type TraceEntry } from './commissioning-baseline.ts'
 import { type Figure, median, rounded } from './figure.ts'
+import { benchAddress, benchPlant } from './virtual-plant.ts'
 
 /** Devices at a time, as `cordon apply` does it. */
 const concurrency = 64
 const zoneSize = 10
 /** Network of the devices: no test and no demonstration uses it. */
 const network = '127.10'
-const managerAddress = `${network}.255.254`
 
 /** Runs per size. A thousand devices take minutes, so they are run once after the warm-up. */
 const sizes = [
@@ -97,7 +96,7 @@ async function commission(
   watching?: { readonly before: (directory: string) => void; readonly after: () => Promise<void> },
 ): Promise<number> {
   const directory = await mkdtemp(join(tmpdir(), 'cordon-bench-plant-'))
-  const { plant, simulation } = plantOf(count)
+  const { plant, simulation } = benchPlant(count, network, zoneSize)
   await using virtual = await VirtualPlant.start({
     plant,
     simulation,
@@ -141,7 +140,7 @@ async function recordTrace(
   const trace: TraceEntry[] = []
   const ports = SessionPorts.prototype
   const original = ports.port
-  const address = addressOf(0)
+  const address = benchAddress(network, 0)
   ports.port = function record(this: SessionPorts, target: string) {
     const port = original.call(this, target)
     if (target !== address) return port
@@ -222,55 +221,4 @@ function withWrites(trace: readonly TraceEntry[], saves: number): readonly Trace
     Array.from({ length: managerWrites }, (_, write) => places[Math.floor((write * places.length) / managerWrites)]),
   )
   return whole.flatMap((entry, place): TraceEntry[] => (chosen.has(place) ? [{ kind: 'write' }, entry] : [entry]))
-}
-
-function addressOf(place: number): string {
-  return `${network}.${1 + Math.floor(place / 250)}.${1 + (place % 250)}`
-}
-
-/** A plant of zones of ten equal devices, written as the files a person would write. */
-function plantOf(count: number): { readonly plant: Plant; readonly simulation: Simulation } {
-  const units = Array.from({ length: count }, (_, place) => ({
-    name: `Device_${place + 1}`,
-    address: addressOf(place),
-    serial: 0x0200_0000 + place,
-    zone: `zone${Math.floor(place / zoneSize) + 1}`,
-  }))
-  const zones = [...new Set(units.map(({ zone }) => zone))]
-  const plantText = [
-    'version: 1',
-    'plant: bench',
-    'authority: { key: ecdsa-p256, subject: { organization: Bench }, device: { validity: 5y } }',
-    'nonSecure: deny',
-    'manager: Manager',
-    'zones:',
-    ...zones.map(
-      (zone) => `  ${zone}: { authentication: certificate, messaging: confidentiality, io: confidentiality }`,
-    ),
-    '  operations: { authentication: certificate, messaging: confidentiality, io: deny }',
-    'devices:',
-    `  Manager: { address: ${managerAddress}, zone: operations, role: originator, io: deny }`,
-    ...units.map(({ name, address, zone }) => `  ${name}: { address: ${address}, zone: ${zone} }`),
-  ].join('\n')
-  const simulationText = [
-    'version: 1',
-    'plant: bench',
-    'vendors:',
-    '  maker: { vendor: 77, organization: Bench Maker, country: US }',
-    'models:',
-    '  unit:',
-    '    kind: adapter',
-    '    identity: { vendor: 77, type: 12, product: 1, revision: [1, 1], name: Bench Unit }',
-    '    security: { credential: { vendor: maker } }',
-    'devices:',
-    ...units.map(({ name, serial }) => `  ${name}: { model: unit, identity: { serial: ${serial} } }`),
-  ].join('\n')
-  const plant = parsePlant(plantText, 'bench plant')
-  const simulation = parseSimulation(simulationText, 'bench simulation')
-  if (plant.plant === undefined || simulation.simulation === undefined) {
-    throw new Error(
-      [...plant.problems, ...simulation.problems].map(({ line, message }) => `${line}: ${message}`).join('\n'),
-    )
-  }
-  return { plant: plant.plant, simulation: simulation.simulation }
 }

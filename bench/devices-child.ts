@@ -19,7 +19,7 @@ if (count > 0 && directory !== undefined) {
   const simulator = await import('@cordon/simulator')
   const { benchPlant } = await import('./virtual-plant.ts')
   const sealingKey = new Uint8Array(32).fill(7)
-  plant = await simulator.VirtualPlant.start({ ...benchPlant(count), directory, sealingKey, broadcast: null })
+  plant = await simulator.VirtualPlant.start({ ...benchPlant(count, '127.9'), directory, sealingKey, broadcast: null })
 }
 const seconds = (performance.now() - started) / 1000
 const report: DevicesReport = { seconds, rssMiB: process.memoryUsage().rss / 2 ** 20 }

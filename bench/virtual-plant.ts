@@ -1,19 +1,27 @@
 import type { Plant, Simulation } from '@cordon/core/policy'
 import { parsePlant, parseSimulation } from '@cordon/core/policy'
 
-/** Network of the addresses that benchmarks use: no test and no demonstration uses it. */
-const network = '127.9'
+/** Address of a device by its place in a benchmark plant; `network` is the first two numbers. */
+export function benchAddress(network: string, place: number): string {
+  return `${network}.${1 + Math.floor(place / 250)}.${1 + (place % 250)}`
+}
 
-/** Address of the manager in a benchmark plant. */
-export const benchManager = `${network}.255.254`
-
-/** A plant of `count` equal virtual devices in one zone, with certificates, written as the files a person would write. */
-export function benchPlant(count: number): { readonly plant: Plant; readonly simulation: Simulation } {
-  const names = Array.from({ length: count }, (_, i) => ({
-    name: `Device_${i + 1}`,
-    address: `${network}.${1 + Math.floor(i / 250)}.${1 + (i % 250)}`,
-    serial: 0x0100_0000 + i,
+/**
+ * A plant of `count` equal virtual devices with certificates, written as the files a person would write, in zones of
+ * `zoneSize`. No test and no demonstration may use its network.
+ */
+export function benchPlant(
+  count: number,
+  network: string,
+  zoneSize = count,
+): { readonly plant: Plant; readonly simulation: Simulation } {
+  const units = Array.from({ length: count }, (_, place) => ({
+    name: `Device_${place + 1}`,
+    address: benchAddress(network, place),
+    serial: 0x0200_0000 + place,
+    zone: `zone${Math.floor(place / zoneSize) + 1}`,
   }))
+  const zones = [...new Set(units.map(({ zone }) => zone))]
   const plantText = [
     'version: 1',
     'plant: bench',
@@ -21,11 +29,13 @@ export function benchPlant(count: number): { readonly plant: Plant; readonly sim
     'nonSecure: deny',
     'manager: Manager',
     'zones:',
-    '  line: { authentication: certificate, messaging: confidentiality, io: confidentiality }',
-    '  operations: { authentication: certificate, messaging: confidentiality, io: confidentiality }',
+    ...zones.map(
+      (zone) => `  ${zone}: { authentication: certificate, messaging: confidentiality, io: confidentiality }`,
+    ),
+    '  operations: { authentication: certificate, messaging: confidentiality, io: deny }',
     'devices:',
-    `  Manager: { address: ${benchManager}, zone: operations, role: originator }`,
-    ...names.map(({ name, address }) => `  ${name}: { address: ${address}, zone: line }`),
+    `  Manager: { address: ${network}.255.254, zone: operations, role: originator, io: deny }`,
+    ...units.map(({ name, address, zone }) => `  ${name}: { address: ${address}, zone: ${zone} }`),
   ].join('\n')
   const simulationText = [
     'version: 1',
@@ -38,7 +48,7 @@ export function benchPlant(count: number): { readonly plant: Plant; readonly sim
     '    identity: { vendor: 77, type: 12, product: 1, revision: [1, 1], name: Bench Unit }',
     '    security: { credential: { vendor: maker } }',
     'devices:',
-    ...names.map(({ name, serial }) => `  ${name}: { model: unit, identity: { serial: ${serial} } }`),
+    ...units.map(({ name, serial }) => `  ${name}: { model: unit, identity: { serial: ${serial} } }`),
   ].join('\n')
   const plant = parsePlant(plantText, 'bench plant')
   const simulation = parseSimulation(simulationText, 'bench simulation')

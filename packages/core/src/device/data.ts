@@ -15,7 +15,7 @@ import type { Link } from './link.ts'
 import type { AssemblyOptions, DeviceOptions, SecurityOptions } from './options.ts'
 
 /** A configuration session: who holds it, and until when without another Kick_Timer. */
-interface ConfigurationSession {
+export interface ConfigurationSession {
   readonly owner: Link
   /** Milliseconds of the host's clock. */
   readonly deadline: number

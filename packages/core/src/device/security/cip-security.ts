@@ -3,11 +3,12 @@ import { cipSecurityStates } from '../../enip/identity-item.ts'
 import { cipSecurity } from '../../objects/cip-security.ts'
 import { securityProfiles } from '../../security/profiles.ts'
 import { behaviour, type Call } from '../attributes.ts'
-import { configurationTimeoutMs, type DeviceContext, isConfigured, mayConfigure } from '../context.ts'
+import { type DeviceContext, isConfigured, mayConfigure } from '../context.ts'
 import type { CipSecurityState } from '../data.ts'
 import { done, type Outcome, type Refusal, refuse } from '../outcome.ts'
 import { nextState, type StateMachine } from '../state-machine.ts'
 import { cleanUp } from './cleanup.ts'
+import { ownerOnly, sessionOf } from './configuration-session.ts'
 import { closeSecuredLinks, resetEthernetIpSecurity } from './ethernet-ip-security.ts'
 
 /** What can happen to the CIP Security Object. */
@@ -93,35 +94,29 @@ function step(device: DeviceContext, event: CipSecurityEvent): Refusal | undefin
   return undefined
 }
 
-function ownerOnly(call: Call): Refusal | undefined {
-  const { session } = call.device.data.cipSecurity
-  if (session === undefined) return refuse(generalStatus.objectStateConflict)
-  return session.owner === call.link ? undefined : refuse(generalStatus.privilegeViolation)
-}
-
 function begin(call: Call): Outcome<undefined> {
-  const { device, link, now } = call
+  const { device, link } = call
   // Asked for in progress is a conflict, whoever asks.
   if (device.data.cipSecurity.session !== undefined) return refuse(generalStatus.objectStateConflict)
   if (!mayConfigure(device, link)) return refuse(generalStatus.privilegeViolation)
   const refusal = step(device, 'beginConfig')
   if (refusal !== undefined) return refusal
-  device.data.cipSecurity.session = { owner: link, deadline: now + configurationTimeoutMs }
+  device.data.cipSecurity.session = sessionOf(call)
   device.deadlineMoved()
   device.report('config-begin', 'notice', 'configuration begun', link)
   return done
 }
 
 function kick(call: Call): Outcome<undefined> {
-  const refusal = ownerOnly(call) ?? step(call.device, 'kickTimer')
+  const refusal = ownerOnly(call.device.data.cipSecurity.session, call.link) ?? step(call.device, 'kickTimer')
   if (refusal !== undefined) return refusal
-  call.device.data.cipSecurity.session = { owner: call.link, deadline: call.now + configurationTimeoutMs }
+  call.device.data.cipSecurity.session = sessionOf(call)
   call.device.deadlineMoved()
   return done
 }
 
 function end(call: Call): Outcome<undefined> {
-  const refusal = ownerOnly(call) ?? step(call.device, 'endConfig')
+  const refusal = ownerOnly(call.device.data.cipSecurity.session, call.link) ?? step(call.device, 'endConfig')
   if (refusal !== undefined) return refusal
   call.device.data.cipSecurity.session = undefined
   call.device.deadlineMoved()

@@ -16,13 +16,14 @@ import {
 } from '../../objects/ethernet-ip-security.ts'
 import { findSuite } from '../../security/cipher-suites.ts'
 import { behaviour, type BehaviourDeclaration, type Call } from '../attributes.ts'
-import { configurationTimeoutMs, type DeviceContext, isConfigured, mayConfigure } from '../context.ts'
+import { type DeviceContext, isConfigured, mayConfigure } from '../context.ts'
 import { defaultCertificateInstance, factorySettings, type SecuritySettings } from '../data.ts'
 import type { ActiveSecurity } from '../hosted-device.ts'
 import { isConfidentialLink } from '../link.ts'
 import { done, type Outcome, type Refusal, refuse } from '../outcome.ts'
 import { nextState, type StateMachine } from '../state-machine.ts'
 import { cleanUp } from './cleanup.ts'
+import { ownerOnly, sessionOf } from './configuration-session.ts'
 import {
   authorityFile,
   certificateOf,
@@ -146,35 +147,29 @@ function step(device: DeviceContext, event: EthernetIpSecurityEvent): Refusal | 
   return undefined
 }
 
-function ownerOnly(call: Call): Refusal | undefined {
-  const { session } = call.device.data.ethernetIpSecurity
-  if (session === undefined) return refuse(generalStatus.objectStateConflict)
-  return session.owner === call.link ? undefined : refuse(generalStatus.privilegeViolation)
-}
-
 function begin(call: Call): Outcome<undefined> {
-  const { device, link, now } = call
+  const { device, link } = call
   const data = device.data.ethernetIpSecurity
   if (data.session !== undefined) return refuse(generalStatus.objectStateConflict)
   if (!mayConfigure(device, link)) return refuse(generalStatus.privilegeViolation)
   const refusal = step(device, 'beginConfig')
   if (refusal !== undefined) return refusal
-  data.session = { owner: link, deadline: now + configurationTimeoutMs }
+  data.session = sessionOf(call)
   data.pending = data.settings
   device.deadlineMoved()
   return done
 }
 
 function kick(call: Call): Outcome<undefined> {
-  const refusal = ownerOnly(call) ?? step(call.device, 'kickTimer')
+  const refusal = ownerOnly(call.device.data.ethernetIpSecurity.session, call.link) ?? step(call.device, 'kickTimer')
   if (refusal !== undefined) return refusal
-  call.device.data.ethernetIpSecurity.session = { owner: call.link, deadline: call.now + configurationTimeoutMs }
+  call.device.data.ethernetIpSecurity.session = sessionOf(call)
   call.device.deadlineMoved()
   return done
 }
 
 function abort(call: Call): Outcome<undefined> {
-  const refusal = ownerOnly(call)
+  const refusal = ownerOnly(call.device.data.ethernetIpSecurity.session, call.link)
   if (refusal !== undefined) return refusal
   dropPending(call.device, 'abortConfig')
   call.device.report('config-aborted', 'notice', 'pending settings dropped', call.link)
@@ -210,7 +205,7 @@ export function endEthernetIpSecuritySession(
 function apply(call: Call, request: ApplyConfig | undefined): Outcome<undefined> {
   const { device, link } = call
   const data = device.data.ethernetIpSecurity
-  const refusal = ownerOnly(call)
+  const refusal = ownerOnly(call.device.data.ethernetIpSecurity.session, call.link)
   if (refusal !== undefined) return refusal
   const { pending } = data
   if (pending === undefined) return refuse(generalStatus.objectStateConflict)
@@ -382,9 +377,7 @@ function guard({ device, link }: Call, service: number): Refusal | undefined {
   if (device.data.identity.protectionMode !== 0) return refuse(generalStatus.deviceStateConflict)
   if (isConfigured(device) && !mayConfigure(device, link)) return refuse(generalStatus.privilegeViolation)
   if (service !== commonServices.setAttributeSingle && service !== commonServices.setAttributeList) return undefined
-  const { session } = device.data.ethernetIpSecurity
-  if (session === undefined) return refuse(generalStatus.objectStateConflict)
-  return session.owner === link ? undefined : refuse(generalStatus.privilegeViolation)
+  return ownerOnly(device.data.ethernetIpSecurity.session, link)
 }
 
 /** A key as it may be read: the key itself stays inside. */
