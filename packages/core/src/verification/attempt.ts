@@ -75,6 +75,11 @@ export type Attempt =
     }
   /** A plain EtherNet/IP session on tcp/44818. */
   | { readonly kind: 'plain-session'; readonly target: string; readonly source: Source }
+  /**
+   * A Forward_Open of class 1 in a plain session, whose data would go over udp/2222. It names the Identity object, which
+   * takes no outputs, no data is ever sent, and what is opened is closed at once.
+   */
+  | { readonly kind: 'plain-io'; readonly target: string; readonly source: Source }
 
 /** How a target said no. Each is the doing of the target; what is the network's doing is `error`. */
 export type RefusalForm =
@@ -86,6 +91,8 @@ export type RefusalForm =
   | 'silence'
   /** Nothing listens on the port. */
   | 'port-closed'
+  /** It answered that a rule of its class 0x63 forbids it. */
+  | 'rule'
 
 /** What came of an {@link Attempt}. */
 export type AttemptOutcome =
@@ -99,6 +106,8 @@ export type AttemptOutcome =
       readonly chain?: readonly Uint8Array[] | undefined
     }
   | { readonly kind: 'refused'; readonly form: RefusalForm; readonly detail: string }
+  /** It said no for a reason that would have met anybody, so that nothing is known about this source. */
+  | { readonly kind: 'undecided'; readonly detail: string }
   /** Neither: the network failed, an answer made no sense, or the attempt could not be made. */
   | { readonly kind: 'error'; readonly detail: string }
   /** This machine may not send from that address. */
@@ -119,6 +128,7 @@ export function attemptKey(attempt: Attempt): string {
     case 'port':
       return `${common} ${attempt.protocol}/${attempt.port}`
     case 'plain-session':
+    case 'plain-io':
       return common
   }
 }

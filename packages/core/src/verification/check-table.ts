@@ -214,9 +214,15 @@ export const checkTable = {
   ),
   'pair-plain-refused': row(
     'refused',
-    'a peer that may not speak plain gets no session on tcp/44818 from its own address',
+    'a peer that may not speak plain gets no session on tcp/44818 from its own address, and so no plain I/O either',
     'each other pair with a device that has class 0x63 and keeps tcp/44818 open',
     'port 2221 of the same device answers a permitted source, before and after',
+  ),
+  'pair-plain-io-refused': row(
+    'refused',
+    'a peer that is permitted plain messages and no plain I/O is refused a Forward_Open of class 1 by a rule of class 0x63',
+    'each pair of `pair-plain-connects` that may not use udp/2222 at a device that keeps it open; `not-probed` where the device refuses for a reason that would have met anybody',
+    'a plain session from the same address opens, before and after; only an extended status of the rules, 0x0918 to 0x091A, counts',
   ),
   'connection-protected': row(
     'live',

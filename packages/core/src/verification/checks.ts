@@ -65,6 +65,7 @@ const otherVersions: Readonly<Record<SecureTransport, readonly OtherVersion[]>> 
 /** The port of EtherNet/IP over TLS and DTLS. */
 const securePort = 2221
 const plainPort = 44_818
+const plainIoPort = 2222
 
 /** Derives what must be verified from a plant and its compiled settings. The same input gives the same list. */
 export function deriveChecks(request: DeriveRequest): Derivation {
@@ -389,10 +390,7 @@ class DeviceChecks {
 
   /** What one peer may do and may not do at this device, from its own address. */
   #pair(peer: PeerSource): readonly Check[] {
-    const checks: Check[] = transports.flatMap((transport) => this.#securePair(peer, transport))
-    const plain = this.#plainPair(peer)
-    if (plain !== undefined) checks.push(plain)
-    return checks
+    return [...transports.flatMap((transport) => this.#securePair(peer, transport)), ...this.#plainPair(peer)]
   }
 
   #securePair(peer: PeerSource, transport: SecureTransport): readonly Check[] {
@@ -452,25 +450,42 @@ class DeviceChecks {
     ]
   }
 
-  #plainPair(peer: PeerSource): Check | undefined {
+  #plainPair(peer: PeerSource): readonly Check[] {
     const { rules, ports, address } = this.#settings
     // Without rules nothing tells plain peers apart: that is a risk, listed once. A closed port is a check of its own.
-    const isOpen = ports.some(({ protocol, port, open }) => protocol === 'tcp' && port === plainPort && open)
+    const isOpen = (over: 'tcp' | 'udp', at: number) =>
+      ports.some(({ protocol, port, open }) => protocol === over && port === at && open)
     const reference = this.#references.tls ?? this.#references.dtls
-    if (rules === undefined || !isOpen || reference === undefined) return undefined
-    const subject = `${peer.endpoint.name} to ${this.#device.name} in plain`
+    if (rules === undefined || !isOpen('tcp', plainPort) || reference === undefined) return []
+    const between = `${peer.endpoint.name} to ${this.#device.name}`
+    const subject = `${between} in plain`
     const source: Source = { name: peer.endpoint.name, address: peer.address, credential: { kind: 'none' } }
     const attempt: Attempt = { kind: 'plain-session', target: address, source }
     const fallback = this.#fallback(peer, plainPort, 'tcp')
-    if (peer.tcp.verdict === 'plain')
-      return {
-        ...this.#facts('pair-plain-connects', subject, `a plain session opens: ${peer.tcp.reason}`),
-        method: 'connect',
-        attempt,
-        fallback,
-      }
-    const facts = this.#facts('pair-plain-refused', subject, `no plain session: ${peer.tcp.reason}`)
-    return { ...facts, method: 'refusal', attempt, control: reference.handshake, fallback }
+    if (peer.tcp.verdict !== 'plain') {
+      // Plain I/O begins in a plain session: who gets none is tried for both at once.
+      const expectation = `no plain session, and so no plain I/O: ${peer.tcp.reason}`
+      const facts = this.#facts('pair-plain-refused', subject, expectation)
+      return [{ ...facts, method: 'refusal', attempt, control: reference.handshake, fallback }]
+    }
+    const session: Check = {
+      ...this.#facts('pair-plain-connects', subject, `a plain session opens: ${peer.tcp.reason}`),
+      method: 'connect',
+      attempt,
+      fallback,
+    }
+    if (peer.udp.verdict === 'plain' || !isOpen('udp', plainIoPort)) return [session]
+    const expectation = `no Forward_Open of plain I/O: ${peer.udp.reason}`
+    return [
+      session,
+      {
+        ...this.#facts('pair-plain-io-refused', `${between} in plain I/O`, expectation),
+        method: 'refusal',
+        attempt: { kind: 'plain-io', target: address, source },
+        control: attempt,
+        fallback: this.#fallback(peer, plainIoPort, 'udp'),
+      },
+    ]
   }
 
   #fallback(peer: PeerSource, port: number, protocol: 'tcp' | 'udp'): RuleFallback {

@@ -28,6 +28,7 @@ export function judgeConnect(check: ConnectCheck, outcome: AttemptOutcome, rules
       return judgeAccepted(check.attempt, outcome)
     case 'refused':
       return { verdict: 'fail', reason: `refused (${outcome.form}): ${outcome.detail}` }
+    case 'undecided':
     case 'error':
       return { verdict: 'fail', reason: outcome.detail }
     case 'no-address':
@@ -74,6 +75,7 @@ export function judgeRefusal(
     }
     case 'error':
       return { verdict: 'fail', reason: `not proven: ${outcome.detail}` }
+    case 'undecided':
     case 'no-address':
       return judgeFallback(check.fallback, false, outcome.detail, rules)
     case 'no-means':
@@ -152,6 +154,8 @@ export function spellAttempt(attempt: Attempt): string {
       return `${attempt.protocol}/${attempt.port} from ${from}`
     case 'plain-session':
       return `a plain session from ${from}`
+    case 'plain-io':
+      return `plain I/O from ${from}`
   }
 }
 

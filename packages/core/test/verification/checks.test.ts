@@ -154,6 +154,9 @@ describe('the checks of a plant', () => {
     expect(subjects('pair-connects')).toContain('Green_EN4TR to Blue_EN4TR over TLS')
     expect(subjects('pair-plain-connects')).toContain('Panel_70 to Blue_EN4TR in plain')
     expect(subjects('pair-plain-refused')).toContain('Data_Server to Blue_EN4TR in plain')
+    expect(subjects('pair-plain-io-refused')).toEqual(
+      new Set(['Panel_70', 'Engineering_71', 'Maintenance_253'].map((peer) => `${peer} to Blue_EN4TR in plain I/O`)),
+    )
     expect(subjects('plain-port-closed')).toContain('Green_EN4TR, tcp/44818')
     expect(subjects('plain-port-open')).toContain('Blue_EN4TR, tcp/44818')
   })
@@ -163,7 +166,7 @@ describe('the checks of a plant', () => {
       if (check.method !== 'refusal') continue
       expect(check.control.target).toBe(check.attempt.target)
       expect(attemptKey(check.control)).not.toBe(attemptKey(check.attempt))
-      expect(check.control.kind).toBe('handshake')
+      expect(check.control.kind).toBe(check.attempt.kind === 'plain-io' ? 'plain-session' : 'handshake')
     }
   })
 

@@ -88,10 +88,11 @@ describe('what must be refused', () => {
     })
   })
 
-  const anyForm = fc.constantFrom('alert', 'closed', 'silence', 'port-closed')
+  const anyForm = fc.constantFrom('alert', 'closed', 'silence', 'port-closed', 'rule')
   const notAccepted: fc.Arbitrary<AttemptOutcome> = fc.oneof(
     fc.record({ kind: fc.constant('refused' as const), form: anyForm, detail: fc.string() }),
     fc.record({ kind: fc.constant('error' as const), detail: fc.string() }),
+    fc.record({ kind: fc.constant('undecided' as const), detail: fc.string() }),
     fc.record({ kind: fc.constant('no-means' as const), detail: fc.string() }),
     fc.record({ kind: fc.constant('no-address' as const), detail: fc.string() }),
   )
@@ -133,6 +134,20 @@ describe('what cannot be tried from here', () => {
   test('is not tested where there is nothing to read', () => {
     expect(judgeRefusal({ ...refusal, fallback }, away, proven)).toMatchObject({ verdict: 'not-tested' })
     expect(judgeRefusal(refusal, away, proven, rules())).toMatchObject({ verdict: 'not-tested' })
+  })
+
+  test('and a refusal that would have met anybody is no proof: the rules that were read speak', () => {
+    const undecided: AttemptOutcome = { kind: 'undecided', detail: 'out of connections' }
+    expect(judgeRefusal({ ...refusal, fallback }, undecided, proven, rules('deny ip=192.0.2.7'))).toMatchObject({
+      verdict: 'not-probed',
+      reason: expect.stringContaining('out of connections; read back instead'),
+    })
+    expect(judgeRefusal({ ...refusal, fallback }, undecided, proven, rules('allow ip=192.0.2.7'))).toMatchObject({
+      verdict: 'fail',
+    })
+    expect(judgeConnect({ ...connects, fallback }, undecided, rules('allow ip=192.0.2.7'))).toMatchObject({
+      verdict: 'fail',
+    })
   })
 
   test('a device without a single rule lets everybody in', () => {

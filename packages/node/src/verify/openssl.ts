@@ -51,7 +51,7 @@ export class OpensslCommand {
     byCertificateAlone: boolean,
     signal?: AbortSignal,
   ): Promise<RepeatOutcome> {
-    if (attempt.kind === 'port' || attempt.kind === 'plain-session')
+    if (attempt.kind === 'port' || attempt.kind === 'plain-session' || attempt.kind === 'plain-io')
       return { kind: 'no-means', detail: 'the command speaks no plain EtherNet/IP' }
     const { credential } = attempt.source
     const proof = book.find(withoutTrueKey(credential), byCertificateAlone)

@@ -1,4 +1,6 @@
-import { listIdentityReply, listIdentityRequest } from '@cordon/core/client'
+import { extendedStatuses, generalStatus, path } from '@cordon/core/cip'
+import { closeRequest, describeStatus, listIdentityReply, listIdentityRequest, openRequest } from '@cordon/core/client'
+import { connectionManager, identity } from '@cordon/core/objects'
 import { PeerError, TransportError, UsageError } from '@cordon/core/errors'
 import { suiteHex } from '@cordon/core/security'
 import type { Attempt, AttemptOutcome, OtherVersion } from '@cordon/core/verification'
@@ -13,6 +15,8 @@ import {
 } from '@cordon/tls'
 import { randomInt } from 'node:crypto'
 import { connect } from '../originator/connect.ts'
+import { ioRequest } from '../originator/io.ts'
+import type { Session as PlainSession } from '../originator/session.ts'
 import { secureClient } from '../transports/secure.ts'
 import { connectTcp } from '../transports/tcp.ts'
 import type { Transport, TransportHandlers } from '../transports/transport.ts'
@@ -108,7 +112,9 @@ export class Prober {
         case 'port':
           return await this.#port(attempt, base)
         case 'plain-session':
-          return await plainSession(base)
+          return await plainSession(base, async () => ({ kind: 'accepted' }))
+        case 'plain-io':
+          return await plainSession(base, plainIo)
       }
     } catch (error) {
       return outcomeOf(error, 'transport' in attempt ? attempt.transport : 'tls')
@@ -464,12 +470,14 @@ function spellWord(word: Exclude<FirstRecord, { kind: 'hello-verify' }>, suites:
   return { kind: 'error', detail: `it chose ${suiteHex(word.suite)}, which was not offered` }
 }
 
-async function plainSession(base: ConnectBase): Promise<AttemptOutcome> {
+async function plainSession(
+  base: ConnectBase,
+  inside: (session: PlainSession) => Promise<AttemptOutcome>,
+): Promise<AttemptOutcome> {
   const { timeoutMs, ...target } = base
+  let session: PlainSession
   try {
-    const session = await connect({ ...target, transport: 'tcp', connectTimeoutMs: timeoutMs })
-    await session.close()
-    return { kind: 'accepted' }
+    session = await connect({ ...target, transport: 'tcp', connectTimeoutMs: timeoutMs, requestTimeoutMs: timeoutMs })
   } catch (error) {
     // The port may take the connection and end it at once, or refuse the session: both are its doing.
     if (error instanceof PeerError) return { kind: 'refused', form: 'closed', detail: error.message }
@@ -477,6 +485,44 @@ async function plainSession(base: ConnectBase): Promise<AttemptOutcome> {
       return { kind: 'refused', form: 'closed', detail: 'it closed the connection before a session was opened' }
     throw error
   }
+  try {
+    return await inside(session)
+  } finally {
+    await session.close()
+  }
+}
+
+/**
+ * The keepalive that controllers open at modules: to the Identity object, with sequence counts and not a byte of data in
+ * either direction, so that no output can move. Nothing is sent over it, and its watchdog is the shortest there is.
+ */
+const keepalive = {
+  path: path({ class: identity.id, instance: 1 }),
+  class: 1,
+  rpiMs: 500,
+  outputSize: 2,
+  inputSize: 2,
+  timeoutMultiplier: 4,
+} as const
+
+/** What the rules of class 0x63 say to a Forward_Open that they do not let through (cip-security-wire 3.7). */
+const ruleStatuses: ReadonlySet<unknown> = new Set([
+  extendedStatuses.noMatchingIngressRule,
+  extendedStatuses.ingressRuleDenies,
+  extendedStatuses.ingressRuleDeniesNonSecure,
+])
+
+async function plainIo(session: PlainSession): Promise<AttemptOutcome> {
+  const request = ioRequest(keepalive)
+  const reply = await session.request(openRequest(request))
+  if (reply.status === 0) {
+    // What was opened is closed at once; where even that fails, the end of the session and the watchdog do it.
+    await session.request(closeRequest(request)).catch(() => {})
+    return { kind: 'accepted' }
+  }
+  const detail = `Forward_Open: ${describeStatus(reply, connectionManager.id)}`
+  const isByRule = reply.status === generalStatus.connectionFailure && ruleStatuses.has(reply.extended[0])
+  return isByRule ? { kind: 'refused', form: 'rule', detail } : { kind: 'undecided', detail }
 }
 
 /** Asks with ListIdentity, several times. */

@@ -7,7 +7,9 @@ import { Gate } from '../../src/verify/gate.ts'
 import { outcomeOf, Prober } from '../../src/verify/prober.ts'
 import { CredentialBook } from '../../src/verify/credentials.ts'
 import type { VerificationRequest } from '../../src/verify/request.ts'
+import { TargetHost } from '../../src/target/target-host.ts'
 import { testAddress } from '../addresses.ts'
+import { plainDevice } from '../target/test-device.ts'
 
 const target = testAddress(240)
 const here = testAddress(241)
@@ -258,6 +260,52 @@ test('only what the target did is a refusal', () => {
   })
   expect(() => outcomeOf(new TransportError('aborted', 'enough'), 'tls')).toThrow('enough')
   expect(() => outcomeOf(new RangeError('a bug of ours'), 'tls')).toThrow(RangeError)
+})
+
+describe('plain I/O', () => {
+  const attempt: Attempt = { kind: 'plain-io', target, source: source('none') }
+
+  test('that is let in is closed at once, and not a byte of it was sent', async () => {
+    const log: string[] = []
+    const host = new TargetHost({ device: plainDevice(target), log: ({ event }) => log.push(event) })
+    await host.start()
+    try {
+      expect(await (await prober()).attempt(attempt)).toEqual({ kind: 'accepted' })
+      expect(log.filter((event) => event.startsWith('connection-'))).toEqual(['connection-opened', 'connection-closed'])
+    } finally {
+      await host.close()
+    }
+  })
+
+  test.each([
+    ['the rule that forbids it', [0x0919], { kind: 'refused', form: 'rule' }],
+    ['the want of a rule', [0x0918], { kind: 'refused', form: 'rule' }],
+    ['a path that it does not know', [0x0315], { kind: 'undecided' }],
+    ['no word of why', [], { kind: 'undecided' }],
+  ])('refused for %s counts for what it says', async (_, extended, outcome) => {
+    const device = plainDevice(target)
+    const host = new TargetHost({
+      device: new Proxy(device, {
+        get(own, name) {
+          if (name === 'request')
+            return ({ service }: { service: number }) => ({ service, status: 1, extended, data: new Uint8Array(0) })
+          const value: unknown = Reflect.get(own, name, own)
+          return typeof value === 'function' ? value.bind(own) : value
+        },
+      }),
+    })
+    await host.start()
+    try {
+      expect(await (await prober()).attempt(attempt)).toMatchObject(outcome)
+    } finally {
+      await host.close()
+    }
+  })
+
+  test('where no session opens says so', async () => {
+    await tcp(44818, (socket) => socket.destroy())
+    expect(await (await prober()).attempt(attempt)).toMatchObject({ kind: 'refused', form: 'closed' })
+  })
 })
 
 describe('a gate', () => {

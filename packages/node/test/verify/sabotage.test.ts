@@ -1,7 +1,7 @@
-import type { ActiveSecurity, Device, HostedDevice } from '@cordon/core/device'
+import type { ActiveSecurity, Device, DeviceSecrets, DeviceState, HostedDevice } from '@cordon/core/device'
 import { generalStatus } from '@cordon/core/cip'
 import { type CheckId, checkIds, checkTable, type VerificationResult } from '@cordon/core/verification'
-import { createDefaultCredentials } from '@cordon/core/device'
+import { createDefaultCredentials, createDevice } from '@cordon/core/device'
 import { decodeBase64, encodeBase64, encodePem } from '@cordon/core/x509'
 import type { ContextOptions } from '@cordon/tls'
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
@@ -566,6 +566,28 @@ const sabotages: readonly Sabotage[] = [
     id: 'pair-plain-refused',
     what: 'a device that lets another peer in in plain',
     spoiling: admitting(addresses.Red_1, 44818, 'tcp', () => ({ allowed: true, reason: 'spoiled' })),
+  },
+  {
+    id: 'pair-plain-io-refused',
+    what: 'a Connection Manager that does not look at the rules',
+    text: (text) => text.replace('close: [udp/2222]', 'close: []'),
+    spoiling: {
+      hosted: (name, device, { state, secrets }) => {
+        if (name !== target) return device
+        const lenient = structuredClone(state)
+        lenient.rules.ingress.unshift(`allow ip=${addresses.Panel} port=2222 proto=udp`)
+        const lax = createDevice(device.options, {
+          state: lenient as DeviceState,
+          secrets: secrets as DeviceSecrets,
+        })
+        return override(device, {
+          request: (request, link, now, context) => {
+            const isOpening = request.path.some((segment) => segment.kind === 'class' && segment.value === 0x06)
+            return (isOpening ? lax : device).request(request, link, now, context)
+          },
+        })
+      },
+    },
   },
   {
     id: 'connection-protected',
