@@ -1,11 +1,13 @@
-import type {
-  ConnectionResult,
-  DeploymentPlan,
-  DeploymentReport,
-  DeviceResult,
-  Message,
-  Outcome,
+import {
+  type ConnectionResult,
+  type DeploymentPlan,
+  type DeploymentReport,
+  type DeviceResult,
+  type Message,
+  messageTable,
+  type Outcome,
 } from '@cordon/core/deployment'
+import { type ConnectionHop, spellProtectedWay } from '@cordon/core/policy'
 import { suiteName } from '@cordon/core/security'
 import { type Output, table } from './output.ts'
 
@@ -65,6 +67,7 @@ export function planText(output: Output, plan: DeploymentPlan): string {
     '',
     output.strong('Connections'),
     connections,
+    ...protectionText(output, plan.connections),
     ...messagesText(output, [...plan.devices.flatMap((device) => device.messages), ...plan.messages]),
     '',
     `plan ${plan.digest.slice(0, 16)}: ${outcomeText(output, plan.outcome)}`,
@@ -79,6 +82,7 @@ export function reportText(output: Output, report: DeploymentReport): string {
     ...(report.connections.length === 0
       ? []
       : ['', output.strong('Connections'), connectionResults(output, report.connections)]),
+    ...protectionText(output, report.connections),
     ...messagesText(output, [
       ...report.devices.flatMap((device) => device.messages),
       ...report.connections.flatMap((connection) => connection.messages),
@@ -89,15 +93,36 @@ export function reportText(output: Output, report: DeploymentReport): string {
   ].join('\n')
 }
 
-/** Results of devices with the messages that are worth reading. */
+/** Results of devices with the messages that are worth reading, and with the proof of each release. */
 export function resultsText(output: Output, devices: readonly DeviceResult[]): string {
   return [
     deviceResults(output, devices),
+    ...proofText(output, devices),
     ...messagesText(
       output,
       devices.flatMap((device) => device.messages),
     ),
   ].join('\n')
+}
+
+/** What was seen that proves a release, a line for each thing. */
+function proofText(output: Output, devices: readonly DeviceResult[]): string[] {
+  const lines = devices.flatMap(({ device, proof }) =>
+    proof === undefined
+      ? []
+      : [output.state('good', `${device} is free`), ...proof.map((seen) => output.paragraph(`    ${seen}`, 6))],
+  )
+  return lines.length === 0 ? [] : ['', output.strong('Proof'), ...lines]
+}
+
+/** On which stretch of their way connections are protected, where it is not from end to end: a line for each way. */
+export function protectionText(
+  output: Output,
+  connections: readonly { readonly hops?: readonly ConnectionHop[] }[],
+): string[] {
+  const ways = new Set(connections.flatMap(({ hops = [] }) => spellProtectedWay(hops) ?? []))
+  if (ways.size === 0) return []
+  return ['', output.strong('Protection ends at the module'), ...[...ways].map((way) => output.paragraph(way, 2))]
 }
 
 function deviceResults(output: Output, devices: readonly DeviceResult[]): string {
@@ -153,19 +178,44 @@ export function outcomeText(output: Output, outcome: Outcome): string {
 function messagesText(output: Output, messages: readonly Message[]): string[] {
   const worth = messages.filter(({ severity }) => severity !== 'information')
   if (worth.length === 0) return []
-  const seen = new Set<string>()
-  const lines = worth.flatMap((message) => {
-    const key = `${message.code} ${message.subject} ${message.evidence}`
-    if (seen.has(key)) return []
-    seen.add(key)
+  const lines = together(worth).flatMap((alike) => {
+    const [{ code, severity, evidence }] = alike
     return [
-      output.paragraph(
-        `${output.state(message.severity === 'error' ? 'bad' : 'warning', message.text)} [${message.code}]`,
-        2,
-      ),
-      ...(message.evidence === '' ? [] : [output.paragraph(`    found: ${message.evidence}`, 11)]),
-      output.paragraph(`    next:  ${message.next}`, 11),
+      output.paragraph(`${output.state(severity === 'error' ? 'bad' : 'warning', textOf(alike))} [${code}]`, 2),
+      ...(evidence === '' ? [] : [output.paragraph(`    found: ${evidence}`, 11)]),
+      output.paragraph(`    next:  ${nextOf(alike)}`, 11),
     ]
   })
   return ['', output.strong('Messages'), ...lines]
+}
+
+/** Messages that say the same of different subjects. */
+type Alike = readonly [Message, ...Message[]]
+
+/** The same found in the same words stands once, with all whom it is about, unless a command to run names them. */
+function together(messages: readonly Message[]): readonly Alike[] {
+  const groups = new Map<string, [Message, ...Message[]]>()
+  for (const message of messages) {
+    const { code, subject, evidence, next } = message
+    const isCommand = next.split('`').some((part, place) => place % 2 === 1 && part.includes(subject))
+    const key = JSON.stringify([code, evidence, ...(isCommand ? [subject] : [])])
+    const group = groups.get(key)
+    if (group === undefined) groups.set(key, [message])
+    else if (!group.some((one) => one.subject === subject)) group.push(message)
+  }
+  return [...groups.values()]
+}
+
+function textOf(alike: Alike): string {
+  const [{ subject, text }] = alike
+  return text.startsWith(`${subject}: `) ? `${subjectsOf(alike)}${text.slice(subject.length)}` : text
+}
+
+function nextOf(alike: Alike): string {
+  const [{ code, next }] = alike
+  return alike.length === 1 ? next : messageTable[code].next.replaceAll('{subject}', subjectsOf(alike))
+}
+
+function subjectsOf(alike: Alike): string {
+  return alike.map(({ subject }) => subject).join(', ')
 }

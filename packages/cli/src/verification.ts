@@ -3,6 +3,7 @@ import type { CheckResult, LiveConnection, VerificationResult } from '@cordon/co
 import { prepareVerification, runVerifier } from '@cordon/node/verify'
 import { listPsks, managerCredential, storedSecrets } from '@cordon/server/deploy'
 import type { CommandContext } from './context.ts'
+import { protectionText } from './deployment-text.ts'
 import { managerOf } from './manager.ts'
 import { type Output, table } from './output.ts'
 import { bar, type ProgressStep } from './progress.ts'
@@ -58,13 +59,26 @@ export function verificationStep(
           else if (event.kind === 'read') show(`read back ${bar(event.done, event.total)}  ${event.device}`)
         },
       })
-      rename(
-        `Verify from outside, in a process of its own: ${result.counts.pass} of ${result.checks.length} checks pass`,
-      )
+      rename(`Verify from outside, in a process of its own: ${countsText(result)}`)
       done(result)
     },
   }
 }
+
+/** How many checks passed, and how many of each other verdict: what was not made never counts as passed. */
+function countsText({ counts, checks }: VerificationResult): string {
+  const others = (['fail', 'not-probed', 'not-tested', 'risk'] as const).flatMap((verdict) =>
+    counts[verdict] === 0 ? [] : [`${counts[verdict]} ${words[verdict]}`],
+  )
+  return [`${counts.pass} of ${checks.length} checks pass`, ...others].join(', ')
+}
+
+const words = {
+  fail: 'failed',
+  'not-probed': 'not probed',
+  'not-tested': 'not tested',
+  risk: 'at risk',
+} as const
 
 const kinds = { pass: 'good', fail: 'bad', 'not-probed': 'warning', 'not-tested': 'warning', risk: 'warning' } as const
 
@@ -94,23 +108,33 @@ export function verificationText(output: Output, result: VerificationResult, det
     ],
     'no checks',
   )
-  const listed = details ? result.checks : result.checks.filter(({ verdict }) => verdict !== 'pass')
+  const listed = details ? result.checks : result.checks.filter(({ verdict }) => verdict === 'fail')
   const list = listed.map(
     ({ id, subject, verdict, reason }) =>
       `${output.state(kinds[verdict], `${verdict}  ${id}  ${subject}`)}\n${output.paragraph(`    ${reason}`, 4)}`,
   )
-  const risks = result.risks.map(({ subject, reason }) =>
-    output.paragraph(`${output.state('warning', subject)}: ${reason}`, 2),
+  const limits = result.limits.map(({ id, verdict, count, of, reasons: [first = '', ...more] }) => {
+    const others = more.length === 0 ? '' : ` (and ${more.length} other reasons: --details)`
+    const title = output.state('warning', `${id}: ${count} of ${of} ${words[verdict]}`)
+    return `${title}\n${output.paragraph(`    ${first}${others}`, 4)}`
+  })
+  // What nobody can enforce is mostly the same for many devices.
+  const risks = new Map<string, string[]>()
+  for (const { subject, reason } of result.risks) risks.set(reason, [...(risks.get(reason) ?? []), subject])
+  const riskLines = [...risks].map(([reason, subjects]) =>
+    output.paragraph(`${output.state('warning', subjects.join(', '))}: ${reason}`, 2),
   )
   return [
     output.strong('Verification'),
     summary,
-    ...(list.length === 0 ? [] : ['', output.strong(details ? 'Checks' : 'Not passed'), ...list]),
-    ...(risks.length === 0 ? [] : ['', output.strong('Risks that the policy accepts'), ...risks]),
+    ...(list.length === 0 ? [] : ['', output.strong(details ? 'Checks' : 'Failed'), ...list]),
+    ...(limits.length === 0 ? [] : ['', output.strong('Limits: what this verification cannot say'), ...limits]),
+    ...(riskLines.length === 0 ? [] : ['', output.strong('Risks that the policy accepts'), ...riskLines]),
+    ...protectionText(output, result.checks),
     '',
     output.state(
       result.verdict === 'pass' ? 'good' : 'bad',
-      `${result.plant}: ${result.verdict}, ${result.counts.pass} of ${result.checks.length} checks in ${(result.durationMs / 1000).toFixed(1)} s`,
+      `${result.plant}: ${result.verdict}, ${countsText(result)}, in ${(result.durationMs / 1000).toFixed(1)} s`,
     ),
   ].join('\n')
 }

@@ -1,9 +1,9 @@
 import type { Crypto } from '../crypto/provider.ts'
-import { decide } from '../policy/decide.ts'
+import { type ConnectionHop, decideConnection } from '../policy/connection.ts'
 import type { PlantConnection } from '../policy/model.ts'
 import type { PlantIndex } from '../policy/plant-index.ts'
 import { matchEgress } from '../policy/rules.ts'
-import { everyoneElse } from '../policy/settings.ts'
+import { spellUnenforceable } from '../policy/promises.ts'
 import { utf8Bytes } from '../wire/text.ts'
 import { hex } from '../x509/der.ts'
 import { assess, type Assessment, type PlannedChange, wantedTrust } from './assess.ts'
@@ -76,6 +76,8 @@ export interface ConnectionPlan {
   /** IANA numbers. */
   readonly suites: readonly number[]
   readonly reason: string
+  /** The stretches of its way: its protection holds on the network alone, a backplane is plain. */
+  readonly hops: readonly ConnectionHop[]
   /** It runs before and after and changes its way in between, so that its move is waited for and measured. */
   readonly moves: boolean
 }
@@ -292,12 +294,7 @@ function leftMessages({ discovered }: PlanRequest, { settings, expect }: DeviceT
 
 /** What the policy promises about this device and nobody can keep. */
 function promiseMessages({ settings }: DeviceTarget): readonly Message[] {
-  return settings.promises
-    .filter(({ enforcement }) => enforcement === 'not-enforceable')
-    .map(({ peer, transport, reason }) => {
-      const who = peer === everyoneElse ? 'everyone else' : peer
-      return message('not-enforceable', settings.device, `${who} over ${transport}: ${reason}`)
-    })
+  return spellUnenforceable(settings.promises).map((evidence) => message('not-enforceable', settings.device, evidence))
 }
 
 function planConnection(
@@ -307,7 +304,7 @@ function planConnection(
 ): ConnectionPlan {
   const { name, from, to, when } = connection
   const protocol = connection.class === 3 ? 'tcp' : 'udp'
-  const decision = decide(request.index, { from, to, transport: protocol })
+  const { decision, hops } = decideConnection(request.index, connection)
   const changes = changing.has(from) || changing.has(to)
   return {
     connection: name,
@@ -318,6 +315,7 @@ function planConnection(
     verdict: decision.verdict,
     suites: decision.suites,
     reason: decision.reason,
+    hops,
     moves: when === 'both' && decision.verdict === 'secure' && changes && isPlainBefore(request, from, to, protocol),
   }
 }

@@ -1,6 +1,7 @@
 import { addressOf } from '../cip/epath.ts'
 import { ObjectClient } from '../client/object-client.ts'
 import { NotTrusted, PeerError, TransportError } from '../errors.ts'
+import { suiteName } from '../security/cipher-suites.ts'
 import { cipSecurity } from '../objects/cip-security.ts'
 import { file } from '../objects/file.ts'
 import { ingressEgress } from '../objects/ingress-egress.ts'
@@ -42,6 +43,7 @@ export async function releaseDevice(request: ReleaseRequest, means: TransactionM
   const log = new StepLog(device, means)
   let configuration: Configuration = 'new'
   let session: DeviceSession | undefined
+  let proof: readonly string[] | undefined
   try {
     const opened = await openDevice(means, { device, psk: request.psk, configured: true })
     session = opened
@@ -58,15 +60,11 @@ export async function releaseDevice(request: ReleaseRequest, means: TransactionM
     }
     configuration = 'unknown'
     await opened.close()
-    session = await prove(request, means, log, reading)
+    const proven = await prove(request, means, log, reading)
+    session = proven.session
+    proof = proven.evidence
     configuration = 'old'
-    log.note(
-      message(
-        'released',
-        device,
-        `opened by its default certificate; serial number ${spellSerial(reading.unit.serialNumber)}`,
-      ),
-    )
+    log.note(message('released', device, proof.join('; ')))
     log.write('complete', 'done', { released: true })
   } catch (error) {
     log.note(describeFailure(device, log.failed, error))
@@ -78,7 +76,9 @@ export async function releaseDevice(request: ReleaseRequest, means: TransactionM
   } catch (error) {
     log.note(describeFailure(device, undefined, error))
   }
-  return { device, address, outcome: outcomeOf(log.messages), configuration, messages: log.messages, steps: log.steps }
+  const { messages, steps } = log
+  const result = { device, address, outcome: outcomeOf(messages), configuration, messages, steps }
+  return proof === undefined ? result : { ...result, proof }
 }
 
 async function read(
@@ -134,14 +134,21 @@ async function reset(session: DeviceSession, { rules, ports }: DeviceReading): P
   })
 }
 
+/** A release that is proven: the session that proved it, and what was seen, in words. */
+interface Proof {
+  readonly session: DeviceSession
+  readonly evidence: readonly string[]
+}
+
 /** Everything that a device without policy must show, seen over fresh connections. */
 async function prove(
   request: ReleaseRequest,
   means: TransactionMeans,
   log: StepLog,
   before: DeviceReading,
-): Promise<DeviceSession> {
+): Promise<Proof> {
   const session = await comeBack(means)
+  const evidence: string[] = []
   await log.run('read-back', {}, async () => {
     const wrong = (evidence: string) => new StepFailure('release-not-proved', evidence)
     if (isOfThisPlant(means, session)) throw wrong('it still shows a certificate of this plant')
@@ -159,15 +166,22 @@ async function prove(
     const shut = ports.filter(({ open, capability }) => !open && (capability & portConfigurable) !== 0)
     if (shut.length > 0)
       throw wrong(`ports are still closed: ${shut.map(({ protocol, port }) => `${protocol}/${port}`).join(', ')}`)
+    const suite = session.suite === undefined ? '' : ` with ${suiteName(session.suite)}`
+    evidence.push(
+      `a fresh handshake${suite} showed its default certificate, serial number ${spellSerial(now.unit.serialNumber)}`,
+      `read back: 0x5D ${now.cipSecurityState}, 0x5E ${security.state}, no authorities, identities, keys${rules === undefined ? '' : ' or rules'}`,
+    )
     for (const { port, protocol, open } of ports) {
       if (!open || protocol !== 'tcp' || port !== plainPort) continue
-      if ((await means.port.listens(port, protocol)) === 'closed') throw wrong(`${protocol}/${port} does not answer`)
+      const answer = await means.port.listens(port, protocol)
+      if (answer === 'closed') throw wrong(`${protocol}/${port} does not answer`)
+      if (answer === 'open') evidence.push(`${protocol}/${port} answers in plain`)
     }
-    await refusedIdentity(means, wrong)
-    return { digest: now.digest }
+    evidence.push(await refusedIdentity(means, wrong))
+    return { digest: now.digest, proof: evidence }
   })
   await log.run('clean-up', {}, async () => ({ removed: await removeFiles(session, before) }))
-  return session
+  return { session, evidence }
 }
 
 const plainPort = 44818
@@ -185,15 +199,16 @@ async function comeBack(means: TransactionMeans): Promise<DeviceSession> {
   }
 }
 
-/** By the identity that Cordon gave it the device must not open any more. */
-async function refusedIdentity(means: TransactionMeans, wrong: (evidence: string) => StepFailure): Promise<void> {
+/** By the identity that Cordon gave it the device must not open any more. Gives what came of the attempt. */
+async function refusedIdentity(means: TransactionMeans, wrong: (evidence: string) => StepFailure): Promise<string> {
   const { manager, materials, port } = means
-  if (manager === undefined) return
+  if (manager === undefined) return 'a handshake as the manager was not tried: there is no certificate for it'
   let session: DeviceSession
   try {
     session = await port.open({ kind: 'certificate', credential: manager, anchors: materials.allAnchors() })
   } catch (error) {
-    if (error instanceof NotTrusted || error instanceof PeerError) return
+    if (error instanceof NotTrusted) return `to the manager it shows no certificate of this plant: ${error.message}`
+    if (error instanceof PeerError) return `it refuses the manager's certificate: ${error.message}`
     throw error
   }
   await session.close()

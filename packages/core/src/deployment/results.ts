@@ -1,3 +1,4 @@
+import type { ConnectionHop } from '../policy/connection.ts'
 import type { Message } from './messages.ts'
 
 /** How a device, or a whole deployment, ended. */
@@ -26,6 +27,8 @@ export interface DeviceResult {
   readonly configuration: Configuration
   readonly messages: readonly Message[]
   readonly steps: readonly StepRecord[]
+  /** Of a release that is proven: what was seen, a sentence for each thing. */
+  readonly proof?: readonly string[]
 }
 
 /** How one connection of the plant fared. */
@@ -40,6 +43,8 @@ export interface ConnectionResult {
   readonly gapMs?: number
   readonly before?: ConnectionProtection
   readonly after?: ConnectionProtection
+  /** The stretches of its way: `after` holds on the network alone, a backplane is plain. */
+  readonly hops: readonly ConnectionHop[]
   readonly messages: readonly Message[]
 }
 

@@ -278,8 +278,8 @@ class DeploymentRun {
 
   async #await(connection: ConnectionPlan, obstacle: string | undefined): Promise<ConnectionResult> {
     const { clock, moveTimeoutMs, emit } = this.#request
-    const { connection: name, from, to } = connection
-    const base = { connection: name, from, to }
+    const { connection: name, from, to, hops } = connection
+    const base = { connection: name, from, to, hops }
     const notMoved = (evidence: string): ConnectionResult => {
       for (const device of [from, to]) this.#byName.get(device)?.waitingFor.push(name)
       const messages = [message('connection-not-moved', name, evidence)]

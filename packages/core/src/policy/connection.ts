@@ -22,6 +22,16 @@ export interface ConnectionDecision {
   readonly hops: readonly ConnectionHop[]
 }
 
+/** Says where the protection of a connection ends and what lies in plain behind it; undefined where it reaches from end to end, or is none. */
+export function spellProtectedWay(hops: readonly ConnectionHop[]): string | undefined {
+  const network = hops.find(({ medium }) => medium === 'network')
+  const behind = hops
+    .filter(({ medium }) => medium === 'backplane')
+    .map(({ from, to }) => (from === network?.to ? `${from} to ${to}` : `${to} to ${from}`))
+  if (network === undefined || network.protection === 'none' || behind.length === 0) return undefined
+  return `protected from ${network.from} to ${network.to}; the backplane behind it is plain: ${behind.join(', ')}`
+}
+
 /** Decides about a connection, and says on which stretches of its way the protection holds. */
 export function decideConnection(index: PlantIndex, connection: PlantConnection): ConnectionDecision {
   const { from, originator, to, target } = connection

@@ -1,3 +1,4 @@
+import type { ConnectionHop } from '../policy/connection.ts'
 import type { Attempt, SecureTransport } from './attempt.ts'
 import type { CheckId, CheckKind } from './check-table.ts'
 
@@ -40,15 +41,8 @@ export interface RefusalCheck extends CheckFacts {
   /** What must succeed before and after, so that the refusal means something. */
   readonly control: Attempt
   readonly fallback?: RuleFallback | undefined
-  /** Why success would be no failure of this device: somebody else keeps the promise, or nobody can. */
-  readonly tolerated?: Tolerance | undefined
-}
-
-/** What it means when a device lets in what it has no way to refuse. */
-export interface Tolerance {
-  /** `not-probed`: the peer keeps the promise. `risk`: nobody can. */
-  readonly verdict: 'not-probed' | 'risk'
-  readonly reason: string
+  /** Why success would be a risk and no failure of this device: the promise rests on the peer, or nobody can keep it. */
+  readonly tolerated?: string | undefined
 }
 
 /** Traffic whose fate is read from a device's rules when it cannot be tried. */
@@ -67,6 +61,7 @@ export interface ConnectionCheck extends CheckFacts {
   readonly transport: 'tcp' | 'tls' | 'dtls'
   /** Suites that are as promised; empty in plain. */
   readonly suites: readonly number[]
+  readonly hops: readonly ConnectionHop[]
 }
 
 /** The answer is known without asking any device. */
@@ -100,7 +95,7 @@ export type Check =
 
 /**
  * How a check came out. `not-probed`: it could not be tried from outside, and what was read back says what it must.
- * `not-tested`: nothing at all is known. `risk`: it does not hold, and nobody could make it hold.
+ * `not-tested`: nothing at all is known. `risk`: this device does not keep it and cannot, and at best its peer does.
  */
 export type Verdict = 'pass' | 'fail' | 'not-probed' | 'not-tested' | 'risk'
 
@@ -114,6 +109,19 @@ export interface CheckResult {
   readonly verdict: Verdict
   /** What was seen, and what it means. */
   readonly reason: string
+  /** Of a connection: the stretches of its way. What was seen holds on the network alone; a backplane is plain. */
+  readonly hops?: readonly ConnectionHop[]
+}
+
+/** What a verification cannot say about a plant: checks of one id that were not made. Never counted as passed. */
+export interface Limit {
+  readonly id: CheckId
+  readonly verdict: 'not-probed' | 'not-tested'
+  /** Checks of this id with this verdict, and checks of this id in all. */
+  readonly count: number
+  readonly of: number
+  /** Why, each once. */
+  readonly reasons: readonly string[]
 }
 
 /** A promise of the policy that nobody can keep, or something else that a person must know. */
@@ -142,6 +150,8 @@ export interface VerificationResult {
   /** True when each check was really made: none is `not-probed` or `not-tested`. */
   readonly complete: boolean
   readonly counts: Readonly<Record<Verdict, number>>
+  /** What was not made, by check: empty when {@link VerificationResult.complete}. */
+  readonly limits: readonly Limit[]
   /** ISO 8601. */
   readonly startedAt: string
   readonly durationMs: number

@@ -1,12 +1,14 @@
 import { formatAddress } from '../policy/address.ts'
+import { decideConnection } from '../policy/connection.ts'
 import { type Decision, decide } from '../policy/decide.ts'
 import type { Device } from '../policy/model.ts'
 import type { Endpoint, PlantIndex } from '../policy/plant-index.ts'
+import { spellUnenforceable } from '../policy/promises.ts'
 import { type DeviceSettings, everyoneElse } from '../policy/settings.ts'
 import { runTests } from '../policy/tests.ts'
 import { cipherSuites, findSuite, suiteHex } from '../security/cipher-suites.ts'
 import type { Attempt, CredentialChoice, OtherVersion, SecureTransport, Source } from './attempt.ts'
-import type { Check, ConnectCheck, RefusalCheck, Risk, RuleFallback, Tolerance } from './check.ts'
+import type { Check, ConnectCheck, RefusalCheck, Risk, RuleFallback } from './check.ts'
 import { type CheckId, checkTable } from './check-table.ts'
 
 /** What a verification has at hand, as far as it decides which checks can be made. */
@@ -86,12 +88,10 @@ export function deriveChecks(request: DeriveRequest): Derivation {
 }
 
 function risksOf(settings: DeviceSettings): readonly Risk[] {
-  return settings.promises
-    .filter(({ enforcement }) => enforcement === 'not-enforceable')
-    .map(({ peer, transport, reason }) => ({
-      subject: settings.device,
-      reason: `${peer === everyoneElse ? 'everyone else' : peer} over ${transport}: not enforceable: ${reason}`,
-    }))
+  return spellUnenforceable(settings.promises).map((reason) => ({
+    subject: settings.device,
+    reason: `not enforceable: ${reason}`,
+  }))
 }
 
 /** A peer with what the policy says about it. */
@@ -493,7 +493,7 @@ class DeviceChecks {
   }
 
   /** Why getting through would not be this device's failure: it has no rules, and its one list of settings allows it. */
-  #tolerance(peer: string, transport: SecureTransport, suites: readonly number[]): Tolerance | undefined {
+  #tolerance(peer: string, transport: SecureTransport, suites: readonly number[]): string | undefined {
     const { enforcement, promises, allowedSuites } = this.#settings
     if (enforcement === 'rules' || !suites.some((id) => allowedSuites.includes(id))) return undefined
     const about = (name: string) =>
@@ -501,8 +501,8 @@ class DeviceChecks {
     const promise = about(peer) ?? about(everyoneElse)
     if (promise === undefined || promise.enforcement === 'here') return undefined
     return promise.enforcement === 'peer'
-      ? { verdict: 'not-probed', reason: `kept by the peer: ${promise.reason}` }
-      : { verdict: 'risk', reason: `not enforceable: ${promise.reason}` }
+      ? `this device does not refuse it, the promise rests on the peer alone: ${promise.reason}`
+      : `not enforceable: ${promise.reason}`
   }
 }
 
@@ -511,7 +511,7 @@ function connectionChecks({ index, means, only }: DeriveRequest): readonly Check
   return index.plant.connections.flatMap((connection): readonly Check[] => {
     const { name, from, to, when } = connection
     if (when === 'before' || (only !== undefined && !only.has(from) && !only.has(to))) return []
-    const decision = decide(index, { from, to, transport: connection.class === 3 ? 'tcp' : 'udp' })
+    const { decision, hops } = decideConnection(index, connection)
     const secured = connection.class === 3 ? 'tls' : 'dtls'
     const transport = decision.verdict === 'secure' ? secured : 'tcp'
     const how = decision.verdict === 'secure' ? `${spelled[secured]} with ${spellSuites(decision.suites)}` : 'plain'
@@ -528,7 +528,7 @@ function connectionChecks({ index, means, only }: DeriveRequest): readonly Check
       return [
         { ...facts, method: 'settled', verdict: 'not-tested', reason: 'no table of live connections was handed in' },
       ]
-    return [{ ...facts, method: 'connection', connection: name, transport, suites: decision.suites }]
+    return [{ ...facts, method: 'connection', connection: name, transport, suites: decision.suites, hops }]
   })
 }
 

@@ -1,3 +1,4 @@
+import { spellProtectedWay } from '../policy/connection.ts'
 import { formatRule, matchIngress } from '../policy/rules.ts'
 import type { RuleSet } from '../policy/settings.ts'
 import { suiteHex } from '../security/cipher-suites.ts'
@@ -7,6 +8,7 @@ import type {
   CheckResult,
   ConnectCheck,
   ConnectionCheck,
+  Limit,
   LiveConnection,
   RefusalCheck,
   Risk,
@@ -71,7 +73,7 @@ export function judgeRefusal(
       const how = outcome.suite === undefined ? 'it was let in' : `it was let in with ${suiteHex(outcome.suite)}`
       const version = outcome.version === undefined ? '' : `, ${outcome.version}`
       if (check.tolerated === undefined) return { verdict: 'fail', reason: `${how}${version}` }
-      return { verdict: check.tolerated.verdict, reason: `${how}${version}; ${check.tolerated.reason}` }
+      return { verdict: 'risk', reason: `${how}${version}; ${check.tolerated}` }
     }
     case 'error':
       return { verdict: 'fail', reason: `not proven: ${outcome.detail}` }
@@ -137,7 +139,8 @@ export function judgeConnection(check: ConnectionCheck, live: readonly LiveConne
   const found = `it runs over ${row.transport ?? 'nothing known'}${suite}`
   if (row.transport !== check.transport) return { verdict: 'fail', reason: `${found}, expected ${check.transport}` }
   const isRight = check.transport === 'tcp' || (row.suite !== undefined && check.suites.includes(row.suite))
-  return { verdict: isRight ? 'pass' : 'fail', reason: found }
+  const end = spellProtectedWay(check.hops)
+  return { verdict: isRight ? 'pass' : 'fail', reason: end === undefined ? found : `${found}; ${end}` }
 }
 
 /** An attempt as people name it. */
@@ -162,7 +165,22 @@ export function spellAttempt(attempt: Attempt): string {
 /** A check with its judgement. */
 export function resultOf(check: Check, { verdict, reason }: Judgement): CheckResult {
   const { id, kind, subject, device, expectation } = check
-  return { id, kind, subject, device, expectation, verdict, reason }
+  const result = { id, kind, subject, device, expectation, verdict, reason }
+  return check.method === 'connection' ? { ...result, hops: check.hops } : result
+}
+
+function limitsOf(checks: readonly CheckResult[]): readonly Limit[] {
+  const made = new Map<string, number>()
+  for (const { id } of checks) made.set(id, (made.get(id) ?? 0) + 1)
+  const limits = new Map<string, Limit>()
+  for (const { id, verdict, reason } of checks) {
+    if (verdict !== 'not-probed' && verdict !== 'not-tested') continue
+    const key = `${id} ${verdict}`
+    const { count = 0, reasons = [] } = limits.get(key) ?? {}
+    const why = reasons.includes(reason) ? reasons : [...reasons, reason]
+    limits.set(key, { id, verdict, count: count + 1, of: made.get(id) ?? 0, reasons: why })
+  }
+  return [...limits.values()]
 }
 
 /** Puts the results together. A list without a single check proves nothing, so it fails. */
@@ -185,6 +203,7 @@ export function concludeVerification(facts: {
     verdict: counts.fail === 0 && counts.pass > 0 ? 'pass' : 'fail',
     complete: counts['not-probed'] === 0 && counts['not-tested'] === 0,
     counts,
+    limits: limitsOf(checks),
     startedAt,
     durationMs,
     checks,

@@ -39,6 +39,14 @@ describe('a release', () => {
     const { around, device, port } = await commissioned()
     const { result, journal } = await release(around, port)
     expect(result?.messages.map(({ code }) => code)).toEqual(['released'])
+    const evidence = result?.messages[0]?.evidence
+    for (const seen of [
+      'showed its default certificate, serial number',
+      'read back: 0x5D factoryDefault, 0x5E factoryDefault, no authorities, identities, keys or rules',
+      'tcp/44818 answers in plain',
+      'to the manager it shows no certificate of this plant: ',
+    ])
+      expect(evidence).toContain(seen)
     expect(result?.configuration).toBe('old')
     expect(device.isConfigured()).toBe(false)
     expect(device.ports().every(({ open }) => open)).toBe(true)

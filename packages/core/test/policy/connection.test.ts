@@ -1,4 +1,4 @@
-import { decideConnection } from '@cordon/core/policy'
+import { decideConnection, spellProtectedWay } from '@cordon/core/policy'
 import { describe, expect, test } from 'vitest'
 import { exampleOf } from './plants.ts'
 
@@ -25,6 +25,14 @@ describe('the protection of a connection', () => {
   test('reaches from end to end between the own ports of controllers', () => {
     const { hops } = of('Blue_reads_Green')
     expect(hops).toEqual([{ from: 'Blue_L85E', to: 'Green_L85E', medium: 'network', protection: 'confidentiality' }])
+  })
+
+  test('is spelled with where it ends, and not at all where it reaches from end to end or is none', () => {
+    expect(spellProtectedWay(of('Green_to_Blue_messages').hops)).toBe(
+      'protected from Green_EN4TR to Blue_EN4TR; the backplane behind it is plain: Green_EN4TR to Green_L85E, Blue_EN4TR to Blue_L85E',
+    )
+    expect(spellProtectedWay(of('Blue_reads_Green').hops)).toBeUndefined()
+    expect(spellProtectedWay(of('Blue_to_Compact_41').hops)).toBeUndefined()
   })
 
   test('of I/O is that of DTLS, and plain where one end can do no better', () => {

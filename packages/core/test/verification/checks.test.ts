@@ -13,8 +13,10 @@ import {
   checkTable,
   deriveChecks,
   type DeriveRequest,
+  judgeRefusal,
   type Means,
   printChecks,
+  type RefusalCheck,
 } from '@cordon/core/verification'
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
@@ -255,12 +257,30 @@ describe('a device without rules', () => {
     )
   })
 
-  test('that keeps plain ports open is a risk, not a pass', () => {
+  test('that keeps plain ports open is a risk, not a pass, told once for each peer', () => {
     const { checks, risks } = deriveChecks(requestFor(two(), without({ trustedIdentities: false })))
-    expect(risks.some(({ subject, reason }) => subject === 'A' && reason.includes('not enforceable'))).toBe(true)
+    const told = risks.filter(({ subject }) => subject === 'A').map(({ reason }) => reason)
+    expect(told).toEqual([
+      expect.stringMatching(/^not enforceable: B over tcp: .*; over udp: /),
+      expect.stringMatching(/^not enforceable: everyone else over tcp: plain traffic on tcp\/44818 /),
+    ])
     expect(named(checks, 'pair-plain-refused')).toEqual([])
     expect(named(checks, 'ingress-rules')).toEqual([])
   })
+})
+
+test('what a device lets in because its peers keep the promise is a risk', () => {
+  const { simulation } = parseSimulation(read('examples/cell3/simulation.yaml'), 'simulation.yaml')
+  if (simulation === undefined) throw new Error('no simulation')
+  const { checks } = deriveChecks(requestFor(read('examples/cell3/plant.yaml'), simulatedCapabilities(simulation)))
+  const resting = checks.filter((check) => check.method === 'refusal' && check.tolerated !== undefined)
+  const pairs = resting.filter(({ id }) => id === 'pair-refused')
+  expect(new Set(pairs.map(({ device }) => device))).toEqual(new Set(['Cell3_IO_2']))
+  expect(pairs.length).toBeGreaterThan(0)
+  for (const check of pairs)
+    expect(
+      judgeRefusal(check as RefusalCheck, { kind: 'accepted', suite: 0xc037, version: 'TLSv1.2' }, undefined),
+    ).toMatchObject({ verdict: 'risk', reason: expect.stringContaining('rests on the peer alone') })
 })
 
 test('pairs of a large plant are sampled by groups of like devices', () => {

@@ -10,6 +10,7 @@ import {
   judgeReadBack,
   judgeRefusal,
   type RefusalCheck,
+  resultOf,
   type Verdict,
 } from '@cordon/core/verification'
 import fc from 'fast-check'
@@ -76,7 +77,7 @@ describe('what must be refused', () => {
   })
 
   test('is what the policy says it is when nobody can refuse it', () => {
-    const risky = { ...refusal, tolerated: { verdict: 'risk', reason: 'not enforceable' } } as const
+    const risky = { ...refusal, tolerated: 'not enforceable' } as const
     expect(judgeRefusal(risky, ok, proven)).toMatchObject({ verdict: 'risk' })
     expect(judgeRefusal(risky, refused, proven)).toMatchObject({ verdict: 'pass' })
   })
@@ -164,7 +165,25 @@ describe('a connection of the plant', () => {
     connection: 'reads',
     transport: 'dtls',
     suites: [0xc006],
+    hops: [{ from: 'A', to: 'B', medium: 'network', protection: 'integrity' }],
   } as const
+
+  test('says where its protection ends, in words and as data', () => {
+    const hops = [
+      { from: 'A_PLC', to: 'A', medium: 'backplane', protection: 'none' },
+      ...check.hops,
+      { from: 'B', to: 'B_PLC', medium: 'backplane', protection: 'none' },
+    ] as const
+    const behind = { ...check, hops }
+    const judged = judgeConnection(behind, [{ name: 'reads', state: 'open', transport: 'dtls', suite: 0xc006 }])
+    expect(judged).toEqual({
+      verdict: 'pass',
+      reason:
+        'it runs over dtls with C006; protected from A to B; the backplane behind it is plain: A to A_PLC, B to B_PLC',
+    })
+    expect(resultOf(behind, judged)).toMatchObject({ hops })
+    expect(resultOf(refusal, judged)).not.toHaveProperty('hops')
+  })
 
   test('passes over the promised transport with a promised suite', () => {
     expect(judgeConnection(check, [{ name: 'reads', state: 'open', transport: 'dtls', suite: 0xc006 }])).toMatchObject({
@@ -216,6 +235,16 @@ describe('the whole', () => {
     expect(conclude('pass', 'not-probed')).toMatchObject({ verdict: 'pass', complete: false })
     expect(conclude('pass', 'not-tested')).toMatchObject({ verdict: 'pass', complete: false })
     expect(conclude('pass', 'fail')).toMatchObject({ verdict: 'fail' })
+  })
+
+  test('names what was not made, by check, with how many and why, and counts none of it as passed', () => {
+    const { limits, counts } = conclude('pass', 'not-probed', 'not-probed', 'not-tested', 'risk')
+    expect(limits).toEqual([
+      { id: 'suite-connects', verdict: 'not-probed', count: 2, of: 5, reasons: ['why'] },
+      { id: 'suite-connects', verdict: 'not-tested', count: 1, of: 5, reasons: ['why'] },
+    ])
+    expect(counts.pass).toBe(1)
+    expect(conclude('pass', 'risk', 'fail').limits).toEqual([])
   })
 
   test('does not pass for want of checks', () => {
