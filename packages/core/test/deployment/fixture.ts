@@ -33,28 +33,31 @@ export const deviceSuites = [0xc02c, 0xc02b, 0xcca9, 0xc024, 0xc023, 0xccac, 0xc
 
 /** A vendor with an authority of its own. */
 export interface Vendor {
+  readonly id: number
+  readonly name: string
   readonly key: PrivateKey
   readonly certificate: Certificate
 }
 
 let vendor: Promise<Vendor> | undefined
 
-/** The vendor of all devices of these tests; made once. */
+/** The vendor of devices for which no other is given; made once. */
 export function testVendor(): Promise<Vendor> {
-  vendor ??= makeVendor()
+  vendor ??= makeVendor(1, 'Example Devices')
   return vendor
 }
 
-async function makeVendor(): Promise<Vendor> {
+/** Another vendor. */
+export async function makeVendor(id: number, name: string): Promise<Vendor> {
   const key = await nodeCrypto.generateKey('ecdsa-p256')
   const now = VirtualTime.epoch
   const contents = vendorAuthorityContents(nodeCrypto, {
-    vendorName: 'Example Devices',
-    commonName: 'Example Devices root',
+    vendorName: name,
+    commonName: `${name} root`,
     publicKey: key.publicKey,
     now,
   })
-  return { key, certificate: decodeCertificate(await signVendorCertificate(contents, key)) }
+  return { id, name, key, certificate: decodeCertificate(await signVendorCertificate(contents, key)) }
 }
 
 /** A device as it leaves the factory. */
@@ -64,6 +67,7 @@ export async function factoryDevice(
     serial?: number
     selfSigned?: boolean
     certificateSerial?: number
+    maker?: Vendor
   } = {},
 ): Promise<Device> {
   const {
@@ -71,11 +75,17 @@ export async function factoryDevice(
     serial = 0x1001,
     selfSigned = false,
     certificateSerial = serial,
+    maker,
     ...security
   } = options
   const key = await nodeCrypto.generateKey('ecdsa-p256')
-  const issuer = await testVendor()
-  const facts = { vendorId: 1, serialNumber: certificateSerial, vendorName: 'Example Devices', product: 'Example' }
+  const issuer = maker ?? (await testVendor())
+  const facts = {
+    vendorId: issuer.id,
+    serialNumber: certificateSerial,
+    vendorName: issuer.name,
+    product: 'Example',
+  }
   const contents = vendorContents(nodeCrypto, {
     subject: vendorSubject(facts),
     publicKey: key.publicKey,
@@ -86,7 +96,7 @@ export async function factoryDevice(
   return createDevice({
     address,
     identity: {
-      vendorId: 1,
+      vendorId: issuer.id,
       deviceType: 12,
       productCode: 166,
       majorRevision: 4,

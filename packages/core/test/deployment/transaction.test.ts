@@ -11,7 +11,15 @@ import { decodeCertificate, fingerprint } from '@cordon/core/x509'
 import { nodeCrypto } from '@cordon/node/crypto'
 import { describe, expect, test } from 'vitest'
 import type { Device } from '../../src/device/device.ts'
-import { certificateSettings, factoryDevice, pskSettings, Surroundings, targetOf, testVendor } from './fixture.ts'
+import {
+  certificateSettings,
+  factoryDevice,
+  makeVendor,
+  pskSettings,
+  Surroundings,
+  targetOf,
+  testVendor,
+} from './fixture.ts'
 import { type Fault, MemoryPort, type RequestFact } from './memory-port.ts'
 
 type Result = Awaited<ReturnType<Surroundings['deploy']>>
@@ -403,6 +411,41 @@ describe('a pre-shared key', () => {
       port.facts.some(({ classId, attribute, service }) => classId === 0x5e && attribute === 5 && service === 0x10),
     ).toBe(false)
     expect(device.security().psk).toEqual([])
+  })
+
+  test('is sent to the units of several trusted vendors, each proven by its own anchor, and to no unit of another', async () => {
+    const around = await cell()
+    const [first, second, third] = await Promise.all([
+      makeVendor(1, 'First Works'),
+      makeVendor(2, 'Second Works'),
+      makeVendor(3, 'Third Works'),
+    ])
+    const deploy = async (maker: typeof first, trusted: readonly (typeof first)[], acceptUnproven = false) => {
+      const device = await factoryDevice({ maker })
+      const port = new MemoryPort(device, around.time)
+      const contact = { vendorAnchors: trusted.map(({ certificate }) => certificate.der), acceptUnproven }
+      const result = await around.deploy(targetOf(pskSettings()), port, { options: { contact } })
+      const isSent = port.facts.some((fact) => isService(fact, 0x5e, 0x10) && fact.attribute === 5)
+      return { result, isSent, held: device.security().psk.length }
+    }
+    for (const maker of [first, second]) {
+      const { result, isSent, held } = await deploy(maker, [first, second])
+      expect(result?.messages.map(({ code }) => code)).toEqual(['vendor-certificate-verified'])
+      expect(evidence(result, 'vendor-certificate-verified')).toContain(`O=${maker.name}`)
+      expect([isSent, held]).toEqual([true, 1])
+    }
+    // The anchor of one vendor proves nothing about the units of another.
+    for (const [maker, trusted] of [
+      [second, [first]],
+      [third, [first, second]],
+    ] as const) {
+      const stopped = await deploy(maker, trusted)
+      expect(codes(stopped.result)).toEqual(['self-signed-not-accepted'])
+      expect([stopped.isSent, stopped.held]).toEqual([false, 0])
+    }
+    const accepted = await deploy(third, [first, second], true)
+    expect(codes(accepted.result)).toEqual(['unknown-vendor', 'psk-not-sent'])
+    expect([accepted.isSent, accepted.held]).toEqual([false, 0])
   })
 
   test('is sent to a self-signed device whose fingerprint was given beforehand', async () => {
