@@ -186,7 +186,7 @@ export const checkTable = {
     'connects',
     'a plain port that must stay open listens',
     'each device, for each plain port that stays open; where nothing limits it by address it is also a risk',
-    'a closed port fails',
+    'a closed port fails; so does an open one while port 2221 of the same device does not answer the same source, before or after',
   ),
   'pair-connects': row(
     'connects',

@@ -30,6 +30,8 @@ export interface CertificateCheck extends CheckFacts {
 export interface ConnectCheck extends CheckFacts {
   readonly method: 'connect'
   readonly attempt: Attempt
+  /** What else must succeed before and after, where success alone may be no doing of the device: a port without answers. */
+  readonly control?: Attempt | undefined
   /** What the rules of the device must say where the attempt cannot be made from that address. */
   readonly fallback?: RuleFallback | undefined
 }

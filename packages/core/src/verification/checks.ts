@@ -378,7 +378,12 @@ class DeviceChecks {
       const subject = `${this.#device.name}, ${protocol}/${port}`
       const attempt: Attempt = { kind: 'port', protocol, port, target: this.#settings.address, source }
       return open
-        ? { ...this.#facts('plain-port-open', subject, `${protocol}/${port} listens`), method: 'connect', attempt }
+        ? {
+            ...this.#facts('plain-port-open', subject, `${protocol}/${port} listens`),
+            method: 'connect',
+            attempt,
+            control: handshake,
+          }
         : {
             ...this.#facts('plain-port-closed', subject, `${protocol}/${port} does not listen`),
             method: 'refusal',

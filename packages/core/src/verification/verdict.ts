@@ -23,11 +23,22 @@ export interface Judgement {
   readonly reason: string
 }
 
-/** Judges something that must succeed. `rules` are those that the device was read to hold. */
-export function judgeConnect(check: ConnectCheck, outcome: AttemptOutcome, rules?: RuleSet): Judgement {
+/**
+ * Judges something that must succeed. `rules` are those that the device was read to hold; `controls` are those of a check
+ * that has a control.
+ */
+export function judgeConnect(
+  check: ConnectCheck,
+  outcome: AttemptOutcome,
+  rules?: RuleSet,
+  controls?: Controls,
+): Judgement {
   switch (outcome.kind) {
-    case 'accepted':
-      return judgeAccepted(check.attempt, outcome)
+    case 'accepted': {
+      const judged = judgeAccepted(check.attempt, outcome)
+      if (check.control === undefined || judged.verdict !== 'pass') return judged
+      return judgeControls(check.control, judged.reason, controls) ?? judged
+    }
     case 'refused':
       return { verdict: 'fail', reason: `refused (${outcome.form}): ${outcome.detail}` }
     case 'undecided':
@@ -52,7 +63,7 @@ function judgeAccepted(attempt: Attempt, { suite, version }: Extract<AttemptOutc
   return { verdict: 'pass', reason: `connected with ${suiteHex(suite)}, ${version}` }
 }
 
-/** What the controls of a refusal showed: before it, and after all refusals of that device. */
+/** What the controls of a check showed: before it, and after all refusals of that device. */
 export interface Controls {
   readonly before: AttemptOutcome
   readonly after: AttemptOutcome
@@ -93,6 +104,12 @@ function judgeProven(
   controls: Controls | undefined,
 ): Judgement {
   const seen = `refused (${form}): ${detail}`
+  const unproven = judgeControls(control, seen, controls)
+  return unproven ?? { verdict: 'pass', reason: `${seen}; control: ${spellAttempt(control)} connects` }
+}
+
+/** Why the controls leave unproven what was seen; undefined when they connect. */
+function judgeControls(control: Attempt, seen: string, controls: Controls | undefined): Judgement | undefined {
   if (controls === undefined) return { verdict: 'fail', reason: `not proven: ${seen}, but no control was made` }
   for (const [when, outcome] of [
     ['before', controls.before],
@@ -104,7 +121,7 @@ function judgeProven(
     const what = `${spellAttempt(control)} failed ${when} it: ${outcome.detail}`
     return { verdict: 'fail', reason: `not proven: ${seen}, but the control ${what}` }
   }
-  return { verdict: 'pass', reason: `${seen}; control: ${spellAttempt(control)} connects` }
+  return undefined
 }
 
 /** What the rules of a device say about traffic that cannot be tried from here. */

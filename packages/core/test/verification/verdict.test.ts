@@ -53,6 +53,19 @@ describe('what must connect', () => {
     expect(judgeConnect(connects, outcome).verdict).toBe('fail')
   })
 
+  test('and may be no doing of the device needs a control before and after', () => {
+    const port: Attempt = { kind: 'port', protocol: 'udp', port: 2222, target: '192.0.2.1', source }
+    const check: ConnectCheck = { ...connects, id: 'plain-port-open', attempt: port, control: handshake }
+    const answers: AttemptOutcome = { kind: 'accepted' }
+    expect(judgeConnect(check, answers, undefined, proven)).toEqual({ verdict: 'pass', reason: 'it answers' })
+    const away: AttemptOutcome = { kind: 'error', detail: 'no answer' }
+    for (const controls of [{ before: away, after: ok }, { before: ok, after: away }, undefined])
+      expect(judgeConnect(check, answers, undefined, controls)).toMatchObject({
+        verdict: 'fail',
+        reason: expect.stringContaining('not proven: it answers'),
+      })
+  })
+
   test('is not tested without the means', () => {
     expect(judgeConnect(connects, { kind: 'no-means', detail: 'no key' })).toEqual({
       verdict: 'not-tested',

@@ -342,11 +342,12 @@ export async function secureClient(
   const { signal } = options
   const secure = new SecureTransport(lower, session, options)
   const schedule = options.schedule ?? processSchedule()
+  const { timeoutMs } = options
   const timeout =
-    options.timeoutMs === undefined
+    timeoutMs === undefined
       ? undefined
-      : schedule.after(options.timeoutMs, () =>
-          secure.destroy(new TransportError('timeout', `${doing}: not finished within ${options.timeoutMs} ms`)),
+      : schedule.after(timeoutMs, () =>
+          secure.destroy(new TransportError('timeout', `${doing}: not finished within ${Math.round(timeoutMs)} ms`)),
         )
   const onAbort = () => {
     if (signal !== undefined) secure.destroy(aborted(signal, doing))

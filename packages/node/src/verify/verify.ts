@@ -177,12 +177,17 @@ class Verification {
       case 'read-back':
         return this.#judgeReadBack(check)
       case 'connect':
-        return judgeConnect(check, await this.#wanted(check.attempt), this.#rulesOf(check.device))
+        return judgeConnect(
+          check,
+          await this.#wanted(check.attempt),
+          this.#rulesOf(check.device),
+          check.control === undefined ? undefined : await this.#controls(check.attempt, check.control),
+        )
       case 'refusal':
         return judgeRefusal(
           check,
           await this.#refusal(check.attempt),
-          await this.#controls(check),
+          await this.#controls(check.attempt, check.control),
           this.#rulesOf(check.device),
         )
       case 'certificate':
@@ -273,7 +278,7 @@ class Verification {
     if (outcome.kind === 'accepted') return { verdict: 'fail', reason: said }
     if (outcome.kind !== 'key-refused')
       return { verdict: 'fail', reason: `not proven: ${said}, before the key was looked at` }
-    const { before, after } = await this.#controls(of)
+    const { before, after } = await this.#controls(of.attempt, of.control)
     const failed = [before, after].find((control) => control.kind !== 'accepted')
     if (failed === undefined)
       return { verdict: 'pass', reason: `${said}; control: the true key connects with Cordon's own client` }
@@ -322,7 +327,7 @@ class Verification {
     })
   }
 
-  async #controls({ control, attempt }: RefusalCheck): Promise<Controls> {
+  async #controls(attempt: Attempt, control: Attempt): Promise<Controls> {
     const before = await this.#wanted(control)
     const after = await this.#once(this.#after, control, async () => {
       await Promise.all(this.#refusals.get(attempt.target) ?? [])
