@@ -82,6 +82,19 @@ const words = {
 
 const kinds = { pass: 'good', fail: 'bad', 'not-probed': 'warning', 'not-tested': 'warning', risk: 'warning' } as const
 
+/** What failed, the checks of one subject that failed for the same reason together: a device that is away fails them all. */
+function failures(checks: readonly CheckResult[]): readonly (readonly [CheckResult, ...CheckResult[]])[] {
+  const groups = new Map<string, [CheckResult, ...CheckResult[]]>()
+  for (const check of checks) {
+    if (check.verdict !== 'fail') continue
+    const key = JSON.stringify([check.subject, check.reason])
+    const group = groups.get(key)
+    if (group === undefined) groups.set(key, [check])
+    else group.push(check)
+  }
+  return [...groups.values()]
+}
+
 /** A verification for people: counts per kind of check, then what did not pass, or every check. */
 export function verificationText(output: Output, result: VerificationResult, details: boolean): string {
   const byId = new Map<string, CheckResult[]>()
@@ -108,11 +121,13 @@ export function verificationText(output: Output, result: VerificationResult, det
     ],
     'no checks',
   )
-  const listed = details ? result.checks : result.checks.filter(({ verdict }) => verdict === 'fail')
-  const list = listed.map(
-    ({ id, subject, verdict, reason }) =>
-      `${output.state(kinds[verdict], `${verdict}  ${id}  ${subject}`)}\n${output.paragraph(`    ${reason}`, 4)}`,
-  )
+  const listed = details ? result.checks.map((check) => [check] as const) : failures(result.checks)
+  const list = listed.map((alike) => {
+    const [{ subject, verdict, reason }] = alike
+    const ids = alike.map(({ id }) => id).join(', ')
+    const title = output.state(kinds[verdict], `${verdict}  ${ids}  ${subject}`)
+    return `${output.paragraph(title, 4)}\n${output.paragraph(`    ${reason}`, 4)}`
+  })
   const limits = result.limits.map(({ id, verdict, count, of, reasons: [first = '', ...more] }) => {
     const others = more.length === 0 ? '' : ` (and ${more.length} other reasons: --details)`
     const title = output.state('warning', `${id}: ${count} of ${of} ${words[verdict]}`)

@@ -42,6 +42,25 @@ test('a verification never counts as passed what was not made, and names it as a
   expect(text).not.toContain('Failed')
 })
 
+test('a verification puts together what failed at one device for the same reason, and all of it with details', () => {
+  const failed = [
+    check('session-opens', 'A', 'fail', 'no answer'),
+    check('allowed-suites', 'A', 'fail', 'no answer'),
+    check('allowed-suites', 'B', 'fail', 'no answer'),
+  ]
+  const text = textOf(failed)
+  const at = text.indexOf('Failed')
+  expect(text.slice(at + 1, at + 5)).toEqual([
+    '✖ fail  session-opens, allowed-suites  A',
+    '    no answer',
+    '✖ fail  allowed-suites  B',
+    '    no answer',
+  ])
+  expect(
+    textOf([...checks, ...failed], true).filter((line) => /^. (pass|fail|not-probed|risk) {2}/.test(line)),
+  ).toHaveLength(7)
+})
+
 test('a verification lists risks once for all whom they are about', () => {
   const text = textOf(checks)
   const at = text.indexOf('Risks that the policy accepts')

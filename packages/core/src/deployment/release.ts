@@ -169,7 +169,7 @@ async function prove(
     const suite = session.suite === undefined ? '' : ` with ${suiteName(session.suite)}`
     evidence.push(
       `a fresh handshake${suite} showed its default certificate, serial number ${spellSerial(now.unit.serialNumber)}`,
-      `read back: 0x5D ${now.cipSecurityState}, 0x5E ${security.state}, no authorities, identities, keys${rules === undefined ? '' : ' or rules'}`,
+      `read back: 0x5D ${now.cipSecurityState}, 0x5E ${security.state}, no authorities, identities${rules === undefined ? ' or keys' : ', keys or rules'}`,
     )
     for (const { port, protocol, open } of ports) {
       if (!open || protocol !== 'tcp' || port !== plainPort) continue

@@ -158,7 +158,7 @@ class RunDevice {
   }
 }
 
-const carriedCodes: readonly Message['code'][] = ['not-enforceable', 'crl-one-only', 'unfinished']
+const carriedCodes: readonly Message['code'][] = ['not-enforceable', 'crl-one-only']
 
 class DeploymentRun {
   /** Devices that are worked on, in the order of the plan. */

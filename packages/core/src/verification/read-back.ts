@@ -71,7 +71,10 @@ function judgeUnit(unit: Required<ExpectedIdentity>, expect: ExpectedIdentity | 
 }
 
 function judgeState(object: string, state: string): Judgement {
-  return state === 'configured' ? pass(`${object} is configured`) : fail(`${object} is ${state}`)
+  if (state === 'configured') return pass(`${object} is configured`)
+  const hint =
+    state === 'incompleteConfiguration' ? ': a deployment was not finished; `cordon apply --resume` finishes it' : ''
+  return fail(`${object} is ${state}${hint}`)
 }
 
 function judgeLists(held: readonly string[], wanted: readonly string[]): Judgement {

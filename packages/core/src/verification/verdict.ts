@@ -81,7 +81,8 @@ export function judgeRefusal(
 ): Judgement {
   switch (outcome.kind) {
     case 'accepted': {
-      const how = outcome.suite === undefined ? 'it was let in' : `it was let in with ${suiteHex(outcome.suite)}`
+      const what = check.attempt.kind === 'port' ? 'it listens' : 'it was let in'
+      const how = outcome.suite === undefined ? what : `${what} with ${suiteHex(outcome.suite)}`
       const version = outcome.version === undefined ? '' : `, ${outcome.version}`
       if (check.tolerated === undefined) return { verdict: 'fail', reason: `${how}${version}` }
       return { verdict: 'risk', reason: `${how}${version}; ${check.tolerated}` }

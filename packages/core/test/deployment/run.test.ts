@@ -59,6 +59,19 @@ const all = {
   PLC_Valve: ['192.0.2.22', 'udp'],
 } as const
 
+test('a deployment that finishes what an earlier one began does not ask to finish it', async () => {
+  const plant = await PlantInMemory.create(line)
+  originate(plant, all)
+  const plan = await plant.plan({ unfinished: new Set(['Drive']) })
+  expect(plan.devices.find(({ device }) => device === 'Drive')?.messages.map(({ code }) => code)).toContain(
+    'unfinished',
+  )
+  const report = await plant.deploy({ plan })
+  const drive = report?.devices.find(({ device }) => device === 'Drive')
+  expect(drive?.outcome).toBe('complete')
+  expect(drive?.messages.map(({ code }) => code)).not.toContain('unfinished')
+})
+
 describe('a deployment over a plant', () => {
   test('goes in phases: identities of all, then connections one by one, then final rules, plain ports last', async () => {
     const plant = await PlantInMemory.create(line)
