@@ -293,7 +293,9 @@ class DeploymentRun {
     const move = await this.#watch.moved(name, clock, moveTimeoutMs)
     emit({ kind: 'connection', connection: name, gapMs: move?.gapMs, at: clock.now() })
     if (move === undefined) return notMoved(`no report within ${moveTimeoutMs} ms`)
-    const messages = [message('connection-moved', name, `${spell(move)}, data interrupted for ${move.gapMs} ms`)]
+    const messages = [
+      message('connection-moved', name, `${spell(move)}, data interrupted for ${Math.round(move.gapMs)} ms`),
+    ]
     const { movedAt, gapMs, suite } = move
     const before = { transport: move.from }
     const after = { transport: move.to, ...(suite === undefined ? {} : { suite }) }
