@@ -89,7 +89,7 @@ export function makeCheckout(): Checkout {
   const folder = join(top, 'a checkout')
   mkdirSync(folder)
   for (const name of ['run.mjs', 'tsconfig.base.json']) cpSync(join(repository, name), join(folder, name))
-  for (const name of ['run', 'set-up', 'child', 'lock', 'npm']) {
+  for (const name of ['run', 'parent', 'set-up', 'child', 'lock', 'npm']) {
     cpSync(join(repository, `tools/${name}.mjs`), join(folder, `tools/${name}.mjs`))
   }
   writeFileSync(join(top, 'npm-cli.js'), npm)
