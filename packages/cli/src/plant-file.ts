@@ -1,7 +1,6 @@
-import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { UsageError } from '@cordon/core/errors'
+import { TransportError, UsageError } from '@cordon/core/errors'
 import {
   type Capabilities,
   maximumFileLength,
@@ -21,6 +20,7 @@ import {
   runTests,
   validate,
 } from '@cordon/core/policy'
+import { readBounded } from './input-file.ts'
 import type { Output } from './output.ts'
 
 /** A plant file as read, with the simulation file beside it where there is one. */
@@ -136,8 +136,13 @@ async function exists(file: string): Promise<boolean> {
 async function text(file: string, what: string): Promise<string> {
   let bytes: Uint8Array
   try {
-    bytes = await readBounded(file)
+    bytes = await readBounded(file, longestFile + 1)
   } catch (cause) {
+    if (cause instanceof TransportError) {
+      throw new UsageError('missing', `${what}: ${cause.message}; write to the pipe, or give the path of a file`, {
+        cause,
+      })
+    }
     const remedy =
       cause instanceof Error && 'code' in cause && (cause.code === 'EACCES' || cause.code === 'EPERM')
         ? 'give this user the right to read it'
@@ -156,15 +161,8 @@ async function text(file: string, what: string): Promise<string> {
   }
 }
 
-/** Bytes that the longest text may take; characters outside ASCII take up to four. */
+/** Bytes that the longest text may take; characters outside ASCII take up to four. One more, and it is refused by its length. */
 const longestFile = 4 * maximumFileLength
-
-/** Reads no more than a plant file can have and one byte: what is longer, or never ends as a device does, is refused by its length. */
-async function readBounded(file: string): Promise<Uint8Array> {
-  const parts: Uint8Array[] = []
-  for await (const part of createReadStream(file, { end: longestFile })) parts.push(part)
-  return Buffer.concat(parts)
-}
 
 /** Where text stops being UTF-8, both counted from 1. */
 function firstBadByte(bytes: Uint8Array): { readonly line: number; readonly column: number } {

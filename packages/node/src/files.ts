@@ -54,10 +54,30 @@ export function ioError(doing: string, cause: unknown): TransportError {
 /** Makes a directory that only its owner may enter (0700), with its parents. One that exists is left as it is. */
 export async function privateDirectory(path: string): Promise<void> {
   try {
-    await mkdir(path, { recursive: true, mode: 0o700 })
+    await makeDirectories(resolve(path))
   } catch (cause) {
     throw ioError(`making the directory ${path}`, cause)
   }
+}
+
+/** One level at a time: mkdir with `recursive` never ends where a file system takes no directories, as below /proc. */
+async function makeDirectories(path: string): Promise<void> {
+  try {
+    await mkdir(path, { mode: 0o700 })
+  } catch (error) {
+    if (await isDirectory(path)) return
+    const parent = dirname(path)
+    if (!hasCode(error, 'ENOENT') || parent === path || (await isDirectory(parent))) throw error
+    await makeDirectories(parent)
+    await makeDirectories(path)
+  }
+}
+
+async function isDirectory(path: string): Promise<boolean> {
+  return await stat(path).then(
+    (status) => status.isDirectory(),
+    () => false,
+  )
 }
 
 async function syncDirectory(path: string): Promise<void> {
@@ -80,21 +100,46 @@ let written = 0
  * @throws TransportError `io`
  */
 export async function writeDurably(path: string, bytes: Uint8Array | string, mode = 0o600): Promise<void> {
-  const directory = dirname(path)
-  const temporary = join(directory, `.${basename(path)}.${process.pid}-${++written}.tmp`)
+  await writeTogether([{ path, bytes }], mode)
+}
+
+/** A file to be written. */
+export interface NewFile {
+  readonly path: string
+  readonly bytes: Uint8Array | string
+}
+
+/**
+ * Writes files that are worth something only together, each as {@link writeDurably} does: none takes its place before all
+ * of them are on the disk, so a full disk leaves the old ones or none. They take their places in the order given.
+ * @throws TransportError `io`
+ */
+export async function writeTogether(files: readonly NewFile[], mode = 0o600): Promise<void> {
+  const temporaries = files.map(({ path, bytes }) => ({
+    path,
+    bytes,
+    temporary: join(dirname(path), `.${basename(path)}.${process.pid}-${++written}.tmp`),
+  }))
+  let current = ''
   try {
-    const handle = await open(temporary, 'wx', mode)
-    try {
-      await handle.writeFile(bytes)
-      await handle.sync()
-    } finally {
-      await handle.close()
+    for (const { path, bytes, temporary } of temporaries) {
+      current = path
+      const handle = await open(temporary, 'wx', mode)
+      try {
+        await handle.writeFile(bytes)
+        await handle.sync()
+      } finally {
+        await handle.close()
+      }
     }
-    await rename(temporary, path)
-    await syncDirectory(directory)
+    for (const { path, temporary } of temporaries) {
+      current = path
+      await rename(temporary, path)
+    }
+    for (const directory of new Set(files.map(({ path }) => dirname(path)))) await syncDirectory(directory)
   } catch (cause) {
-    await unlink(temporary).catch(() => undefined)
-    throw ioError(`writing ${path}`, cause)
+    for (const { temporary } of temporaries) await unlink(temporary).catch(() => undefined)
+    throw ioError(`writing ${current}`, cause)
   }
 }
 

@@ -1,8 +1,8 @@
-import { mkdir, readdir } from 'node:fs/promises'
+import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { DefaultCredentials, DeviceSecrets, DeviceState } from '@cordon/core/device'
 import { MalformedMessage } from '@cordon/core/errors'
-import { clearLeftovers, readIfExists, writeDurably } from '@cordon/node/files'
+import { clearLeftovers, privateDirectory, readIfExists, writeDurably } from '@cordon/node/files'
 import { base64, unbase64 } from './base64.ts'
 import { unitCrypto } from './lazy-key.ts'
 
@@ -78,7 +78,7 @@ export class DeviceFiles {
    * @throws MalformedMessage for a factory record that is none
    */
   static async open(directory: string, sealingKey: Uint8Array): Promise<DeviceFiles> {
-    await mkdir(directory, { recursive: true, mode: 0o700 })
+    await privateDirectory(directory)
     await clearLeftovers(directory)
     const made = new Map<string, StoredCredentials>()
     const changed = new Set<string>()

@@ -32,6 +32,9 @@ const protectionMode = 0x0001
 /** Ports that a man in the middle takes over. Plain I/O he meets where the unit takes and gives it. */
 const takenPorts: readonly PortName[] = ['44818/tcp', '2221/tcp', '2221/udp']
 
+/** How long a failed save of a unit without sockets waits to be tried again, milliseconds. */
+const saveAgainMs = 1_000
+
 /** How long links may take to end when their port closes, and how often it is looked, milliseconds. */
 const closingMs = 1_000
 const pollMs = 5
@@ -276,7 +279,7 @@ export class VirtualDevice {
       try {
         await this.#around.files.save(this.name, { credentials: this.#stored.credentials, state, secrets })
       } catch (error) {
-        // Still to be written: with the next change, or when the device is switched off.
+        // Still to be written: the host tries again, and so does the next change.
         this.#dirty = true
         throw error
       }
@@ -293,7 +296,7 @@ export class VirtualDevice {
   /** What a unit without sockets of its own asks for. */
   #carryOut(): void {
     for (const action of this.hosted.takeActions()) {
-      if (action.kind === 'save') void this.save().catch((error: unknown) => this.#warn('save-failed', String(error)))
+      if (action.kind === 'save') this.#saveModule()
       else if (action.kind === 'restart') {
         this.#device.restart(this.#around.schedule.now())
         void this.#around.restarted(this.name)
@@ -302,6 +305,16 @@ export class VirtualDevice {
         this.#around.log(this.name, { event, severity, message, ...(peer === undefined ? {} : { peer }) })
       }
     }
+  }
+
+  /** As a host does it for a unit with sockets: what could not be stored is tried again. */
+  #saveModule(isAgain = false): void {
+    void this.save().catch((error: unknown) => {
+      if (!isAgain) this.#warn('save-failed', error instanceof Error ? error.message : String(error))
+      this.#around.schedule.after(saveAgainMs, () => {
+        if (this.#dirty) this.#saveModule(true)
+      })
+    })
   }
 
   #warn(event: string, message: string): void {

@@ -1,7 +1,7 @@
 import { join, resolve } from 'node:path'
 import { TransportError, UsageError } from '@cordon/core/errors'
 import { encodePem } from '@cordon/core/x509'
-import { privateDirectory, writeDurably } from '@cordon/node/files'
+import { privateDirectory, writeTogether } from '@cordon/node/files'
 import { operationsZone } from '@cordon/server/authority'
 import type { CommandContext } from '../context.ts'
 import { moment } from '../dates.ts'
@@ -36,18 +36,21 @@ export async function run(
   const file = (suffix: string): string => join(directory, `${options.client}.${suffix}`)
   const files = { certificate: file('cert.pem'), chain: file('chain.pem'), key: file('key.pem') }
   await mayWrite(Object.values(files), options.force)
+  await privateDirectory(directory)
   await using workspace = await openWorkspace(context)
   const zone = options.zone ?? operationsZone
   const issued = await workspace.authority.issueClient({ zone, name: options.client, validityMs: days * dayMs })
   const key = issued.key?.export()
   if (key === undefined) throw new TransportError('io', 'the authority made no key that can be written')
-  await privateDirectory(directory)
-  await writeDurably(files.certificate, encodePem('CERTIFICATE', issued.certificate))
-  await writeDurably(
-    files.chain,
-    [issued.certificate, ...issued.chain].map((der) => encodePem('CERTIFICATE', der)).join(''),
-  )
-  await writeDurably(files.key, encodePem('PRIVATE KEY', key))
+  // The key first: without it the others are worth nothing.
+  await writeTogether([
+    { path: files.key, bytes: encodePem('PRIVATE KEY', key) },
+    {
+      path: files.chain,
+      bytes: [issued.certificate, ...issued.chain].map((der) => encodePem('CERTIFICATE', der)).join(''),
+    },
+    { path: files.certificate, bytes: encodePem('CERTIFICATE', issued.certificate) },
+  ])
   context.output.document(
     { client: options.client, zone, serial: issued.serial, notAfter: moment(issued.notAfter), files },
     () =>

@@ -1,7 +1,7 @@
 import { lstat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Crypto } from '@cordon/core/crypto'
-import { UsageError } from '@cordon/core/errors'
+import { TransportError, UsageError } from '@cordon/core/errors'
 import {
   lock,
   privateDirectory,
@@ -60,7 +60,20 @@ export async function loadStateKey(
     }
     return { key, source: 'file', path: named, created: false, note: `secrets are sealed under ${named}` }
   }
-  return await stateKey(crypto, state)
+  try {
+    return await stateKey(crypto, state)
+  } catch (error) {
+    throw closedState(error, state) ?? error
+  }
+}
+
+/** What the system refuses in a state directory is a matter of the wrong user or the wrong place. */
+function closedState(error: unknown, state: string): TransportError | undefined {
+  if (!(error instanceof TransportError) || !(error.cause instanceof Error) || !('code' in error.cause))
+    return undefined
+  if (!['EACCES', 'EPERM', 'EROFS', 'ENOENT', 'ENOTDIR'].includes(String(error.cause.code))) return undefined
+  const remedy = `give this user the right to read and write ${state}, or choose another state with --state or CORDON_STATE`
+  return new TransportError(error.code, `${error.message}; ${remedy}`, { cause: error.cause })
 }
 
 async function stateKey(crypto: Crypto, state: string): Promise<StateKey> {

@@ -87,6 +87,8 @@ interface PlainPeer {
 
 /** Peers of 2222/udp that are remembered; beyond it all are asked about anew. */
 const maxPlainPeers = 1024
+/** How long a failed save waits to be tried again, milliseconds. */
+const saveAgainMs = 1_000
 /** How long a device rests that threw while time passed, milliseconds. */
 const afterDefectMs = 1_000
 /** How often silent DTLS associations are looked for, milliseconds. */
@@ -122,6 +124,8 @@ export class TargetHost implements AsyncDisposable {
   #udp2222: UdpSocket | undefined
   #portWork: Promise<void> = Promise.resolve()
   #saving: Promise<void> | undefined
+  #savingAgain: Promise<void> | undefined
+  #saveAtOnce: () => void = () => {}
   #running = false
   #letGoOfCable: () => void = () => {}
 
@@ -197,6 +201,7 @@ export class TargetHost implements AsyncDisposable {
     await Promise.all(ports.map((port) => port.close()))
     this.#contexts.clear()
     this.#cable.release()
+    this.#saveAtOnce()
     await this.#saving
   }
 
@@ -374,10 +379,8 @@ export class TargetHost implements AsyncDisposable {
     const saved = this.#options.save?.()
     if (saved === undefined) return
     const before = this.#saving
-    const all: Promise<void> = Promise.all([before, saved]).then(
-      () => {},
-      (error: unknown) => this.#saveFailed(error),
-    )
+    const stored = Promise.resolve(saved).catch((error: unknown) => this.#saveFailed(error))
+    const all: Promise<void> = Promise.all([before, stored]).then(() => {})
     this.#saving = all
     void all.then(() => {
       if (this.#saving !== all) return
@@ -387,13 +390,50 @@ export class TargetHost implements AsyncDisposable {
     })
   }
 
-  /** Nothing may be confirmed that is not stored: the replies that waited are lost with their links. */
-  #saveFailed(error: unknown): void {
+  /**
+   * Nothing may be confirmed that is not stored: the replies that waited are lost with their links, and there are none to
+   * later requests until the state is on its storage. Resolves then, or when the host closes and the last try failed.
+   */
+  #saveFailed(error: unknown): Promise<void> {
     this.#log.write({
       severity: 'error',
       event: 'save-failed',
-      message: `the state could not be stored, so no reply is sent: ${String(error)}`,
+      message: `the state could not be stored, so no reply is sent until it is: ${error instanceof Error ? error.message : String(error)}`,
     })
+    this.#loseReplies()
+    this.#savingAgain ??= this.#saveAgain().finally(() => {
+      this.#savingAgain = undefined
+    })
+    return this.#savingAgain
+  }
+
+  async #saveAgain(): Promise<void> {
+    for (;;) {
+      const isLast = !this.#running
+      if (!isLast) await this.#saveAgainDue()
+      try {
+        await this.#options.save?.()
+        this.#log.write({ severity: 'info', event: 'saved', message: 'the state is stored after all' })
+        return
+      } catch {
+        // Its reason was told at the first try.
+        this.#loseReplies()
+      }
+      if (isLast) return
+    }
+  }
+
+  #saveAgainDue(): Promise<void> {
+    return new Promise((due) => {
+      const deadline = this.#schedule.after(saveAgainMs, () => due())
+      this.#saveAtOnce = () => {
+        deadline.cancel()
+        due()
+      }
+    })
+  }
+
+  #loseReplies(): void {
     for (const association of [...this.#associations.values()]) association.destroy('the state could not be stored')
   }
 

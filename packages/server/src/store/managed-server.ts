@@ -15,6 +15,7 @@ import {
   rm,
   rmdir,
   stat,
+  statfs,
   unlink,
   writeFile,
 } from 'node:fs/promises'
@@ -310,11 +311,12 @@ async function makeCluster(bin: string, place: Place, durable: boolean): Promise
       timeout: 120_000,
     })
   } catch (cause) {
-    await rm(fresh, { recursive: true, force: true })
     const output = cause instanceof Error && 'stderr' in cause ? String(cause.stderr).trim().slice(-600) : ''
+    const remedy = (await fullDisk(place, output)) ?? 'repair that'
+    await rm(fresh, { recursive: true, force: true })
     throw new TransportError(
       'io',
-      `making the database with ${join(bin, 'initdb')} failed: ${output}; repair that, or set DATABASE_URL`,
+      `making the database with ${join(bin, 'initdb')} failed: ${output}; ${remedy}, or set DATABASE_URL`,
       { cause },
     )
   }
@@ -445,12 +447,14 @@ async function ensureRunning(
       await stop(place)
       throw new TransportError(
         'timeout',
-        `the database did not come up within ${timeoutMs} ms; its log ends: ${await logEnd(log)}`,
+        `the database did not come up within ${timeoutMs} ms; its log ends: ${await logEnd(log)}; try again, and repair what the log names`,
       )
     }
     // Children of a killed server may hold its memory for a moment; then it refuses to start, and is asked again.
     if (performance.now() + pause >= until || pause >= 2000) {
-      throw new TransportError('io', `the database does not start; its log ends: ${await logEnd(log)}`)
+      const end = await logEnd(log)
+      const remedy = (await fullDisk(place, end)) ?? `repair what ${log} names`
+      throw new TransportError('io', `the database does not start; its log ends: ${end}; ${remedy} and try again`)
     }
     await sleep(pause)
   }
@@ -493,6 +497,19 @@ export function connectionTo(socketDirectory: string): { host: string; port: num
 async function logEnd(log: string): Promise<string> {
   const text = await readFile(log, 'utf8').catch(() => '')
   return text.trim().split('\n').slice(-5).join(' | ') || 'empty'
+}
+
+/** What PostgreSQL needs at least to start and to recover: a segment of its log (wal_segment_size). */
+const leastFreeBytes = 16 * 1024 * 1024
+
+/** What to do about a full disk, where that is what stopped PostgreSQL: a full disk may have no room for its log either. */
+async function fullDisk({ parent }: Place, said: string): Promise<string | undefined> {
+  const free = await statfs(parent).then(
+    ({ bavail, bsize }) => bavail * bsize,
+    () => Number.POSITIVE_INFINITY,
+  )
+  if (free >= leastFreeBytes && !said.includes('No space left on device')) return undefined
+  return `the disk is full: free space in ${parent}`
 }
 
 const settings: Readonly<Record<string, string>> = {
