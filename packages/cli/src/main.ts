@@ -54,12 +54,12 @@ export async function main(argv: readonly string[]): Promise<number> {
     for (const command of [program, ...program.commands.flatMap((child) => [child, ...child.commands])])
       command.exitOverride()
     await program.parseAsync([...argv], { from: 'user' })
-    return exitCode
+    // A command that was cut short may have told how far it came; one that a signal ends as it should is done.
+    return ended === undefined || exitCode === exitCodes.ok ? exitCode : cancelled(ended)
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage
     if (ended !== undefined && isCancellation(error)) {
-      process.stderr.write('cordon: cancelled\n')
-      return signalExit[ended === 'SIGTERM' ? 'SIGTERM' : 'SIGINT']
+      return cancelled(ended)
     }
     return report(error)
   }
@@ -67,6 +67,11 @@ export async function main(argv: readonly string[]): Promise<number> {
 
 /** What shells expect of a program that a signal ended: 128 and the signal's number. */
 const signalExit = { SIGINT: 130, SIGTERM: 143 } as const
+
+function cancelled(signal: NodeJS.Signals): number {
+  process.stderr.write('cordon: cancelled\n')
+  return signalExit[signal === 'SIGTERM' ? 'SIGTERM' : 'SIGINT']
+}
 
 function onOutputError(error: Error): void {
   // Whoever reads our output may have read enough: `cordon … | head`.

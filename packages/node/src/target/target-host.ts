@@ -413,7 +413,7 @@ export class TargetHost implements AsyncDisposable {
       if (!isLast) await this.#saveAgainDue()
       try {
         await this.#options.save?.()
-        this.#log.write({ severity: 'info', event: 'saved', message: 'the state is stored after all' })
+        this.#log.write({ severity: 'warning', event: 'saved', message: 'the state is stored after all; replies are sent again' })
         return
       } catch {
         // Its reason was told at the first try.
