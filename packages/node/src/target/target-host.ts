@@ -413,7 +413,11 @@ export class TargetHost implements AsyncDisposable {
       if (!isLast) await this.#saveAgainDue()
       try {
         await this.#options.save?.()
-        this.#log.write({ severity: 'warning', event: 'saved', message: 'the state is stored after all; replies are sent again' })
+        this.#log.write({
+          severity: 'warning',
+          event: 'saved',
+          message: 'the state is stored after all; replies are sent again',
+        })
         return
       } catch {
         // Its reason was told at the first try.

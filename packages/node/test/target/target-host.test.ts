@@ -56,6 +56,28 @@ describe('a plain target', () => {
     expect(new Set(answers)).toEqual(new Set([65]))
   })
 
+  it('answers nothing that is not stored, and tries again by itself', async () => {
+    let full = true
+    let tries = 0
+    const { address, device, host, log } = await hostPlain({
+      save: async () => {
+        tries++
+        if (full) throw new Error('no space left')
+      },
+    })
+    device.setProtectionMode(1)
+    host.deviceChanged()
+    await expect.poll(() => tries, { timeout: 5_000 }).toBeGreaterThan(1)
+    await expect(connectPlain(address)).rejects.toThrow()
+    expect(log.filter(({ event }) => event === 'save-failed')).toMatchObject([
+      { severity: 'error', message: expect.stringContaining('until it is: no space left') },
+    ])
+    full = false
+    await expect.poll(() => log.some(({ event }) => event === 'saved'), { timeout: 5_000 }).toBe(true)
+    const session = await connectPlain(address)
+    expect(await session.objects.get(identity, 1, 'vendorId')).toBe(1)
+  })
+
   it('says by name what it refuses', async () => {
     const { address } = await hostPlain()
     const session = await connectPlain(address)
