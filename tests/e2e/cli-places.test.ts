@@ -20,7 +20,7 @@ afterAll(async () => {
 describe.skipIf(process.platform === 'win32')('a plant file that is a pipe', () => {
   const pipe = (name: string): string => {
     const path = join(work, name)
-    expect(spawnSync('mkfifo', [path]).status).toBe(0)
+    expect(spawnSync('bash', ['-c', 'mkfifo "$0"', path]).status).toBe(0)
     return path
   }
 
