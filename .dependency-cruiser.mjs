@@ -32,7 +32,7 @@ const layers = {
     ['crypto'],
     ['transports'],
     ['drive'],
-    ['originator', 'target', 'scan'],
+    ['originator', 'target', 'scan', 'mdns'],
     ['verify'],
   ],
   server: [['store'], ['authority'], ['deploy']],
