@@ -33,7 +33,8 @@ export function judgeAdvertiser(service: FoundService, own: OwnServices): Advert
   const where = `${service.host}:${service.port} (${service.addresses.join(', ')})`
   if (isNamed && strange.length === 0) return { verdict: 'ours', reason: `${service.instance} at ${where} is ours` }
   const told = `announced by ${service.advertiser} as "${service.instance}" at ${where}`
-  if (isNamed) return { verdict: 'foreign', reason: `our name from an address that is not ours, ${strange[0]}: ${told}` }
+  if (isNamed)
+    return { verdict: 'foreign', reason: `our name from an address that is not ours, ${strange[0]}: ${told}` }
   return { verdict: 'foreign', reason: `not one of our services: ${told}` }
 }
 

@@ -292,8 +292,8 @@ export class Querier {
       this.#events.push({ kind: 'lost', service })
     }
     for (const key of [...this.#missing.keys()]) if (!missing.has(key)) this.#missing.delete(key)
+    // Records of one service often follow one another: a moment's patience saves a question.
     for (const key of missing)
-      // Records of one service often follow one another: a moment's patience saves a question.
       if (!this.#missing.has(key)) this.#missing.set(key, { at: this.#soon(now), waitMs: firstWaitMs })
   }
 

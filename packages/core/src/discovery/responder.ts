@@ -252,7 +252,9 @@ export class Responder {
       // Deviation: RFC 6762 §8.1 advises the QU bit. The port is shared with other responders of this machine, and an
       // answer to it alone might reach another of them (RFC 6762 §15.1).
       const questions: readonly Question[] = [{ name, type: 'ANY', unicast: false }]
-      const authorities = wanted.filter((record) => foldName(record.name) === folded).map((r) => ({ ...r, flush: false }))
+      const authorities = wanted
+        .filter((record) => foldName(record.name) === folded)
+        .map((r) => ({ ...r, flush: false }))
       this.#output.push({ message: dnsMessage({ questions, authorities }) })
     }
     this.#phase = { kind: 'probing', sent, at: now + probeMs }
@@ -272,7 +274,8 @@ export class Responder {
 
   #send(answers: readonly ResourceRecord[], now: number): void {
     for (const record of answers) this.#sentAt.set(recordKey(record), now)
-    for (const portion of portions(answers)) this.#output.push({ message: dnsMessage({ response: true, answers: portion }) })
+    for (const portion of portions(answers))
+      this.#output.push({ message: dnsMessage({ response: true, answers: portion }) })
   }
 
   /** Another host answers for a name of ours with other data: whoever probes gives way (RFC 6762 §8.1, §9). */
@@ -287,7 +290,8 @@ export class Responder {
     if (conflicts.length === 0 || (this.#phase.kind === 'probing' && this.#phase.sent === 0)) return
     this.#conflicts = [...this.#conflicts.filter((at) => at > now - conflictWindowMs), now].slice(-conflictLimit)
     if (this.#phase.kind === 'probing') {
-      for (const name of new Set(conflicts.map((record) => foldName(record.name)))) this.#rename(name, from.address, now)
+      for (const name of new Set(conflicts.map((record) => foldName(record.name))))
+        this.#rename(name, from.address, now)
     }
     const pause = this.#conflicts.length >= conflictLimit ? conflictPauseMs : this.#random() * probeMs
     this.#probeAgain({ kind: 'probing', sent: 0, at: now + pause })
@@ -304,7 +308,9 @@ export class Responder {
     this.#services = this.#services.map((service) => {
       if (foldName(serviceNames(service).instance) !== name) return service
       let instance = nextInstance(service.instance)
-      while (this.#services.some((other) => other.type === service.type && foldName(other.instance) === foldName(instance)))
+      while (
+        this.#services.some((other) => other.type === service.type && foldName(other.instance) === foldName(instance))
+      )
         instance = nextInstance(instance)
       this.#events.push({ kind: 'renamed', what: 'instance', from: service.instance, to: instance, holder })
       return { ...service, instance }

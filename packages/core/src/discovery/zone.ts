@@ -1,6 +1,13 @@
 import { UsageError } from '../errors.ts'
 import { utf8Bytes } from '../wire/text.ts'
-import { type CheckedService, checkService, encodeText, lifetimes, type ServiceDescription, serviceNames } from './service.ts'
+import {
+  type CheckedService,
+  checkService,
+  encodeText,
+  lifetimes,
+  type ServiceDescription,
+  serviceNames,
+} from './service.ts'
 
 /** What a zone file needs besides the services. */
 export interface ZoneOptions {
@@ -52,7 +59,10 @@ function checkDomain(what: string, name: string): string {
   const labels = bare.split('.')
   const good = labels.every((label) => /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?$/i.test(label))
   if (good && bare.length <= 253) return bare
-  throw new UsageError('bad-value', `discovery: ${what} must be a DNS name like "plant.example", not ${JSON.stringify(name)}`)
+  throw new UsageError(
+    'bad-value',
+    `discovery: ${what} must be a DNS name like "plant.example", not ${JSON.stringify(name)}`,
+  )
 }
 
 /** A label as zone files write it: what is special or no ASCII becomes `\.` or `\DDD` (RFC 1035 §5.1). */

@@ -83,11 +83,12 @@ export function browse(options: BrowseOptions): Browser {
   }
   return {
     services: () =>
-      links.all().flatMap(({ at, conversation }) =>
-        conversation.services().map((service) => ({ ...service, interface: at.name })),
-      ),
-    alarms: () =>
-      [...watches].flatMap(([at, watch]) => watch.alarms().map((alarm) => ({ ...alarm, interface: at }))),
+      links
+        .all()
+        .flatMap(({ at, conversation }) =>
+          conversation.services().map((service) => ({ ...service, interface: at.name })),
+        ),
+    alarms: () => [...watches].flatMap(([at, watch]) => watch.alarms().map((alarm) => ({ ...alarm, interface: at }))),
     get dropped() {
       return links.all().reduce((sum, { conversation, malformed }) => sum + conversation.dropped + malformed, 0)
     },

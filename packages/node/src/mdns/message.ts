@@ -1,4 +1,10 @@
-import { type AddressType, type DnsMessage, dnsMessage, type Question, type ResourceRecord } from '@cordon/core/discovery'
+import {
+  type AddressType,
+  type DnsMessage,
+  dnsMessage,
+  type Question,
+  type ResourceRecord,
+} from '@cordon/core/discovery'
 import { isIPv4, isIPv6 } from 'node:net'
 
 /** The border to the DNS codec: what the library decodes is checked here, and only what we know goes further. */
