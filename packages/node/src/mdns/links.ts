@@ -1,10 +1,11 @@
 import type { DnsMessage, Endpoint, OutgoingMessage } from '@cordon/core/discovery'
 import { type TransportError, UsageError } from '@cordon/core/errors'
 import makeMdns from 'multicast-dns'
+import { createSocket, type Socket } from 'node:dgram'
 import { type Deadline, processSchedule, type Schedule } from '../schedule.ts'
 import { errorCode, systemError } from '../transports/system-error.ts'
 import { type InterfaceSource, isOnLink, type LinkInterface, linkInterfaces } from './interfaces.ts'
-import { fromPacket, toPacket } from './message.ts'
+import { fromPacket, isPlausible, toPacket } from './message.ts'
 
 /** Something that went wrong on an interface. Discovery goes on, and tries the interface again. */
 export interface MdnsProblem {
@@ -185,8 +186,10 @@ class Link<C extends Conversation> {
       this.conversation.tick(now)
       this.pump()
     })
+    const socket = createSocket({ type: 'udp4', reuseAddr: true })
     // Bound to the interface's own address, a socket would hear no multicast.
-    this.#socket = makeMdns({ interface: at.address, bind: '0.0.0.0' })
+    this.#socket = makeMdns({ interface: at.address, bind: '0.0.0.0', socket })
+    this.#guard(socket)
     this.#socket.on('error', (error) => this.#fail(error))
     this.#socket.on('warning', (error) => {
       if (errorCode(error).startsWith('E') && 'syscall' in error) this.#tell(error, 'using')
@@ -230,9 +233,19 @@ class Link<C extends Conversation> {
     })
   }
 
+  /** Stands before the library's decoder, which a large datagram of many long names keeps busy for a third of a second. */
+  #guard(socket: Socket): void {
+    const decoders = socket.listeners('message')
+    socket.removeAllListeners('message')
+    socket.on('message', (bytes, from) => {
+      // The system hands the group's datagrams of every interface to each socket: only this link's count.
+      if (this.#isClosed || !isOnLink(from.address, this.at) || this.#context.isOwnElsewhere(from.address)) return
+      if (isPlausible(bytes)) for (const decode of decoders) decode.call(socket, bytes, from)
+      else this.malformed++
+    })
+  }
+
   #receive(packet: unknown, from: Endpoint): void {
-    // The system hands the group's datagrams of every interface to each socket: only this link's count.
-    if (this.#isClosed || !isOnLink(from.address, this.at) || this.#context.isOwnElsewhere(from.address)) return
     const message = fromPacket(packet)
     if (message === undefined) {
       this.malformed++

@@ -41,12 +41,12 @@ export interface OutgoingPacket {
   readonly additionals: OutgoingRecord[]
 }
 
-/** More than any honest datagram of 9000 octets holds (RFC 6762 §17). */
-const mostRecords = 512
+/** The longest datagram (RFC 6762 §17), and more records than an honest one holds. */
+const longestDatagram = 9_000
+const mostRecords = 256
 const authoritativeAnswer = 1 << 10
 const truncatedFlag = 1 << 9
 const quBit = 1 << 15
-const textOctets = 9_000
 
 /** A message of ours for the library. Questions are sent without the QU bit, since the port is shared. */
 export function toPacket(message: DnsMessage): OutgoingPacket {
@@ -78,6 +78,12 @@ function toRecord(record: ResourceRecord): OutgoingRecord {
     case 'NSEC':
       return { ...common, type: 'NSEC', data: { nextDomain: record.name, rrtypes: [...record.types] } }
   }
+}
+
+/** Whether a datagram is worth decoding, by its length and the counts in its header (RFC 1035 §4.1.1). */
+export function isPlausible(datagram: Buffer): boolean {
+  if (datagram.length < 12 || datagram.length > longestDatagram) return false
+  return [4, 6, 8, 10].reduce((sum, at) => sum + datagram.readUInt16BE(at), 0) <= mostRecords
 }
 
 /** What the library decoded, as a message; nothing if it cannot be one. Records of other types are left out. */
@@ -136,7 +142,9 @@ function fromRecord(record: unknown): readonly ResourceRecord[] {
       const entries = list(data).filter((entry) => entry instanceof Uint8Array)
       const octets = entries.reduce((sum, { length }) => sum + length + 1, 0)
       // Copied, so that a record that is kept does not keep its whole datagram.
-      return octets <= textOctets ? [{ ...common, type: 'TXT', entries: entries.map((e) => Uint8Array.from(e)) }] : []
+      return octets <= longestDatagram
+        ? [{ ...common, type: 'TXT', entries: entries.map((e) => Uint8Array.from(e)) }]
+        : []
     }
     default:
       return []

@@ -8,7 +8,7 @@ import { describe, expect, test } from 'vitest'
 import { type AdvertiseOptions, advertise } from '../../src/mdns/advertise.ts'
 import { browse } from '../../src/mdns/browse.ts'
 import { isOnLink, linkInterfaces } from '../../src/mdns/interfaces.ts'
-import { fromPacket, toPacket } from '../../src/mdns/message.ts'
+import { fromPacket, isPlausible, toPacket } from '../../src/mdns/message.ts'
 
 const ipv4 = (address: string, netmask = '255.255.255.0', internal = false): NetworkInterfaceInfo => ({
   family: 'IPv4',
@@ -106,8 +106,18 @@ describe('the border to the codec', () => {
       { ...record, type: 'HINFO', data: { cpu: 'x', os: 'y' } },
     ]
     expect(fromPacket({ type: 'response', answers })).toEqual(dnsMessage({ response: true }))
-    expect(fromPacket({ type: 'response', answers: new Array(513).fill(answers[0]) })).toBeUndefined()
+    expect(fromPacket({ type: 'response', answers: new Array(257).fill(answers[0]) })).toBeUndefined()
   })
+})
+
+test('what no honest datagram is never reaches the decoder', () => {
+  const datagram = (octets: number, answers: number) => {
+    const bytes = Buffer.alloc(octets)
+    bytes.writeUInt16BE(answers, 6)
+    return bytes
+  }
+  expect([datagram(11, 0), datagram(9_001, 1), datagram(9_000, 257)].map(isPlausible)).toEqual([false, false, false])
+  expect([datagram(12, 0), datagram(9_000, 256)].map(isPlausible)).toEqual([true, true])
 })
 
 async function until(isIt: () => boolean): Promise<void> {
@@ -139,7 +149,12 @@ describe('on the loopback', () => {
     const socket = createSocket('udp4')
     await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve))
     socket.setMulticastInterface('127.0.0.1')
-    for (const bytes of [Buffer.alloc(0), Buffer.alloc(11, 0xff), Buffer.alloc(9_000, 0xff), Buffer.alloc(300, 0xc0)])
+    for (const bytes of [
+      Buffer.alloc(0),
+      Buffer.alloc(11, 0xff),
+      Buffer.alloc(9_000, 0xff),
+      Buffer.from('000084000001000000000000c0ff', 'hex'),
+    ])
       await new Promise((resolve) => socket.send(bytes, 5353, '224.0.0.251', resolve))
     socket.close()
     await until(() => (one.status()[0]?.malformed ?? 0) >= 3)
