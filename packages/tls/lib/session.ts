@@ -296,8 +296,7 @@ export class Session {
       const second = rows[row + 2] ?? 0
       switch (rows[row]) {
         case rowKinds.output:
-          // From Node's pool: what goes to a socket needs no memory of its own.
-          this.#output.push(Buffer.from(bytes.subarray(first, first + second)))
+          this.#output.push(pooled(bytes.subarray(first, first + second)))
           break
         case rowKinds.data:
           this.#events.push({ kind: 'data', bytes: bytes.slice(first, first + second) })
@@ -360,6 +359,12 @@ export class Session {
 }
 
 const nothing = new Uint8Array(0)
+
+/** A copy in Node's pool, since what goes to a socket needs no memory of its own; not a Buffer, whose `slice` shares. */
+function pooled(bytes: Uint8Array): Uint8Array {
+  const { buffer, byteOffset, byteLength } = Buffer.from(bytes)
+  return new Uint8Array(buffer, byteOffset, byteLength)
+}
 
 /**
  * V8 keeps arrays of up to so many bytes in its own heap, and moves them out for native code, for good: that takes longer
