@@ -18,7 +18,7 @@ const packages = {
 /** Layers of `packages/<name>/src`, lowest first. */
 const layers = {
   core: [
-    ['errors', 'deadline-heap', 'wire', 'crypto'],
+    ['errors', 'deadline-heap', 'wire', 'crypto', 'document'],
     ['enip', 'cip'],
     ['x509'],
     ['objects'],

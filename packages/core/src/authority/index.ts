@@ -37,9 +37,7 @@ export {
   rockwellVendorTemplate,
   type VendorFacts,
   type VendorTemplate,
-  vendorAuthorityContents,
-  vendorContents,
   vendorFacts,
-  vendorSubject,
   vendorTemplates,
-} from './vendor.ts'
+} from '../x509/vendor-facts.ts'
+export { vendorAuthorityContents, vendorContents, vendorSubject } from './vendor.ts'

@@ -9,77 +9,9 @@ import {
   keyUsage,
   subjectKeyIdentifier,
 } from '../x509/extensions.ts'
-import { attributeTypes, type AttributeLabel, encodeName, type Name, nameAttribute } from '../x509/name.ts'
+import { encodeName, type Name, nameAttribute } from '../x509/name.ts'
+import type { VendorFacts } from '../x509/vendor-facts.ts'
 import { backdateMs, newSerial } from './contents.ts'
-
-/** What a vendor certificate says about a device: who made it and which one it is (Identity attributes 1 and 6). */
-export interface VendorFacts {
-  /** CIP Vendor ID, 0 to 65535. */
-  readonly vendorId: number
-  /** CIP serial number, 32 bits. */
-  readonly serialNumber: number
-  /** The product, such as `1756-L85E/B`, where the template tells. */
-  readonly product?: string
-}
-
-/**
- * Where one vendor writes these facts. Volume 8 defines the encoding and is not public, so it is data, per vendor.
- */
-export interface VendorTemplate {
-  /** For messages. */
-  readonly name: string
-  /** Subject attribute that holds the serial number. */
-  readonly attribute: AttributeLabel
-  /**
-   * How the attribute's text is split: groups `serial` (hex) and, where the vendor writes them, `vendor` (hex) and
-   * `product`.
-   */
-  readonly pattern: RegExp
-  /** The CIP Vendor ID, for vendors that do not write it. */
-  readonly vendorId?: number
-}
-
-/**
- * Deviation: the place of Vendor ID and serial number inside a vendor certificate is not public; ours is the subject's
- * serialNumber as `VVVV-SSSSSSSS`, upper-case hex (cip-security-wire 5.4).
- */
-export const cordonVendorTemplate: VendorTemplate = {
-  name: 'serialNumber VVVV-SSSSSSSS',
-  attribute: 'serialNumber',
-  pattern: /^(?<vendor>[0-9A-Fa-f]{4})-(?<serial>[0-9A-Fa-f]{8})$/,
-}
-
-/** As seen in the field: common name `1756-L85E/B (00e17387)`, the CIP serial number in hex (cip-security-wire 5.4). */
-export const rockwellVendorTemplate: VendorTemplate = {
-  name: 'common name PRODUCT (ssssssss)',
-  attribute: 'CN',
-  pattern: /^(?<product>[^()]{1,40}) \((?<serial>[0-9A-Fa-f]{8})\)$/,
-  vendorId: 1,
-}
-
-/** The templates tried when nobody names one, in this order. */
-export const vendorTemplates: readonly VendorTemplate[] = [cordonVendorTemplate, rockwellVendorTemplate]
-
-/**
- * What a vendor certificate claims, by the first template that fits; undefined when none does. A claim is worth what the
- * chain of the certificate is worth: judge that first.
- */
-export function vendorFacts(
-  certificate: Certificate,
-  templates: readonly VendorTemplate[] = vendorTemplates,
-): VendorFacts | undefined {
-  for (const template of templates) {
-    // Two values of the attribute could be read two ways by two readers: then neither is believed.
-    const values = certificate.subject.parts.flat().filter(({ type }) => type === attributeTypes[template.attribute])
-    const match = values.length === 1 ? template.pattern.exec(values[0]?.value ?? '') : null
-    const { serial, vendor, product } = match?.groups ?? {}
-    const vendorId = vendor === undefined ? template.vendorId : Number.parseInt(vendor, 16)
-    if (serial === undefined || vendorId === undefined) continue
-    const serialNumber = Number.parseInt(serial, 16)
-    return product === undefined ? { vendorId, serialNumber } : { vendorId, serialNumber, product }
-  }
-  return undefined
-}
 
 function hexDigits(value: number, digits: number, upper: boolean): string {
   const text = value.toString(16).padStart(digits, '0')

@@ -1,4 +1,4 @@
-import { type VendorFacts, type VendorTemplate, vendorFacts, vendorTemplates } from '../authority/vendor.ts'
+import { type VendorFacts, type VendorTemplate, vendorFacts, vendorTemplates } from '../x509/vendor-facts.ts'
 import type { Crypto } from '../crypto/provider.ts'
 import { fingerprint } from '../x509/certificate.ts'
 import { formatName } from '../x509/name.ts'

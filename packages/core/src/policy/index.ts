@@ -12,8 +12,8 @@ export type { Decision, DenialCode, PolicyQuestion, PolicyRule, PolicyTransport 
 export { decide } from './decide.ts'
 export type { Change, ChangeSubject, Compared, Orphan, PlantDifference } from './difference.ts'
 export { deviceDifference, difference } from './difference.ts'
-export type { DocumentSchema, ParseProblem, SourceMap, SourcePosition } from './document.ts'
-export { maximumFileLength } from './document.ts'
+export type { DocumentSchema, ParseProblem, SourceMap, SourcePosition } from '../document/read.ts'
+export { maximumFileLength } from '../document/read.ts'
 export type {
   AddressRange,
   Authentication,

@@ -1,4 +1,4 @@
-import { nearest, type ParseProblem, type SourceMap } from './document.ts'
+import { nearest, type ParseProblem, type SourceMap } from '../document/read.ts'
 import type { ProblemList } from './problem.ts'
 import { nameConduit } from './wording.ts'
 

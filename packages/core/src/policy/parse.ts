@@ -1,7 +1,8 @@
+import { Converter } from '../document/converter.ts'
+import type { ParseProblem, SourceMap } from '../document/read.ts'
+import { inOrder, readDocument } from '../document/read.ts'
 import { defaultSuiteOrder, findSuite, suiteFromText } from '../security/cipher-suites.ts'
 import { parseNetwork } from './address.ts'
-import type { ParseProblem, SourceMap } from './document.ts'
-import { inOrder, readDocument } from './document.ts'
 import type {
   AuthoritySettings,
   Conduit,
@@ -17,7 +18,7 @@ import type {
 import { defaultDtlsTimeoutS } from './model.ts'
 import { nameProblems, readNames } from './names.ts'
 import type { PlantFile } from './schema.ts'
-import { durationMs, plantSchema } from './schema.ts'
+import { plantSchema } from './schema.ts'
 
 /** A plant, or every problem of form that its file has. `positions` finds any part of the file again by its path. */
 export type PlantResult =
@@ -43,78 +44,40 @@ export function parsePlant(text: string, file: string): PlantResult {
   return { plant: undefined, problems: inOrder([...converter.problems, ...nameProblems(plant, positions)]), positions }
 }
 
-/** Turns checked text into values and notes what no pattern can say. */
-export class Converter {
-  readonly problems: ParseProblem[] = []
-  readonly #file: string
-  readonly #positions: SourceMap
-
-  constructor(file: string, positions: SourceMap) {
-    this.#file = file
-    this.#positions = positions
-  }
-
-  /** Notes a problem at a path. */
-  problem(path: string, message: string, expected: string, remedy: string): void {
-    this.problems.push({
-      file: this.#file,
-      ...this.#positions.at(path),
-      path,
-      message: `${path}: ${message}`,
-      expected,
-      remedy,
-    })
-  }
-
-  /** A duration in milliseconds within bounds, both given as text. */
-  duration(path: string, text: string, least: string, most: string): number {
-    const value = durationMs(text)
-    if (!(value >= durationMs(least) && value <= durationMs(most))) {
-      this.problem(
-        path,
-        `found ${text}`,
-        `a duration from ${least} to ${most}`,
-        `choose a duration from ${least} to ${most}`,
+/** Suites by number, each known and named once. */
+export function readSuites(converter: Converter, path: string, list: readonly (number | string)[]): readonly number[] {
+  const ids: number[] = []
+  for (const [index, item] of list.entries()) {
+    const id = typeof item === 'number' ? findSuite(item)?.id : suiteFromText(item)
+    const shown = typeof item === 'number' ? `0x${item.toString(16)}` : JSON.stringify(item)
+    if (id === undefined) {
+      const known = defaultSuiteOrder.map((known) => `0x${known.toString(16).padStart(4, '0')}`).join(', ')
+      converter.problem(
+        `${path}[${index}]`,
+        `${shown} is no cipher suite of CIP Security`,
+        `one of ${known}`,
+        'use one of these numbers or its IANA name',
       )
-    }
-    return value
+    } else if (ids.includes(id)) {
+      converter.problem(`${path}[${index}]`, `${shown} stands here twice`, 'each suite once', 'remove one of them')
+    } else ids.push(id)
   }
+  return ids
+}
 
-  /** Suites by number, each known and named once. */
-  suites(path: string, list: readonly (number | string)[]): readonly number[] {
-    const ids: number[] = []
-    for (const [index, item] of list.entries()) {
-      const id = typeof item === 'number' ? findSuite(item)?.id : suiteFromText(item)
-      const shown = typeof item === 'number' ? `0x${item.toString(16)}` : JSON.stringify(item)
-      if (id === undefined) {
-        const known = defaultSuiteOrder.map((known) => `0x${known.toString(16).padStart(4, '0')}`).join(', ')
-        this.problem(
-          `${path}[${index}]`,
-          `${shown} is no cipher suite of CIP Security`,
-          `one of ${known}`,
-          'use one of these numbers or its IANA name',
-        )
-      } else if (ids.includes(id)) {
-        this.problem(`${path}[${index}]`, `${shown} stands here twice`, 'each suite once', 'remove one of them')
-      } else ids.push(id)
-    }
-    return ids
-  }
-
-  /** Ports from `tcp/44818`, each named once. */
-  ports(path: string, list: readonly string[]): readonly PortReference[] {
-    const seen = new Set<string>()
-    return list.map((text, index) => {
-      const [protocol = '', digits = ''] = text.split('/')
-      const port = Number(digits)
-      if (port > 65_535)
-        this.problem(`${path}[${index}]`, `found port ${digits}`, 'a port from 1 to 65535', 'correct the number')
-      if (seen.has(text))
-        this.problem(`${path}[${index}]`, `${text} stands here twice`, 'each port once', 'remove one of them')
-      seen.add(text)
-      return { protocol: protocol === 'udp' ? 'udp' : 'tcp', port }
-    })
-  }
+/** Ports from `tcp/44818`, each named once. */
+function readPorts(converter: Converter, path: string, list: readonly string[]): readonly PortReference[] {
+  const seen = new Set<string>()
+  return list.map((text, index) => {
+    const [protocol = '', digits = ''] = text.split('/')
+    const port = Number(digits)
+    if (port > 65_535)
+      converter.problem(`${path}[${index}]`, `found port ${digits}`, 'a port from 1 to 65535', 'correct the number')
+    if (seen.has(text))
+      converter.problem(`${path}[${index}]`, `${text} stands here twice`, 'each port once', 'remove one of them')
+    seen.add(text)
+    return { protocol: protocol === 'udp' ? 'udp' : 'tcp', port }
+  })
 }
 
 function readPlant(file: PlantFile, converter: Converter): Plant {
@@ -124,7 +87,7 @@ function readPlant(file: PlantFile, converter: Converter): Plant {
     name: file.plant,
     authority: readAuthority(file.authority ?? {}, converter),
     nonSecure,
-    suites: file.suites === undefined ? defaultSuiteOrder : converter.suites('suites', file.suites),
+    suites: file.suites === undefined ? defaultSuiteOrder : readSuites(converter, 'suites', file.suites),
     manager: file.manager,
     zones: Object.entries(file.zones).map(([name, zone]) => readZone(name, zone, nonSecure, converter)),
     chassis: Object.entries(file.chassis ?? {}).map(([name, { slots, redundant = false }]) => ({
@@ -186,8 +149,8 @@ function readZone(name: string, file: File<'zones'>[string], nonSecure: Zone['no
     io: file.io ?? strictest,
     psk: file.psk,
     nonSecure: file.nonSecure ?? nonSecure,
-    close: converter.ports(`${path}.close`, file.close ?? []),
-    suites: file.suites === undefined ? undefined : converter.suites(`${path}.suites`, file.suites),
+    close: readPorts(converter, `${path}.close`, file.close ?? []),
+    suites: file.suites === undefined ? undefined : readSuites(converter, `${path}.suites`, file.suites),
     uniqueIdentity: file.uniqueIdentity ?? false,
     checkExpiration: file.checkExpiration ?? false,
     checkName: file.checkName ?? false,
@@ -207,7 +170,7 @@ function readDevice(name: string, file: File<'devices'>[string], converter: Conv
     role: file.role ?? 'both',
     messaging: file.messaging,
     io: file.io,
-    close: converter.ports(`devices.${name}.close`, file.close ?? []),
+    close: readPorts(converter, `devices.${name}.close`, file.close ?? []),
     expect: file.expect,
     dnsName: file.dnsName?.toLowerCase(),
     fingerprint: file.fingerprint?.replaceAll(':', '').toLowerCase(),
@@ -215,7 +178,7 @@ function readDevice(name: string, file: File<'devices'>[string], converter: Conv
 }
 
 function readConduit(path: string, file: File<'conduits'>[number], converter: Converter): Conduit {
-  return { ...file, suites: file.suites === undefined ? undefined : converter.suites(`${path}.suites`, file.suites) }
+  return { ...file, suites: file.suites === undefined ? undefined : readSuites(converter, `${path}.suites`, file.suites) }
 }
 
 function readConnections(file: File<'connections'>, converter: Converter): readonly PlantConnection[] {

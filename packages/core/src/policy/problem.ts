@@ -1,4 +1,4 @@
-import type { SourceMap, SourcePosition } from './document.ts'
+import type { SourceMap, SourcePosition } from '../document/read.ts'
 
 /** Every reason for which a plant is refused. */
 export type ErrorCode =

@@ -1,11 +1,13 @@
 import type { Static } from 'typebox'
 import { Type } from 'typebox'
+import { Converter } from '../document/converter.ts'
+import { duration, name, named, unsigned, words } from '../document/fields.ts'
+import type { ParseProblem, SourceMap } from '../document/read.ts'
+import { readDocument } from '../document/read.ts'
 import { defaultSuiteOrder } from '../security/cipher-suites.ts'
 import { securityProfiles } from '../security/profiles.ts'
-import type { ParseProblem, SourceMap } from './document.ts'
-import { readDocument } from './document.ts'
-import { Converter } from './parse.ts'
-import { duration, name, named, suite, unsigned, words } from './schema.ts'
+import { readSuites } from './parse.ts'
+import { suite } from './schema.ts'
 import type {
   FaultKind,
   FaultTrigger,
@@ -430,13 +432,13 @@ function readSecurity(
   converter: Converter,
 ): SimulatedSecurity {
   const { revisions = {} } = file
-  const offered = file.suites === undefined ? currentSuites : converter.suites(`${path}.security.suites`, file.suites)
+  const offered = file.suites === undefined ? currentSuites : readSuites(converter, `${path}.security.suites`, file.suites)
   return {
     suites: offered,
     originatorSuites:
       file.originatorSuites === undefined
         ? offered
-        : converter.suites(`${path}.security.originatorSuites`, file.originatorSuites),
+        : readSuites(converter, `${path}.security.originatorSuites`, file.originatorSuites),
     objectRevisions: {
       cipSecurity: revisions.cipSecurity ?? 4,
       ethernetIpSecurity: revisions.ethernetIpSecurity ?? 9,

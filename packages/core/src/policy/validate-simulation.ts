@@ -1,4 +1,4 @@
-import type { SourceMap } from './document.ts'
+import type { SourceMap } from '../document/read.ts'
 import type { Plant, PlantConnection } from './model.ts'
 import type { PolicyProblem } from './problem.ts'
 import { ProblemList } from './problem.ts'

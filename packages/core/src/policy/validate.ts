@@ -1,4 +1,4 @@
-import type { SourceMap } from './document.ts'
+import type { SourceMap } from '../document/read.ts'
 import { checkNames } from './names.ts'
 import type { PlantIndex } from './plant-index.ts'
 import type { PolicyProblem } from './problem.ts'

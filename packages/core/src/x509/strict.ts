@@ -15,6 +15,7 @@ import {
 } from '@peculiar/asn1-rsa'
 import type { DigestAlgorithm } from '../crypto/provider.ts'
 import { MalformedMessage } from '../errors.ts'
+import { calendarMs } from '../wire/calendar.ts'
 import { utf8 } from '../wire/text.ts'
 
 /**
@@ -322,22 +323,11 @@ export function derTime(bytes: Uint8Array, element: DerElement, what: string): n
   if (!short && year < 2050) {
     throw refuse('bad-encoding', what, element.start, 'years before 2050 are written as UTCTime')
   }
-  if (month < 1 || month > 12 || day < 1 || day > daysIn(year, month) || hour > 23 || minute > 59 || second > 59) {
+  const at = calendarMs(year, month, day, hour, minute, second)
+  if (at === undefined) {
     throw refuse('out-of-range', what, element.start, 'a date or time of day that does not exist')
   }
-  return ((daysSince1970(year, month, day) * 24 + hour) * 60 + minute) * 60_000 + second * 1000
-}
-
-function daysIn(year: number, month: number): number {
-  if (month === 2) return year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0) ? 29 : 28
-  return month === 4 || month === 6 || month === 9 || month === 11 ? 30 : 31
-}
-
-/** Days from 1970-01-01 in the Gregorian calendar, counting years from March so that the leap day comes last. */
-function daysSince1970(year: number, month: number, day: number): number {
-  const y = month <= 2 ? year - 1 : year
-  const dayOfYear = Math.floor((153 * (month + (month > 2 ? -3 : 9)) + 2) / 5) + day - 1
-  return y * 365 + Math.floor(y / 4) - Math.floor(y / 100) + Math.floor(y / 400) + dayOfYear - 719_468
+  return at
 }
 
 /** A signature algorithm that may appear in what Cordon believes. */

@@ -31,6 +31,9 @@ export interface DocumentSchema {
   readonly const?: unknown
   readonly enum?: readonly unknown[]
   readonly anyOf?: readonly DocumentSchema[]
+  /** `#/$defs/name`: the definition of that name in the outermost schema. */
+  readonly $ref?: string
+  readonly $defs?: Readonly<Record<string, DocumentSchema>>
   readonly properties?: Readonly<Record<string, DocumentSchema>>
   readonly patternProperties?: Readonly<Record<string, DocumentSchema>>
   readonly required?: readonly string[]
@@ -76,7 +79,7 @@ const maximumProblems = 200
  * refused, the time is linear.
  */
 export function readDocument(text: string, file: string, declared: TSchema): DocumentResult {
-  const schema = declared as DocumentSchema // documents are declared with these keywords alone
+  const schema = linked(declared as DocumentSchema) // documents are declared with these keywords alone
   const asWritten = readText(text, [], file, schema)
   if (!asWritten.hasTabs) return asWritten
   // Tabs leave no structure to read. It is that of the file with spaces, in the width that leaves the least to say.
@@ -126,7 +129,7 @@ function readText(text: string, longer: readonly number[], file: string, schema:
   }
   if (text.length > maximumFileLength) {
     const expected = `at most ${maximumFileLength} characters`
-    return refuse(0, `the file has ${text.length} characters`, expected, 'split the plant into several files')
+    return refuse(0, `the file has ${text.length} characters`, expected, 'split the file')
   }
   const { document, second, tooDeep } = parse(text, lines)
   if (document === undefined || tooDeep !== undefined) {
@@ -157,6 +160,23 @@ function readText(text: string, longer: readonly number[], file: string, schema:
     syntax,
     hasTabs: faults.some(({ code }) => code === 'TAB_AS_INDENT'),
   }
+}
+
+/** The schema with each reference replaced by what it leads to: a graph, with a cycle where a form contains itself. */
+function linked(schema: DocumentSchema): DocumentSchema {
+  if (schema.$defs === undefined) return schema
+  const targets = new Map(Object.keys(schema.$defs).map((name) => [`#/$defs/${name}`, {}]))
+  const link = (part: unknown): unknown => {
+    if (Array.isArray(part)) return part.map(link)
+    if (typeof part !== 'object' || part === null) return part
+    if ('$ref' in part) return targets.get(String(part.$ref))
+    return Object.fromEntries(Object.entries(part).map(([key, inner]) => [key, link(inner)]))
+  }
+  for (const [name, part] of Object.entries(schema.$defs)) {
+    Object.assign(targets.get(`#/$defs/${name}`) ?? {}, link(part))
+  }
+  const { $defs: _, ...root } = schema
+  return link(root) as DocumentSchema // the same keywords, references replaced
 }
 
 const yamlOptions = {
@@ -309,7 +329,7 @@ class Reader {
         path,
         `*${node.source} is an alias`,
         'the value itself',
-        'write the value out: plant files have no aliases',
+        'write the value out: aliases are not read',
       )
     }
     if (node.anchor !== undefined) {
@@ -318,7 +338,7 @@ class Reader {
         path,
         `&${node.anchor} is an anchor`,
         'the value itself',
-        'remove the anchor: plant files have no aliases',
+        'remove the anchor: aliases are not read',
       )
     }
     if (schema.anyOf !== undefined) return this.#readAny(node, schema, schema.anyOf, path, depth)

@@ -1,6 +1,6 @@
 import { maximumFileLength, type ParseProblem, parsePlant } from '@cordon/core/policy'
 import { describe, expect, test } from 'vitest'
-import { fc } from './properties.ts'
+import { fc } from '../policy/properties.ts'
 
 const head =
   'version: 1\nplant: p\nzones:\n  z: { authentication: certificate }\ndevices:\n  A: { address: 192.0.2.1, zone: z }\n'
