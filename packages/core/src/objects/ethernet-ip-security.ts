@@ -223,5 +223,25 @@ export const ethernetIpSecurityRevision7 = objectClass({
   getAll,
 })
 
-/** Attribute 14 when the pull model is disabled (Volume 8 via cip-security-wire 4.2). */
-export const pullStatusDisabled = 0xffff
+/**
+ * Attribute 14, Pull Model Status (cip-security-wire 4.2). 0x0000 and 0xFFFF are public.
+ * Deviation: the values between are not; these are ours.
+ */
+export const pullStatuses = {
+  idle: 0x0000,
+  searching: 0x0001,
+  serverFound: 0x0002,
+  fetchingAuthorities: 0x0003,
+  enrollmentSent: 0x0004,
+  waitingForApproval: 0x0005,
+  noServer: 0x0010,
+  tlsFailure: 0x0011,
+  serverRefused: 0x0012,
+  httpError: 0x0013,
+  requestRejected: 0x0014,
+  certificateInvalid: 0x0015,
+  disabled: 0xffff,
+} as const
+
+/** The word of a value of attribute 14. */
+export type PullStatus = keyof typeof pullStatuses

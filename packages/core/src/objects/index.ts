@@ -35,7 +35,8 @@ export {
   type PskUsage,
   preSharedKey,
   pskUsages,
-  pullStatusDisabled,
+  type PullStatus,
+  pullStatuses,
 } from './ethernet-ip-security.ts'
 export { ethernetLink } from './ethernet-link.ts'
 export {

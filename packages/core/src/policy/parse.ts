@@ -178,7 +178,10 @@ function readDevice(name: string, file: File<'devices'>[string], converter: Conv
 }
 
 function readConduit(path: string, file: File<'conduits'>[number], converter: Converter): Conduit {
-  return { ...file, suites: file.suites === undefined ? undefined : readSuites(converter, `${path}.suites`, file.suites) }
+  return {
+    ...file,
+    suites: file.suites === undefined ? undefined : readSuites(converter, `${path}.suites`, file.suites),
+  }
 }
 
 function readConnections(file: File<'connections'>, converter: Converter): readonly PlantConnection[] {

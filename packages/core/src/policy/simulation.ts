@@ -432,7 +432,8 @@ function readSecurity(
   converter: Converter,
 ): SimulatedSecurity {
   const { revisions = {} } = file
-  const offered = file.suites === undefined ? currentSuites : readSuites(converter, `${path}.security.suites`, file.suites)
+  const offered =
+    file.suites === undefined ? currentSuites : readSuites(converter, `${path}.security.suites`, file.suites)
   return {
     suites: offered,
     originatorSuites:

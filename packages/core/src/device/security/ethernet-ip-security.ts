@@ -12,7 +12,7 @@ import {
   ethernetIpSecurity,
   ethernetIpSecurityRevision7,
   type PreSharedKey,
-  pullStatusDisabled,
+  pullStatuses,
 } from '../../objects/ethernet-ip-security.ts'
 import { findSuite } from '../../security/cipher-suites.ts'
 import { behaviour, type BehaviourDeclaration, type Call } from '../attributes.ts'
@@ -285,7 +285,7 @@ export function resetEthernetIpSecurity(device: DeviceContext, enablePull: boole
   data.session = undefined
   data.settings = factorySettings(device.options.security)
   data.pullEnabled = enablePull
-  data.pullStatus = enablePull ? 0 : pullStatusDisabled
+  data.pullStatus = enablePull ? pullStatuses.idle : pullStatuses.disabled
   step(device, enablePull ? 'reset' : 'resetWithoutPull')
   data.previous = data.state
   device.changed()
