@@ -3,6 +3,7 @@ import type { Figure } from './figure.ts'
 /** The measurements by name; each is loaded when it is asked for. */
 const measurements: Readonly<Record<string, () => Promise<readonly Figure[]>>> = {
   policy: async () => (await import('./policy.ts')).policyFigures(),
+  approval: async () => (await import('./approval.ts')).approvalFigures(),
   devices: async () => (await import('./devices.ts')).deviceFigures(),
   commissioning: async () => (await import('./commissioning.ts')).commissioningFigures(),
 }

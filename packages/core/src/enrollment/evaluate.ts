@@ -12,7 +12,7 @@ import type {
   SerialRule,
   VendorRule,
 } from './approval-policy.ts'
-import { type EnrollmentFacts, formatUnit, isAssured, sameUnit } from './facts.ts'
+import { type EnrollmentFacts, type Fact, formatUnit, isAssured, sameUnit } from './facts.ts'
 import { type SerialList, unitKey } from './serial-list.ts'
 
 /** What a rule says of a request. */
@@ -223,36 +223,29 @@ function administrator({ kind, approvals }: AdministratorRule, { facts }: Scope)
 function serialList({ kind, list: name, by, needs }: SerialRule, { facts, context }: Scope): RuleVerdict {
   const list = context.lists.get(name)
   if (list === undefined) throw new UsageError('missing', `inventory ${name}: a rule names it, and it was not given`)
-  const known = [
-    ...(by === 'mac'
-      ? []
-      : facts.units.map(({ value, ...rest }) => ({
-          ...rest,
-          listed: list.units.has(unitKey(value)),
-          text: formatUnit(value),
-        }))),
-    ...(by === 'serial'
-      ? []
-      : facts.macs.map(({ value, ...rest }) => ({
-          ...rest,
-          listed: list.macs.has(value),
-          text: `MAC address ${value}`,
-        }))),
-  ]
-  const match = known.find(({ listed, assurance }) => listed && isAssured(assurance, needs))
-  if (match !== undefined)
-    return say(kind, 'grant', `${match.text}, ${match.assurance} by ${match.source}, stands in ${name}`)
-  const weak = known.find(({ listed }) => listed)
+  const units = by === 'mac' ? [] : facts.units
+  const macs = by === 'serial' ? [] : facts.macs
+  const listed: { readonly fact: Fact<unknown>; readonly text: string }[] = []
+  for (const fact of units) {
+    if (list.units.has(unitKey(fact.value))) listed.push({ fact, text: formatUnit(fact.value) })
+  }
+  for (const fact of macs) if (list.macs.has(fact.value)) listed.push({ fact, text: `MAC address ${fact.value}` })
+  const match = listed.find(({ fact }) => isAssured(fact.assurance, needs))
+  if (match !== undefined) {
+    const { text, fact } = match
+    return say(kind, 'grant', `${text}, ${fact.assurance} by ${fact.source}, stands in ${name}`)
+  }
+  const [weak] = listed
   if (weak !== undefined) {
-    const reason = `${weak.text} stands in ${name}, but is only ${weak.assurance} (${weak.source}); the rule needs ${needs}`
+    const { text, fact } = weak
+    const reason = `${text} stands in ${name}, but is only ${fact.assurance} (${fact.source}); the rule needs ${needs}`
     return say(kind, 'not-applicable', reason)
   }
-  const [first] = known
-  return say(
-    kind,
-    'not-applicable',
-    first === undefined ? 'no serial number or MAC address is known' : `${first.text} does not stand in ${name}`,
-  )
+  const [unit] = units
+  const [mac] = macs
+  const shown = unit === undefined ? mac && `MAC address ${mac.value}` : formatUnit(unit.value)
+  const reason = shown === undefined ? 'no serial number or MAC address is known' : `${shown} does not stand in ${name}`
+  return say(kind, 'not-applicable', reason)
 }
 
 function password({ kind, accounts }: PasswordRule, { policy, facts }: Scope): RuleVerdict {

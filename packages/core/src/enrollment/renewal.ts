@@ -1,7 +1,7 @@
 import { MalformedMessage } from '../errors.ts'
-import { addressBytes } from '../x509/address.ts'
+import { addressBytes, addressText } from '../x509/address.ts'
 import type { Certificate } from '../x509/certificate.ts'
-import { derEncode, hex } from '../x509/der.ts'
+import { derEncode } from '../x509/der.ts'
 import { extensionTypes, type GeneralName, readKnown } from '../x509/extensions.ts'
 import { formatName, type Name, nameAt, sameName } from '../x509/name.ts'
 import type { CertificateRequest } from '../x509/request.ts'
@@ -53,24 +53,25 @@ function listed(names: readonly string[]): string {
   return names.length <= 4 ? names.join(', ') : `${names.slice(0, 4).join(', ')} and ${names.length - 4} more`
 }
 
-/** Each name once, in one spelling: case plays no part in DNS names and in hosts, and addresses are compared as bytes. */
 function normalised(names: readonly GeneralName[] | undefined): readonly string[] {
-  const texts = (names ?? []).map(({ kind, value }): string => {
-    switch (kind) {
-      case 'ip':
-        return `ip:${hex(addressBytes(value))}`
-      case 'dns':
-        return `dns:${value.toLowerCase().replace(/\.$/, '')}`
-      case 'email':
-        return `email:${value.replace(/@.*$/, (host) => host.toLowerCase())}`
-      case 'directory':
-        return `directory:${value.trim().replace(/\s+/g, ' ').toLowerCase()}`
-      case 'uri':
-      case 'other':
-        return `${kind}:${value}`
-    }
-  })
-  return [...new Set(texts)].sort()
+  return [...new Set((names ?? []).map(spell))].sort()
+}
+
+/** A name in one spelling: case plays no part in DNS names and hosts, and addresses are compared as bytes. */
+function spell({ kind, value }: GeneralName): string {
+  switch (kind) {
+    case 'ip':
+      return `ip:${addressText(addressBytes(value))}`
+    case 'dns':
+      return `dns:${value.toLowerCase().replace(/\.$/, '')}`
+    case 'email':
+      return `email:${value.replace(/@.*$/, (host) => host.toLowerCase())}`
+    case 'directory':
+      return `directory:${value.trim().replace(/\s+/g, ' ').toLowerCase()}`
+    case 'uri':
+    case 'other':
+      return `${kind}:${value}`
+  }
 }
 
 function readChange(request: CertificateRequest): ChangedName | undefined {

@@ -12,18 +12,19 @@ export interface SerialEntry {
 /** An inventory, ready to be asked. */
 export interface SerialList {
   readonly entries: readonly SerialEntry[]
-  readonly units: ReadonlyMap<string, SerialEntry>
+  /** By {@link unitKey}. */
+  readonly units: ReadonlyMap<number, SerialEntry>
   readonly macs: ReadonlyMap<string, SerialEntry>
 }
 
-/** The key of a unit in {@link SerialList.units}. */
-export function unitKey({ vendorId, serialNumber }: UnitIdentity): string {
-  return `${vendorId}:${serialNumber}`
+/** A unit as one number of 48 bits: the key of {@link SerialList.units}. */
+export function unitKey({ vendorId, serialNumber }: UnitIdentity): number {
+  return vendorId * 2 ** 32 + serialNumber
 }
 
 /** An inventory of entries. */
 export function serialList(entries: readonly SerialEntry[]): SerialList {
-  const units = new Map<string, SerialEntry>()
+  const units = new Map<number, SerialEntry>()
   const macs = new Map<string, SerialEntry>()
   for (const entry of entries) {
     if (entry.unit !== undefined) units.set(unitKey(entry.unit), entry)
@@ -74,7 +75,7 @@ class SerialReader {
   readonly problems: ParseProblem[] = []
   readonly entries: SerialEntry[] = []
   readonly #file: string
-  readonly #seen = new Map<string, number>()
+  readonly #seen = new Map<number | string, number>()
 
   constructor(file: string) {
     this.#file = file

@@ -80,7 +80,10 @@ describe('a template', () => {
   })
 
   test('with all values given uses the plain list of extensions', () => {
-    const given = { ...none, template: { subject: undefined, key: undefined, extensions: wishes.template?.extensions.slice(0, 1) ?? [] } }
+    const given = {
+      ...none,
+      template: { subject: undefined, key: undefined, extensions: wishes.template?.extensions.slice(0, 1) ?? [] },
+    }
     expect(hex(encodeRequestWishes(given))).toContain(hex(derOid(requestAttributes.extensionRequest)))
     expect(decodeRequestWishes(encodeRequestWishes(given))).toEqual(given)
   })
@@ -108,10 +111,16 @@ describe('a template', () => {
     ['another version', '020101' + 'a100'],
     ['no attributes', '020100'],
     ['something behind them', '020100a1000500'],
-    ['an extension twice', `020100a12c302a060b2a864886f70d010910023e311b301930070603551d11300e0603551d110101ff040403020780`],
+    [
+      'an extension twice',
+      `020100a12c302a060b2a864886f70d010910023e311b301930070603551d11300e0603551d110101ff040403020780`,
+    ],
   ])('with %s is refused', (_, content) => {
     const inner = Uint8Array.from(content.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16))
-    const bad = derEncode(0x30, derEncode(0x30, derOid(requestAttributes.template), derEncode(0x31, derEncode(0x30, inner))))
+    const bad = derEncode(
+      0x30,
+      derEncode(0x30, derOid(requestAttributes.template), derEncode(0x31, derEncode(0x30, inner))),
+    )
     expect(() => decodeRequestWishes(bad)).toThrow(MalformedMessage)
   })
 })

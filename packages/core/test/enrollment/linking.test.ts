@@ -9,7 +9,9 @@ import { derEncode, derOid } from '../../src/x509/der.ts'
 const latin = (text: string) => Uint8Array.from(text, (c) => c.charCodeAt(0))
 
 /** A signed request with attributes of its own, which the builder does not write. */
-async function requestWith(attributes: readonly (readonly [type: string, ...values: Uint8Array[]])[]): Promise<CertificateRequest> {
+async function requestWith(
+  attributes: readonly (readonly [type: string, ...values: Uint8Array[]])[],
+): Promise<CertificateRequest> {
   const key = await nodeCrypto.generateKey('ecdsa-p256')
   const list = attributes.map(([type, ...values]) => derEncode(0x30, derOid(type), derEncode(0x31, ...values)))
   const info = derEncode(0x30, Uint8Array.of(2, 1, 0), parseName('CN=pc').der, key.publicKey, derEncode(0xa0, ...list))

@@ -50,12 +50,22 @@ beforeAll(async () => {
 })
 
 function reply({ status, headers, body }: EstAnswer, more: Partial<EstReply> = {}): EstReply {
-  return { status, contentType: headers['content-type'], retryAfter: headers['retry-after'], body: latin(body), ...more }
+  return {
+    status,
+    contentType: headers['content-type'],
+    retryAfter: headers['retry-after'],
+    body: latin(body),
+    ...more,
+  }
 }
 
 const status = (code: number, retryAfter?: string): EstReply => ({ status: code, retryAfter, body: new Uint8Array() })
 
-type Input = PullEvent extends infer Each ? (Each extends PullEvent ? Omit<Each, 'at' | 'random' | 'id'> : never) : never
+type Input = PullEvent extends infer Each
+  ? Each extends PullEvent
+    ? Omit<Each, 'at' | 'random' | 'id'>
+    : never
+  : never
 
 /** A client in virtual time. Its events answer the last thing it asked for. */
 class Client {
@@ -116,7 +126,14 @@ class Client {
   }
 
   issued(...certificates: readonly Certificate[]): this {
-    return this.answer(reply(certificatesAnswer('simpleenroll', certificates.map(({ der }) => der))))
+    return this.answer(
+      reply(
+        certificatesAnswer(
+          'simpleenroll',
+          certificates.map(({ der }) => der),
+        ),
+      ),
+    )
   }
 
   toEnrolled(): this {
@@ -150,7 +167,11 @@ describe('a device without an identity', () => {
     expect(client.action).toHaveProperty('template.subject')
     client.give({ kind: 'made', request })
     expect(client.shown).toBe('enrollmentSent pullModelInProgress')
-    expect(client.action).toMatchObject({ method: 'POST', path: '/.well-known/est/simpleenroll', contentType: 'application/pkcs10' })
+    expect(client.action).toMatchObject({
+      method: 'POST',
+      path: '/.well-known/est/simpleenroll',
+      contentType: 'application/pkcs10',
+    })
     const sent = client.action
     expect('body' in sent && decodeEstRequest(latin(sent.body ?? '')).der).toEqual(request)
     client.answer(status(202, '7'))
@@ -228,7 +249,10 @@ describe('a device without an identity', () => {
     client.answer(status(202, '60'))
     expect(client.shown).toBe('waitingForApproval factoryDefault')
     client.wait()
-    client.give({ kind: 'found', servers: [server] }).authorities().answer(status(204))
+    client
+      .give({ kind: 'found', servers: [server] })
+      .authorities()
+      .answer(status(204))
     expect(client.action).toMatchObject({ path: '/.well-known/est/simpleenroll' })
   })
 
@@ -244,14 +268,25 @@ describe('a device without an identity', () => {
     const client = new Client().toEnrolling().answer(status(code))
     expect(client.shown).toBe(`${word} factoryDefault`)
     client.wait()
-    client.give({ kind: 'found', servers: [server] }).authorities().answer(status(204))
+    client
+      .give({ kind: 'found', servers: [server] })
+      .authorities()
+      .answer(status(204))
     expect(client.action.kind).toBe(fresh ? 'makeRequest' : 'exchange')
   })
 
   test.each([
-    ['for another key', async () => [await issue(issuing, issuing.key.publicKey)], /no certificate that came is for the key/],
+    [
+      'for another key',
+      async () => [await issue(issuing, issuing.key.publicKey)],
+      /no certificate that came is for the key/,
+    ],
     ['of another authority', async () => [await issue(stranger, publicKey)], /the certificate that came/],
-    ['that has expired', async () => [await issue(issuing, publicKey, { notBefore: now - 2 * day, notAfter: now - day })], /the certificate that came/],
+    [
+      'that has expired',
+      async () => [await issue(issuing, publicKey, { notBefore: now - 2 * day, notAfter: now - day })],
+      /the certificate that came/,
+    ],
     ['none at all', async () => [], /no certificate that came/],
   ])('refuses a certificate %s', async (_, certificates, reason) => {
     const client = new Client().toEnrolling().issued(...(await certificates()))
@@ -301,7 +336,11 @@ describe('trust in a server', () => {
     })
     expect(new Client(pinned(stranger)).toAuthorities().authorities().shown).toBe('serverRefused factoryDefault')
     const mixed = new Client(pinned(root)).toAuthorities()
-    mixed.answer(reply(certificatesAnswer('cacerts', [stranger.certificate.der, root.certificate.der, issuing.certificate.der]), { peer }))
+    mixed.answer(
+      reply(certificatesAnswer('cacerts', [stranger.certificate.der, root.certificate.der, issuing.certificate.der]), {
+        peer,
+      }),
+    )
     expect(mixed.action).toMatchObject({ anchors: [root.certificate.der, issuing.certificate.der] })
   })
 
@@ -328,7 +367,10 @@ describe('an identity', () => {
     client.wait()
     expect(client.at).toBe(certificate.notBefore + 200 * day)
     expect(client.shown).toBe('fetchingAuthorities pullModelCompleted')
-    expect(client.action).toMatchObject({ credential: 'current', anchors: [root.certificate.der, issuing.certificate.der] })
+    expect(client.action).toMatchObject({
+      credential: 'current',
+      anchors: [root.certificate.der, issuing.certificate.der],
+    })
     client.authorities({}).answer(status(404))
     expect(client.action).toMatchObject({ kind: 'makeRequest', renews: certificate.der })
     client.give({ kind: 'made', request })
@@ -394,7 +436,10 @@ describe('a push session', () => {
   })
 
   test('that configured nothing lets the search begin again, and an identity stay', () => {
-    const client = new Client().toAuthorities().give({ kind: 'pushBegan' }).give({ kind: 'pushEnded', configured: false })
+    const client = new Client()
+      .toAuthorities()
+      .give({ kind: 'pushBegan' })
+      .give({ kind: 'pushEnded', configured: false })
     expect(client.action.kind).toBe('search')
     const held = new Client().toEnrolled().give({ kind: 'pushBegan' }).give({ kind: 'pushEnded', configured: false })
     expect(held.shown).toBe('idle pullModelCompleted')
@@ -438,29 +483,34 @@ test('whatever happens in whatever order, the client is due or at rest, asks one
     fc.nat(7),
   )
   fc.assert(
-    fc.property(fc.array(input, { maxLength: 60 }), fc.double({ min: 0, max: 0.999, noNaN: true }), (inputs, random) => {
-      const client = new Client()
-      const all = replies()
-      for (const each of inputs) {
-        const before = client.state
-        if (each === 'due') {
-          if (pullDeadline(client.state) !== undefined) client.wait()
-        } else if (each === 'made') client.give({ kind: 'made', request }, random)
-        else if (typeof each === 'number') client.answer(all[each] ?? status(500), random)
-        else client.give(each, random)
-        const asked = client.actions.filter(({ kind }) => kind !== 'cancel')
-        expect(asked.length).toBeLessThanOrEqual(1)
-        const due = pullDeadline(client.state)
-        if (client.state.kind === 'working' || client.state.kind === 'waiting') expect(due).toBeGreaterThanOrEqual(client.at)
-        // What is new at work has just been asked for, under the id that the state waits for.
-        if (client.state.kind === 'working' && client.state !== before) {
-          expect(asked.map((action) => action.id)).toEqual([client.state.id])
-          expect(client.state.id).toBe(client.state.nextId - 1)
+    fc.property(
+      fc.array(input, { maxLength: 60 }),
+      fc.double({ min: 0, max: 0.999, noNaN: true }),
+      (inputs, random) => {
+        const client = new Client()
+        const all = replies()
+        for (const each of inputs) {
+          const before = client.state
+          if (each === 'due') {
+            if (pullDeadline(client.state) !== undefined) client.wait()
+          } else if (each === 'made') client.give({ kind: 'made', request }, random)
+          else if (typeof each === 'number') client.answer(all[each] ?? status(500), random)
+          else client.give(each, random)
+          const asked = client.actions.filter(({ kind }) => kind !== 'cancel')
+          expect(asked.length).toBeLessThanOrEqual(1)
+          const due = pullDeadline(client.state)
+          if (client.state.kind === 'working' || client.state.kind === 'waiting')
+            expect(due).toBeGreaterThanOrEqual(client.at)
+          // What is new at work has just been asked for, under the id that the state waits for.
+          if (client.state.kind === 'working' && client.state !== before) {
+            expect(asked.map((action) => action.id)).toEqual([client.state.id])
+            expect(client.state.id).toBe(client.state.nextId - 1)
+          }
+          expect(client.state.nextId).toBeGreaterThanOrEqual(before.nextId)
+          pullReport(client.state)
         }
-        expect(client.state.nextId).toBeGreaterThanOrEqual(before.nextId)
-        pullReport(client.state)
-      }
-    }),
+      },
+    ),
     { numRuns: 300 },
   )
 })

@@ -26,7 +26,11 @@ const change = '1.3.6.1.5.5.7.7.36'
 describe('a request for renewal', () => {
   test('for the same identity is the same', async () => {
     const held = await request(subject, names)
-    expect(judgeRenewal(await request(subject, names), held)).toEqual({ same: true, differences: [], change: undefined })
+    expect(judgeRenewal(await request(subject, names), held)).toEqual({
+      same: true,
+      differences: [],
+      change: undefined,
+    })
   })
 
   test('may write the same names in other string types, cases, spaces and order', async () => {
@@ -41,7 +45,12 @@ describe('a request for renewal', () => {
   test.each([
     ['another subject', parseName('CN=Blue_EN4TR,O=Example Works'), names, /^subject CN=Blue_EN4TR/],
     ['a part more', parseName('CN=Green_EN4TR,OU=x,O=Example Works'), names, /^subject/],
-    ['another address', subject, subjectAlternativeName(['127.17.83.32', '2001:db8::1'], ['green.example']), /127\.17\.83\.32|7f115320/],
+    [
+      'another address',
+      subject,
+      subjectAlternativeName(['127.17.83.32', '2001:db8::1'], ['green.example']),
+      /does not have: ip:127\.17\.83\.32; .*missing: ip:127\.17\.83\.31/,
+    ],
     ['a name less', subject, subjectAlternativeName(['127.17.83.31', '2001:db8::1']), /missing: dns:green/],
   ])('for %s differs', async (_, wished, extension, reason) => {
     const { same, differences } = judgeRenewal(await request(wished, extension), await request(subject, names))
@@ -52,7 +61,9 @@ describe('a request for renewal', () => {
   test('says which name it wants to change to', async () => {
     const plain = await request(subject)
     const wished = parseName('CN=Blue')
-    const [implicit, tagged] = [0x30, 0xa1].map((tag) => derEncode(0x30, wished.der, derEncode(tag, derEncode(0x82, Uint8Array.of(0x62)))))
+    const [implicit, tagged] = [0x30, 0xa1].map((tag) =>
+      derEncode(0x30, wished.der, derEncode(tag, derEncode(0x82, Uint8Array.of(0x62)))),
+    )
     for (const value of [implicit, tagged]) {
       const asked = { ...plain, attributes: new Map([[change, [value ?? new Uint8Array()]]]) }
       const { change: found } = judgeRenewal(asked, plain)

@@ -42,7 +42,11 @@ export async function issue(
 }
 
 /** A vendor certificate that names a unit. */
-export async function vendorCertificate(issuer: Authority, vendorId: number, serialNumber: number): Promise<Certificate> {
+export async function vendorCertificate(
+  issuer: Authority,
+  vendorId: number,
+  serialNumber: number,
+): Promise<Certificate> {
   const { publicKey } = await nodeCrypto.generateKey('ecdsa-p256')
   return await issue(issuer, publicKey, { subject: vendorSubject({ vendorId, serialNumber, vendorName: 'Example' }) })
 }
