@@ -15,11 +15,13 @@ export type FoundOnInterface = FoundService & { readonly interface: string }
 export interface BrowseOptions extends MdnsOptions {
   /** Default `_est._tcp`. */
   readonly type?: string
+  /** Only instances of this subtype. */
   readonly subtype?: string
   /** Hears what comes, changes and goes. */
   readonly event?: (event: QuerierEvent & { readonly interface: string }) => void
   /** What is ours now; with {@link BrowseOptions.alarm}, every other advertiser of the type raises one. */
   readonly own?: () => OwnServices
+  /** Hears of advertisers that are not ours. */
   readonly alarm?: (alarm: ForeignAlarm & { readonly interface: string }) => void
 }
 

@@ -22,6 +22,7 @@ export interface MdnsOptions {
   /** Ends it, with a goodbye. */
   readonly signal?: AbortSignal
   /** Hears of interfaces that fail; each problem once until it changes. */
+  /** Hears of an interface whose socket failed. */
   readonly problem?: (problem: MdnsProblem) => void
   readonly schedule?: Schedule
   /** What the system says about its interfaces; tests have their own. */
