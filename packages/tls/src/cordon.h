@@ -193,8 +193,7 @@ typedef struct {
 /* Every suite of this OpenSSL; the caller frees the array with OPENSSL_free. */
 suite_name *list_suites(size_t *count);
 
-/* One complete DER object and nothing after it, else NULL. */
-/* One DER object, read or found in the pool; the caller frees it. NULL for anything else. */
+/* One complete DER object and nothing after it, read or found in the pool; the caller frees it. NULL for anything else. */
 X509 *find_certificate(instance *in, view der);
 X509_CRL *find_crl(instance *in, view der);
 

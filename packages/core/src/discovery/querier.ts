@@ -293,7 +293,6 @@ export class Querier {
     }
     for (const key of [...this.#missing.keys()]) if (!missing.has(key)) this.#missing.delete(key)
     // Records of one service often follow one another: a moment's patience saves a question.
-    // Records of one service often follow one another: a moment's patience saves a question.
     const at = this.#soon(now)
     for (const key of missing) if (!this.#missing.has(key)) this.#missing.set(key, { at, waitMs: firstWaitMs })
   }

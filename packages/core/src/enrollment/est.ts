@@ -356,7 +356,8 @@ export function readBasic(header: string | undefined): BasicCredentials | undefi
 function basicText(base64: string): string | undefined {
   try {
     return utf8(decodeBase64(base64))
-  } catch {
+  } catch (error) {
+    if (!(error instanceof MalformedMessage)) throw error
     // Not base64 is no credential; what was sent instead might be a secret and stands in no message.
     return undefined
   }

@@ -1,3 +1,4 @@
+import { MalformedMessage } from '../errors.ts'
 import { latin1, utf8 } from '../wire/text.ts'
 import { hex } from './der.ts'
 import type { Extensions } from './extensions.ts'
@@ -99,8 +100,9 @@ function extensionText(value: Uint8Array): string {
     const root = checkDer(value, 'extension')
     if (root.tag === derTags.utf8String) return utf8(derContent(value, root)) ?? hex(value)
     if (root.tag === derTags.printableString || root.tag === derTags.ia5String) return latin1(derContent(value, root))
-  } catch {
+  } catch (error) {
     // Not DER: its bytes are all there is to read.
+    if (!(error instanceof MalformedMessage)) throw error
   }
   return hex(value)
 }

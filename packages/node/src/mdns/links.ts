@@ -21,8 +21,7 @@ export interface MdnsOptions {
   readonly pollMs?: number
   /** Ends it, with a goodbye. */
   readonly signal?: AbortSignal
-  /** Hears of interfaces that fail; each problem once until it changes. */
-  /** Hears of an interface whose socket failed. */
+  /** Hears of an interface whose socket failed, or that cannot be asked for; each problem once until it changes. */
   readonly problem?: (problem: MdnsProblem) => void
   readonly schedule?: Schedule
   /** What the system says about its interfaces; tests have their own. */
