@@ -33,6 +33,7 @@ export interface Browser extends AsyncDisposable {
   alarms(): readonly (ForeignAlarm & { readonly interface: string })[]
   /** Records and datagrams that were not kept: malformed, or too many. */
   readonly dropped: number
+  /** Ends the search on every interface. */
   close(): Promise<void>
 }
 
