@@ -5,7 +5,6 @@ import { ObjectClient, type Requester } from '@cordon/core/client'
 import { NotTrusted, TransportError, UsageError } from '@cordon/core/errors'
 import { connect, type PeerInfo, routed, type Session, type SessionOptions } from '@cordon/node/originator'
 import type { CommandContext } from './context.ts'
-import { managerAccess } from './manager.ts'
 
 /** How `cordon device` reaches its target. */
 export interface ReachOptions {
@@ -76,6 +75,8 @@ async function security(context: CommandContext, options: ReachOptions): Promise
       throw new UsageError('bad-option', '--pin expects a SHA-256 fingerprint of 64 hex digits')
     return { transport: 'tls', commissioning: { inspect: (peer) => checkPin(peer, pin) } }
   }
+  // The store and the policy are most of what a command loads, and only the manager needs them.
+  const { managerAccess } = await import('./manager.ts')
   const { credentials, localAddress } = await managerAccess(context, options.plant)
   // The plant's rules let the manager in from its own address.
   const own = options.from === undefined && localAddress !== undefined ? { localAddress } : {}

@@ -4,10 +4,10 @@ import { stateDirectory } from '@cordon/node/files'
 import { CommanderError } from 'commander'
 import type { CommandContext } from './context.ts'
 import { exitCodes } from './exit-codes.ts'
-import { createOutput, type OutputFormat, printable } from './output.ts'
+import type { OutputFormat } from './output.ts'
+import { printable } from './printable.ts'
 import { problemOf } from './problem.ts'
 import { createProgram } from './program.ts'
-import { readSettings } from './settings.ts'
 import { versionText } from './version.ts'
 
 /** Runs the command line `argv` (without interpreter and script) and returns the exit code. */
@@ -17,6 +17,9 @@ export async function main(argv: readonly string[]): Promise<number> {
   // It may come after everything else is done, so it is heard until the process ends.
   if (!process.stdout.listeners('error').includes(onOutputError)) process.stdout.on('error', onOutputError)
   const program = createProgram(async (load, options, args) => {
+    // Loaded here, so that help and refused command lines need not wait for tables and YAML.
+    const { createOutput } = await import('./output.ts')
+    const { readSettings } = await import('./settings.ts')
     const settings = readSettings(process.env)
     const abort = new AbortController()
     const stop = (signal: NodeJS.Signals = 'SIGINT'): void => {

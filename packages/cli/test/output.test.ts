@@ -2,7 +2,8 @@ import { stripVTControlCharacters } from 'node:util'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
-import { type Column, pairs, printable, table, wrap } from '../src/output.ts'
+import { type Column, pairs, table, wrap } from '../src/output.ts'
+import { printable } from '../src/printable.ts'
 import { testOutput } from './test-output.ts'
 
 interface Row {
