@@ -46,43 +46,39 @@ describe('a plant in the hands of a person', () => {
   })
 
   it('is discovered, device by device', async () => {
-    const { status, stdout, stderr } = await run(['discover', plc, io, old, '--wait', '1'])
+    const [{ status, stdout, stderr }, { devices }, alone] = await Promise.all([
+      run(['discover', plc, io, old, '--wait', '1']),
+      document(['discover', plc, nobody, '--wait', '1'], 3),
+      run(['discover', nobody, '--wait', '1']),
+    ])
     expect(stdout).toMatch(/^address +product/)
     for (const address of [plc, io, old]) expect(stdout).toContain(address)
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
-    const { devices } = await document(['discover', plc, nobody, '--wait', '1'], 3)
     expect(devices).toMatchObject([{ address: plc, product: 'Acme Controller 33', serial: '0x00d10010' }])
-    const alone = await run(['discover', nobody, '--wait', '1'])
     expect(alone.stderr).toContain(`${nobody}: no answer`)
     expect(alone.status).toBe(1)
   })
 
   it('shows a device, its attributes, services and tags in plain', async () => {
-    const shown = await run(['device', 'show', plc, '--plain'], { environment: { COLUMNS: '60' } })
+    const [shown, details, name, identity, refused, levels, recipe] = await Promise.all([
+      run(['device', 'show', plc, '--plain'], { environment: { COLUMNS: '60' } }),
+      document(['device', 'show', plc, '--plain']),
+      document(['device', 'get', plc, '1', '1', '7', '--plain']),
+      document(['device', 'get', io, '0x01', '1', '--plain']),
+      document(['device', 'call', io, '1', '1', '0x0E', '--plain'], 4),
+      document(['device', 'read-tag', plc, 'Levels', '--elements', '3', '--plain']),
+      run(['device', 'read-tag', plc, 'Recipe', '--plain']),
+    ])
     expect(shown.stdout).toContain('Acme Controller 33')
     expect(shown.stdout).not.toContain('\u001b')
     for (const line of shown.stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(60)
     expect(shown.stderr).toMatch(/read in plain/)
-    expect(await document(['device', 'show', plc, '--plain'])).toMatchObject({
-      access: { transport: 'tcp', suite: null },
-      identity: { serial: '0x00d10010' },
-    })
-    expect(await document(['device', 'get', plc, '1', '1', '7', '--plain'])).toMatchObject({
-      value: 'Acme Controller 33',
-    })
-    expect(await document(['device', 'get', io, '0x01', '1', '--plain'])).toMatchObject({
-      attributes: { vendorId: 65001 },
-    })
-    expect(await document(['device', 'call', io, '1', '1', '0x0E', '--plain'], 4)).toMatchObject({
-      service: 14,
-      data: '',
-    })
-    expect(await document(['device', 'read-tag', plc, 'Levels', '--elements', '3', '--plain'])).toMatchObject({
-      type: 'REAL',
-      values: [1.5, 2.5, 3.5],
-    })
-    const tag = await run(['device', 'read-tag', plc, 'Recipe', '--plain'])
-    expect(tag.stdout).toContain('Vanilla')
+    expect(details).toMatchObject({ access: { transport: 'tcp', suite: null }, identity: { serial: '0x00d10010' } })
+    expect(name).toMatchObject({ value: 'Acme Controller 33' })
+    expect(identity).toMatchObject({ attributes: { vendorId: 65001 } })
+    expect(refused).toMatchObject({ service: 14, data: '' })
+    expect(levels).toMatchObject({ type: 'REAL', values: [1.5, 2.5, 3.5] })
+    expect(recipe.stdout).toContain('Vanilla')
   })
 
   it('sets an attribute, which is read back', async () => {
@@ -107,12 +103,14 @@ describe('a plant in the hands of a person', () => {
   })
 
   it('lists its connections', async () => {
-    const { connections } = await document(['device', 'connections'])
+    const [{ connections }, { stdout }] = await Promise.all([
+      document(['device', 'connections']),
+      run(['device', 'connections']),
+    ])
     expect(connections).toMatchObject([
       { from: 'Line_PLC', to: 'Line_IO', class: 1 },
       { from: 'Line_PLC', to: 'Line_IO', class: 3 },
     ])
-    const { stdout } = await run(['device', 'connections'])
     expect(stdout).toMatch(/Line_PLC +Line_IO +1 /)
   })
 
@@ -133,17 +131,19 @@ describe('a plant in the hands of a person', () => {
   })
 
   it('is planned without a change, and asks nobody where no terminal is', async () => {
-    const planned = await run(['plan', 'plant.yaml', ...roots()], { environment: { COLUMNS: '60' } })
+    const [planned, dry, asked] = await Promise.all([
+      run(['plan', 'plant.yaml', ...roots()], { environment: { COLUMNS: '60' } }),
+      document(['apply', 'plant.yaml', ...roots(), '--dry-run']),
+      run(['apply', 'plant.yaml', ...roots()]),
+    ])
     expect(planned.status, planned.stderr).toBe(0)
     expect(planned.stdout).toMatch(/^Devices/)
     expect(planned.stderr).toContain('Read the devices of line')
-    const dry = await document(['apply', 'plant.yaml', ...roots(), '--dry-run'])
     expect(dry['devices']).toMatchObject([
       { device: 'Line_PLC', action: 'commission' },
       { device: 'Line_IO', action: 'commission' },
       { device: 'Line_Old', action: 'leave' },
     ])
-    const asked = await run(['apply', 'plant.yaml', ...roots()])
     expect(asked.stderr).toMatch(/Change 2 devices of line\? Nobody can be asked here: say --yes/)
     expect(asked.status).toBe(2)
     expect(await document(['device', 'show', plc, '--plain'])).toMatchObject({ access: { transport: 'tcp' } })
@@ -178,19 +178,30 @@ describe('a plant in the hands of a person', () => {
   })
 
   it('lets the manager in, and by its own address only', async () => {
-    expect(await document(['device', 'show', io, '--plant', 'plant.yaml'])).toMatchObject({
-      access: { transport: 'tls', peerProof: 'certificate' },
-    })
-    const foreign = await run(['device', 'show', io, '--plant', 'plant.yaml', '--from', nobody])
+    const [own, foreign] = await Promise.all([
+      document(['device', 'show', io, '--plant', 'plant.yaml']),
+      run(['device', 'show', io, '--plant', 'plant.yaml', '--from', nobody]),
+    ])
+    expect(own).toMatchObject({ access: { transport: 'tls', peerProof: 'certificate' } })
     expect([1, 4]).toContain(foreign.status)
     expect(foreign.stdout).toBe('')
   })
 
+  it('is scanned in part only where it is silent, and says how to leave nothing unknown', async () => {
+    const line = ['scan', io, '--from', manager, '--timeout', '1']
+    const [both, { scans }] = await Promise.all([run(line), document([...line, '--transport', 'tls'])])
+    expect(both.stdout).toMatch(/all of DTLS: no answer .*\nDTLS is silent .* --from, .* --transport tls\n$/)
+    expect(both.status).toBe(3)
+    expect(scans).toMatchObject([{ transport: 'tls', answered: true }])
+  })
+
   it('is verified from outside', async () => {
-    const result = await document(['verify', 'plant.yaml'])
+    const [result, { status, stdout, stderr }] = await Promise.all([
+      document(['verify', 'plant.yaml']),
+      run(['verify', 'plant.yaml', '--only', 'Line_IO']),
+    ])
     expect(result['verdict']).toBe('pass')
     expect((result['checks'] as unknown[]).length).toBeGreaterThan(50)
-    const { status, stdout, stderr } = await run(['verify', 'plant.yaml', '--only', 'Line_IO'])
     expect(status, stderr).toBe(0)
     expect(stdout).toMatch(/✔ line: pass/)
     expect(stderr).toContain('Verify from outside')
@@ -221,13 +232,15 @@ describe('a plant in the hands of a person', () => {
   })
 
   it('takes the policy off a device, and not without being told so', async () => {
-    const asked = await run(['release', 'plant.yaml', 'Line_IO'])
+    const [asked, never, stranger] = await Promise.all([
+      run(['release', 'plant.yaml', 'Line_IO']),
+      run(['release', 'plant.yaml', 'Line_Old', '--yes']),
+      run(['release', 'plant.yaml', 'Nobody', '--yes']),
+    ])
     expect(asked.stderr).toMatch(/Nobody can be asked here: say --yes/)
     expect(asked.status).toBe(2)
-    const never = await run(['release', 'plant.yaml', 'Line_Old', '--yes'])
     expect(never.stderr).toMatch(/Line_Old has no policy to take off/)
     expect(never.status).toBe(2)
-    const stranger = await run(['release', 'plant.yaml', 'Nobody', '--yes'])
     expect(stranger.stderr).toMatch(/neither the plant file nor the records know Nobody/)
     expect(stranger.status).toBe(2)
     expect(await document(['release', 'plant.yaml', 'Line_IO', '--yes'])).toMatchObject({

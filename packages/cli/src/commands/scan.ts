@@ -90,6 +90,10 @@ function verdictText(output: Output, verdict: ScanVerdict): string {
   return verdict === 'offered' ? output.state('good', 'offered') : output.state('neutral', 'refused')
 }
 
+/** Why DTLS gave no sign, as far as that can be known from here, and how to ask so that nothing stays unknown. */
+const silence =
+  'DTLS is silent where it lets an address not in, and where nothing is: ask from another with --from, or leave it out with --transport tls'
+
 /** What stayed unknown, reason by reason. */
 function untested(output: Output, result: ScanResult): string[] {
   const byReason = new Map<string, string[]>()
@@ -105,5 +109,10 @@ function untested(output: Output, result: ScanResult): string[] {
     const all = subjects.length === result.versions.length + result.suites.length
     return `${all ? `all of ${result.transport.toUpperCase()}` : subjects.join(', ')}: ${reason}`
   })
-  return [output.strong(`Not tested over ${result.transport.toUpperCase()} (never counted as refused)`), ...lines]
+  const silent = result.transport === 'dtls' && !result.answered ? [silence] : []
+  return [
+    output.strong(`Not tested over ${result.transport.toUpperCase()} (never counted as refused)`),
+    ...lines,
+    ...silent,
+  ]
 }
