@@ -1,6 +1,7 @@
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { openStore, type Store } from '@cordon/server/store'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { cordon, plantAddresses, type RunningPlant, type RunOptions, startPlant, writePlant } from './cli.ts'
 
@@ -8,6 +9,8 @@ const { plc, io, old, manager, nobody } = plantAddresses
 
 let work = ''
 let plant: RunningPlant
+/** Keeps the database up between the commands, each of which would start and stop it. */
+let store: Store
 
 const run = (args: readonly string[], options: RunOptions = {}) =>
   cordon(args, {
@@ -26,11 +29,13 @@ async function document(args: readonly string[], code = 0): Promise<Record<strin
 beforeAll(async () => {
   work = await mkdtemp(join(tmpdir(), 'cordon-plant-'))
   await writePlant(work)
+  store = await openStore({ state: join(work, 'state') })
   plant = await startPlant([join(work, 'plant.yaml'), '--state', join(work, 'state')])
 })
 
 afterAll(async () => {
   await plant?.stop()
+  await store?.[Symbol.asyncDispose]()
   await rm(work, { recursive: true, force: true })
 })
 
