@@ -32,10 +32,10 @@ const layers = {
     ['crypto'],
     ['transports'],
     ['drive'],
-    ['originator', 'target', 'scan', 'mdns'],
+    ['originator', 'target', 'scan', 'mdns', 'est'],
     ['verify'],
   ],
-  server: [['store'], ['authority'], ['deploy']],
+  server: [['store'], ['authority'], ['deploy', 'notify'], ['enrollment'], ['est']],
 }
 
 /** Imports within one layer, each with its reason. */

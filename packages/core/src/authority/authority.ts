@@ -68,8 +68,11 @@ export interface IssuedClient extends IssuedCertificate {
   readonly key?: PrivateKey
 }
 
-/** What a certificate is for, which decides its contents. */
-export type CertificateProfile = 'root' | 'issuing' | 'device' | 'client'
+/**
+ * What a certificate is for, which decides its contents. `cross`: one root by another, at a rollover. `server`: an EST
+ * server. `provisioning`: lets its holder ask for one certificate, and is believed by no device.
+ */
+export type CertificateProfile = 'root' | 'issuing' | 'cross' | 'device' | 'client' | 'server' | 'provisioning'
 
 /** Why a certificate is revoked (RFC 5280 5.3.1). */
 export type RevocationReason =

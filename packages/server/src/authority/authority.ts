@@ -64,7 +64,8 @@ interface Signer {
   readonly key: PrivateKey
 }
 
-interface CertificateRow {
+/** A certificate as the row that remembers it. */
+export interface CertificateRow {
   readonly issuer_id: string
   readonly serial: string
   readonly profile: CertificateProfile
@@ -87,17 +88,43 @@ interface StoredPlan {
   readonly subject: SubjectTemplate
 }
 
+/** A certificate that was signed and is not recorded yet: it must not be handed out before it is. */
+export interface SignedCertificate extends IssuedCertificate {
+  /** Row of `authorities` of the one that signed it. */
+  readonly issuerId: string
+  /** What is to be recorded; undefined when it was issued before, and is handed out again. */
+  readonly record: CertificateRow | undefined
+}
+
+/** An authority whose certificates can be recorded in the transaction of whoever asked for them. */
+export interface StoreAuthority extends Authority {
+  /**
+   * Checks and signs as {@link Authority.issueDevice} does, and records nothing. Two calls at once for one key make two
+   * certificates: the caller sees to it that only one is recorded, with {@link recordCertificates}, and handed out.
+   */
+  signDevice(request: DeviceRequest): Promise<SignedCertificate>
+}
+
+/** Records certificates of {@link StoreAuthority.signDevice}; they may be handed out when the transaction is committed. */
+export async function recordCertificates(tx: Transaction<Schema>, records: readonly CertificateRow[]): Promise<void> {
+  if (records.length > 0)
+    await tx
+      .insertInto('certificates')
+      .values([...records])
+      .execute()
+}
+
 const planFact = 'authority'
 
 /**
  * The authority of a store. Its keys are sealed in the database and opened into this process's memory when first used;
  * what it signs is committed before it is returned.
  */
-export function openAuthority(store: Store, options: AuthorityOptions = {}): Authority {
+export function openAuthority(store: Store, options: AuthorityOptions = {}): StoreAuthority {
   return new StoredAuthority(store, options)
 }
 
-class StoredAuthority implements Authority {
+class StoredAuthority implements StoreAuthority {
   readonly #store: Store
   readonly #crypto: Crypto
   readonly #now: () => number
@@ -271,6 +298,7 @@ class StoredAuthority implements Authority {
       .limit(1)
       .executeTakeFirst()
     if (row === undefined) return undefined
+    if (row.sealed === null) throw new UsageError('not-supported', `the key of ${row.id} lies in hardware`)
     const pkcs8 = this.#store.secrets.open({ table: 'authorities', id: row.id }, row.sealed)
     return {
       id: row.id,
@@ -344,6 +372,13 @@ class StoredAuthority implements Authority {
     return await this.#issue('device', deviceContents, { ...request, name: request.device, publicKey })
   }
 
+  async signDevice(request: DeviceRequest): Promise<SignedCertificate> {
+    const publicKey = this.#provenKey(request.csr)
+    const wanted = { ...request, name: request.device, publicKey }
+    const keyHash = this.#crypto.digest('SHA-256', publicKey)
+    return await this.#sign('device', deviceContents, wanted, namesOf(wanted), keyHash)
+  }
+
   async issueClient(request: ClientRequest): Promise<IssuedClient> {
     const addresses = request.addresses ?? []
     if (request.csr !== undefined) {
@@ -374,7 +409,7 @@ class StoredAuthority implements Authority {
     build: (crypto: Crypto, issuance: EndEntityIssuance) => CertificateContents,
     wanted: EndEntityWish,
   ): Promise<IssuedCertificate> {
-    const names = [...wanted.addresses, ...(wanted.dnsNames ?? [])].sort().join(' ')
+    const names = namesOf(wanted)
     const keyHash = this.#crypto.digest('SHA-256', wanted.publicKey)
     const id = JSON.stringify([profile, wanted.zone, wanted.name, names, Buffer.from(keyHash).toString('hex')])
     // A repeated request while the first is under way waits for the same answer.
@@ -392,6 +427,18 @@ class StoredAuthority implements Authority {
     names: string,
     keyHash: Uint8Array,
   ): Promise<IssuedCertificate> {
+    const { record, ...issued } = await this.#sign(profile, build, wanted, names, keyHash)
+    if (record !== undefined) await this.#records.add(record)
+    return issued
+  }
+
+  async #sign(
+    profile: 'device' | 'client',
+    build: (crypto: Crypto, issuance: EndEntityIssuance) => CertificateContents,
+    wanted: EndEntityWish,
+    names: string,
+    keyHash: Uint8Array,
+  ): Promise<SignedCertificate> {
     const [signer, plan, root, earlier] = await Promise.all([
       this.#signer(wanted.zone),
       this.#storedPlan(),
@@ -416,15 +463,21 @@ class StoredAuthority implements Authority {
         chain,
         serial: same.serial,
         notAfter: same.not_after.getTime(),
+        issuerId: same.issuer_id,
+        record: undefined,
       }
     }
     const contents = build(this.#crypto, { ...wanted, subject: plan.subject, issuer: signer.certificate, now })
     const context = { profile, issuer: signer.certificate, now }
     const certificate = await makeCertificate(this.#crypto, contents, signer.key, context)
-    await this.#records.add(
-      this.#row(certificate, { issuerId: signer.id, profile, zone: wanted.zone, name: wanted.name, names }),
-    )
-    return { certificate: certificate.der, chain, serial: certificate.serial, notAfter: certificate.notAfter }
+    return {
+      certificate: certificate.der,
+      chain,
+      serial: certificate.serial,
+      notAfter: certificate.notAfter,
+      issuerId: signer.id,
+      record: this.#row(certificate, { issuerId: signer.id, profile, zone: wanted.zone, name: wanted.name, names }),
+    }
   }
 
   #root: Promise<Uint8Array> | undefined
@@ -637,6 +690,11 @@ class StoredAuthority implements Authority {
 
 type EndEntityWish = Omit<EndEntityIssuance, 'subject' | 'issuer' | 'now'>
 
+/** Addresses and names in one spelling. */
+function namesOf(wanted: Pick<EndEntityIssuance, 'addresses' | 'dnsNames'>): string {
+  return [...wanted.addresses, ...(wanted.dnsNames ?? [])].sort().join(' ')
+}
+
 /** Zone names become part of row ids and common names. */
 function checkZone(zone: string): void {
   if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$/.test(zone)) {
@@ -720,6 +778,7 @@ export async function restoreAuthority(
   const zones: string[] = []
   for (const row of rows) {
     const certificate = decodeCertificate(new Uint8Array(row.certificate))
+    if (row.sealed === null) continue
     const key = crypto.importKey(store.secrets.open({ table: 'authorities', id: row.id }, row.sealed))
     if (!crypto.equal(key.publicKey, certificate.publicKey)) {
       throw new NotTrusted('wrong-identity', `the restored key of ${row.id} does not fit its certificate`)

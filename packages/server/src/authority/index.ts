@@ -4,8 +4,12 @@
  */
 export {
   type AuthorityOptions,
+  type CertificateRow,
   openAuthority,
   operationsZone,
+  recordCertificates,
   type RestoreSummary,
   restoreAuthority,
+  type SignedCertificate,
+  type StoreAuthority,
 } from './authority.ts'

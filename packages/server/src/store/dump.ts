@@ -22,12 +22,20 @@ const tables = [
   'psks',
   'orphans',
   'events',
+  'enrollments',
+  'enrollment_words',
+  'enrollment_sightings',
+  'enrollment_people',
+  'credential_uses',
+  'revoked_credentials',
+  'notifications',
+  'notification_deliveries',
 ] as const satisfies readonly (keyof Schema)[]
 
 type TableName = (typeof tables)[number]
 
 /** Tables whose id counts by itself. */
-const counted = ['journal', 'events'] as const
+const counted = ['journal', 'events', 'enrollments', 'enrollment_words', 'notifications'] as const
 
 const magic = new TextEncoder().encode('CORDON-BACKUP-1\n')
 const saltLength = 16
@@ -203,6 +211,7 @@ async function sealAnew(tx: Transaction<Schema>, store: Store, oldKey: Uint8Arra
   const old = secretsUnder(nodeCrypto, oldKey)
   const again = (place: SecretPlace, sealed: Uint8Array) => store.secrets.seal(place, old.open(place, sealed))
   for (const { id, sealed } of await tx.selectFrom('authorities').select(['id', 'sealed']).execute()) {
+    if (sealed === null) continue
     await tx
       .updateTable('authorities')
       .set({ sealed: again({ table: 'authorities', id }, sealed) })

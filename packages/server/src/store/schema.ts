@@ -23,6 +23,9 @@ export interface FactTable {
   value: Json
 }
 
+/** Where an authority stands in its rollover. */
+export type AuthorityState = 'next' | 'active' | 'retiring' | 'retired'
+
 /** A certificate authority: the root (no zone) or one of a zone's issuing CAs, with its sealed key. */
 export interface AuthorityTable {
   /** Such as `root-1` or `green-1`: zone and generation. */
@@ -31,8 +34,15 @@ export interface AuthorityTable {
   generation: number
   certificate: Bytes
   key_kind: string
-  /** PKCS#8, sealed for the place `authority <id>`. */
-  sealed: Bytes
+  /** PKCS#8, sealed for the place `authority <id>`; null for a key in hardware. */
+  sealed: ColumnType<Uint8Array | null, Uint8Array | null | undefined, Uint8Array | null>
+  /** PKCS#11 URI (RFC 7512) of a key in hardware, without its PIN; null for a sealed one. */
+  key_uri: ColumnType<string | null, string | null | undefined, string | null>
+  /**
+   * `next`: trusted already, does not sign yet. `active`: signs. `retiring`: signs lists only, still trusted.
+   * `retired`: neither.
+   */
+  state: ColumnType<AuthorityState, AuthorityState | undefined, AuthorityState>
   /** Number of the newest revocation list, 0 before the first. */
   crl_number: Generated<number>
   created_at: Created
@@ -43,7 +53,7 @@ export interface CertificateTable {
   issuer_id: string
   /** Lower-case hex. */
   serial: string
-  profile: 'root' | 'issuing' | 'device' | 'client'
+  profile: 'root' | 'issuing' | 'cross' | 'device' | 'client' | 'server' | 'provisioning'
   zone: string | null
   /** The device or client. */
   name: string
@@ -175,6 +185,114 @@ export interface EventTable {
   detail: NullableJson
 }
 
+/** A request for a certificate by EST, one row for each key under a label: whatever is decided is bound to the key. */
+export interface EnrollmentTable {
+  id: Generated<number>
+  plant: string
+  /** Empty for the path without a label. */
+  label: string
+  /** SHA-256 of the SubjectPublicKeyInfo, lower-case hex. */
+  key: string
+  operation: 'simpleenroll' | 'simplereenroll' | 'serverkeygen'
+  /** By what the requester is known, in words: `vendor rockwell`, `account line3`, `certificate 4f…`, `nobody`. */
+  requester: string
+  address: string
+  /** Text form of the subject that it wishes for. */
+  subject: string
+  /** PKCS#10, DER; of `serverkeygen` the key of the request is not the one that is certified. */
+  request: Bytes
+  /** EnrollmentFacts of the last request. */
+  facts: Json
+  /** Evaluation of the last request. */
+  evaluation: Json
+  /** ReplacementVerdict, where a role is taken over, with `device`, `serial` of the old certificate. */
+  replacement: NullableJson
+  state: 'pending' | 'granted' | 'denied' | 'expired'
+  reason: string
+  /** Device of the plant file, or the name it was given. */
+  device: string | null
+  zone: string | null
+  /** The certificate that was issued for it. */
+  issuer_id: string | null
+  serial: string | null
+  created_at: Created
+  updated_at: ColumnType<Date, Date | undefined, Date>
+  /** When a pending one is given up. */
+  expires_at: Date | null
+}
+
+/** Who said what about an enrollment, in order and for ever. */
+export interface EnrollmentWordTable {
+  id: Generated<number>
+  enrollment: number
+  at: Created
+  kind: 'asked' | 'approve' | 'deny' | 'withdraw' | 'expire' | 'issue' | 'replace' | 'clear'
+  /** A person's name, or `policy`. */
+  by: string
+  reason: string
+  detail: NullableJson
+}
+
+/** Where each key was seen: one key at two places is a copy. */
+export interface EnrollmentSightingTable {
+  key: string
+  address: string
+  /** unitKey of the unit that it was seen with, or empty. */
+  unit: string
+  mac: string
+  seen_at: Created
+  /** Who declared it harmless. */
+  cleared_by: ColumnType<string | null, string | null | undefined, string | null>
+}
+
+/** Holders of enrollment accounts, and administrators who approve. */
+export interface EnrollmentPersonTable {
+  kind: 'account' | 'administrator'
+  name: string
+  /** PHC string of argon2id. */
+  hash: string
+  revoked_at: ColumnType<Date | null, Date | null | undefined, Date | null>
+  created_at: Created
+}
+
+/** What was granted under a counted credential: one row for each key. */
+export interface CredentialUseTable {
+  kind: 'account' | 'provisioning'
+  /** Name of the account, or SHA-256 fingerprint of the provisioning certificate. */
+  credential: string
+  key: string
+  enrollment: number
+  at: Created
+}
+
+/** Credentials that count no more. */
+export interface RevokedCredentialTable {
+  kind: 'account' | 'provisioning'
+  credential: string
+  by: string
+  reason: string
+  at: Created
+}
+
+/** Something that people are to be told, written in the transaction that it happened in. */
+export interface NotificationTable {
+  id: Generated<number>
+  kind: string
+  subject: string
+  detail: Json
+  created_at: Created
+}
+
+/** How far a notification came on each channel. */
+export interface NotificationDeliveryTable {
+  notification: number
+  channel: string
+  state: 'waiting' | 'sent' | 'given-up'
+  attempts: Generated<number>
+  next_at: ColumnType<Date, Date | undefined, Date>
+  error: ColumnType<string | null, string | null | undefined, string | null>
+}
+
 /** The store's tables. */
 export interface Schema {
   facts: FactTable
@@ -189,4 +307,12 @@ export interface Schema {
   psks: PskTable
   orphans: OrphanTable
   events: EventTable
+  enrollments: EnrollmentTable
+  enrollment_words: EnrollmentWordTable
+  enrollment_sightings: EnrollmentSightingTable
+  enrollment_people: EnrollmentPersonTable
+  credential_uses: CredentialUseTable
+  revoked_credentials: RevokedCredentialTable
+  notifications: NotificationTable
+  notification_deliveries: NotificationDeliveryTable
 }

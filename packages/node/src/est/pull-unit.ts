@@ -1,0 +1,37 @@
+import type { KeyKind } from '@cordon/core/crypto'
+import type { PullState, RequestTemplate } from '@cordon/core/enrollment'
+
+/** A certificate with its private key, for the client's side of a TLS handshake. */
+export interface ClientCredential {
+  /** Leaf first, DER. */
+  readonly chain: readonly Uint8Array[]
+  /** DER PKCS#8. */
+  readonly key: Uint8Array
+}
+
+/**
+ * Who pulls: a virtual device, or a program on a PC. It keeps keys and certificates; the pull client decides what is done
+ * when. What is thrown here ends the round as a fault of this unit's own, to be tried again.
+ */
+export interface PullUnit {
+  /** What it shows in TLS: `default` is the factory's, `current` the one that is to be renewed; undefined: nothing. */
+  credential(which: 'default' | 'current'): ClientCredential | undefined
+  /**
+   * Makes a fresh key, keeps it for {@link PullUnit.install}, and gives a request for it, DER PKCS#10.
+   * @param wished.renews the certificate whose subject and alternative names the request must repeat
+   */
+  makeRequest(wished: {
+    readonly keyKind: KeyKind
+    readonly template: RequestTemplate | undefined
+    readonly renews: Uint8Array | undefined
+  }): Promise<Uint8Array>
+  /** Puts a certificate in force, with the key of the last request; durable when the promise resolves. */
+  install(earned: {
+    readonly certificate: Uint8Array
+    /** From the certificate up, without it, DER. */
+    readonly chain: readonly Uint8Array[]
+    readonly authorities: readonly Uint8Array[]
+  }): Promise<void>
+  /** Hears of every change: what the object shows, and what is to be kept over a restart. */
+  changed(state: PullState): void
+}
