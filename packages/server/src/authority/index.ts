@@ -2,14 +2,8 @@
  * The certificate authority: keys, records, revocation, backup.
  * @module
  */
-export {
-  type AuthorityOptions,
-  type CertificateRow,
-  openAuthority,
-  operationsZone,
-  recordCertificates,
-  type RestoreSummary,
-  restoreAuthority,
-  type SignedCertificate,
-  type StoreAuthority,
-} from './authority.ts'
+export { type AuthorityOptions, openAuthority, type StoreAuthority } from './authority.ts'
+export { operationsZone } from './generations.ts'
+export type { SignedCertificate } from './issuing.ts'
+export { type CertificateRow, recordCertificates } from './records.ts'
+export { type RestoreSummary, restoreAuthority } from './restore.ts'
