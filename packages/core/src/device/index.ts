@@ -51,6 +51,13 @@ export {
   defaultFileLimit,
   type SecurityOptions,
 } from './options.ts'
+export type {
+  DevicePull,
+  EarnedCertificate,
+  PullNotice,
+  PullRequestWishes,
+} from './security/pull.ts'
+export type { PullOrigin } from './data.ts'
 export type { Refusal } from './outcome.ts'
 export type { DeviceSecrets, DeviceState, StoredPlace, StoredSettings } from './persistence.ts'
 export type { StateMachine, Transition } from './state-machine.ts'
