@@ -32,6 +32,8 @@ export interface EstServer {
   /** Name or address, as it stands in the Host header and is checked in the server's certificate. */
   readonly host: string
   readonly port: number
+  /** Where discovery saw it, to be tried before its name is looked up. Its certificate may name one of them instead. */
+  readonly addresses?: readonly string[] | undefined
   /** `/.well-known/est` when absent. */
   readonly prefix?: string | undefined
   readonly label?: string | undefined
@@ -71,6 +73,22 @@ export interface PullIdentity {
   readonly installedAt: number
 }
 
+/** A request whose certificate has not come, kept with its key: a server that heard of it recognises it. Plain data. */
+export interface PullPending {
+  /** DER PKCS#10. */
+  readonly request: Uint8Array
+  /** Whether it is for the renewal of an identity. */
+  readonly renewal: boolean
+  /** Since when it waits for approval, milliseconds of the clock that the events count in; undefined: it does not. */
+  readonly since: number | undefined
+}
+
+/** What a pull client needs to go on after a restart. */
+export interface PullKept {
+  readonly identity: PullIdentity | undefined
+  readonly pending: PullPending | undefined
+}
+
 /** What the network answered, not yet believed. */
 export interface EstReply {
   readonly status: number
@@ -89,6 +107,8 @@ export type PullFault =
   | 'tls'
   /** The server's certificate does not lead to the authorities. */
   | 'server'
+  /** What came is no answer of HTTP, or one too long. */
+  | 'http'
   /** The device itself could not: no key, no room. */
   | 'local'
 
@@ -96,8 +116,8 @@ export type PullFault =
 export type PullEvent = { readonly at: number; readonly random: number } & (
   | { readonly kind: 'enable' }
   | { readonly kind: 'disable' }
-  /** After a restart: an identity was pulled before. */
-  | { readonly kind: 'resume'; readonly identity: PullIdentity }
+  /** After a restart: what was kept, with the key of a pending request. Nothing is the same as `enable`. */
+  | ({ readonly kind: 'resume' } & Partial<PullKept>)
   /** What discovery knows, best first; none is an answer too. */
   | { readonly kind: 'found'; readonly id: number; readonly servers: readonly EstServer[] }
   | { readonly kind: 'answered'; readonly id: number; readonly reply: EstReply }
@@ -252,6 +272,23 @@ const stepStatus: Readonly<Record<PullStep, PullStatus>> = {
   installing: 'enrollmentSent',
 }
 
+/** What is to be kept over a restart; it goes into `resume`. */
+export function pullKept(state: PullState): PullKept {
+  switch (state.kind) {
+    case 'idle':
+    case 'disabled':
+      return { identity: undefined, pending: undefined }
+    case 'stopped':
+    case 'enrolled':
+      return { identity: state.identity, pending: undefined }
+    case 'working':
+    case 'waiting': {
+      const { identity, request, renewal, pendingSince: since } = state.round
+      return { identity, pending: request && { request, renewal, since } }
+    }
+  }
+}
+
 /** What the EtherNet/IP Security Object shows: attribute 14, and attribute 1 where the pull model decides it. */
 export function pullReport(state: PullState): {
   readonly status: PullStatus
@@ -289,7 +326,7 @@ export function stepPull(options: PullOptions, state: PullState, event: PullEven
         ? search(state, firstRound(event.at))
         : same(state)
     case 'resume':
-      return state.kind === 'idle' ? enrolled(options, state, event.identity) : same(state)
+      return state.kind === 'idle' ? resumed(options, state, event) : same(state)
     case 'pushBegan':
       return state.kind === 'disabled' || state.kind === 'stopped' ? same(state) : stopped(state)
     case 'pushEnded':
@@ -380,6 +417,19 @@ function renewalTime(options: PullOptions, identity: PullIdentity): number | und
     (options.calendar === false ? identity.installedAt : notBefore) +
     (notAfter - notBefore) * (options.renewAt ?? 2 / 3)
   )
+}
+
+function resumed(
+  options: PullOptions,
+  from: PullState,
+  { at, identity, pending }: PullEvent & { readonly kind: 'resume' },
+): PullOutcome {
+  if (pending === undefined) return identity ? enrolled(options, from, identity) : search(from, firstRound(at))
+  const { request, renewal, since } = pending
+  const round = { ...firstRound(at), identity, renewal, request, pendingSince: since }
+  return identity === undefined
+    ? search(from, round)
+    : fetchAuthorities(options, from, at, { ...round, servers: [identity.server] })
 }
 
 function tick(options: PullOptions, state: PullState, event: PullEvent): PullOutcome {
@@ -710,6 +760,7 @@ const faultStatus: Readonly<Record<PullFault, PullStatus>> = {
   unreachable: 'noServer',
   tls: 'tlsFailure',
   server: 'serverRefused',
+  http: 'httpError',
   local: 'requestRejected',
 }
 

@@ -51,7 +51,7 @@ export {
   sameName,
 } from './name.ts'
 export { decodeBase64, decodePem, encodeBase64, encodePem, type PemBlock, type PemLabel, pemOrDer } from './pem.ts'
-export { buildRequest, type CertificateRequest, decodeRequest, isProven } from './request.ts'
+export { buildRequest, type CertificateRequest, decodeRequest, isProven, type RequestContents } from './request.ts'
 export {
   certificateLimits,
   checkDer,

@@ -1,8 +1,9 @@
 import { Attributes, CertificationRequestInfo } from '@peculiar/asn1-csr'
 import { Attribute, Name as NameSchema, SubjectPublicKeyInfo } from '@peculiar/asn1-x509'
 import type { Crypto, PrivateKey } from '../crypto/provider.ts'
-import { MalformedMessage } from '../errors.ts'
-import { hex, schemaDecode, schemaEncode } from './der.ts'
+import { MalformedMessage, UsageError } from '../errors.ts'
+import { utf8Bytes } from '../wire/text.ts'
+import { derEncode, hex, schemaDecode, schemaEncode } from './der.ts'
 import { isSignedBy, readSigned, signStructure } from './certificate.ts'
 import { decodeExtensions, encodeExtensions, type Extension, type Extensions, noExtensions } from './extensions.ts'
 import { type Name, nameAt } from './name.ts'
@@ -20,6 +21,8 @@ import {
   type PublicKeyFacts,
 } from './strict.ts'
 
+/** RFC 2985 5.4.1. */
+const challengePassword = '1.2.840.113549.1.9.7'
 /** The attribute that carries wished-for extensions (RFC 2985 5.4.2). */
 const extensionRequest = '1.2.840.113549.1.9.14'
 
@@ -108,21 +111,37 @@ export function isProven(crypto: Crypto, request: CertificateRequest): boolean {
   return isSignedBy(crypto, request, request.publicKey)
 }
 
+/** What a request is made of. */
+export interface RequestContents {
+  readonly subject: Name
+  readonly extensions?: readonly Extension[] | undefined
+  /** Printable characters (RFC 2985 5.4.1); secret where it is a password. */
+  readonly challengePassword?: string | undefined
+}
+
 /** Makes a request, signed by its key. */
-export async function buildRequest(
-  key: PrivateKey,
-  contents: { readonly subject: Name; readonly extensions?: readonly Extension[] },
-): Promise<Uint8Array> {
+export async function buildRequest(key: PrivateKey, contents: RequestContents): Promise<Uint8Array> {
   const wished = contents.extensions ?? []
+  const { challengePassword: challenge } = contents
   const info = new CertificationRequestInfo({
     version: 0,
     subject: schemaDecode(contents.subject.der, NameSchema, 'subject'),
     subjectPKInfo: schemaDecode(key.publicKey, SubjectPublicKeyInfo, 'public key'),
-    attributes: new Attributes(
-      wished.length === 0
-        ? []
-        : [new Attribute({ type: extensionRequest, values: [encodeExtensions(wished).slice().buffer] })],
-    ),
+    attributes: new Attributes([
+      ...(wished.length === 0 ? [] : [attribute(extensionRequest, encodeExtensions(wished))]),
+      ...(challenge === undefined ? [] : [attribute(challengePassword, printable(challenge))]),
+    ]),
   })
   return await signStructure(schemaEncode(info), key)
+}
+
+function attribute(type: string, value: Uint8Array): Attribute {
+  return new Attribute({ type, values: [value.slice().buffer] })
+}
+
+function printable(text: string): Uint8Array {
+  if (!/^[A-Za-z0-9 '()+,\-./:=?]+$/.test(text)) {
+    throw new UsageError('bad-value', 'challenge password: expected characters of a PrintableString')
+  }
+  return derEncode(derTags.printableString, utf8Bytes(text))
 }

@@ -17,7 +17,8 @@ export interface PullUnit {
   /** What it shows in TLS: `default` is the factory's, `current` the one that is to be renewed; undefined: nothing. */
   credential(which: 'default' | 'current'): ClientCredential | undefined
   /**
-   * Makes a fresh key, keeps it for {@link PullUnit.install}, and gives a request for it, DER PKCS#10.
+   * Makes a fresh key, keeps it for {@link PullUnit.install}, and gives a request for it, DER PKCS#10. Where requests
+   * outlive a restart, both are on the disk when the promise resolves.
    * @param wished.renews the certificate whose subject and alternative names the request must repeat
    */
   makeRequest(wished: {
@@ -25,6 +26,11 @@ export interface PullUnit {
     readonly template: RequestTemplate | undefined
     readonly renews: Uint8Array | undefined
   }): Promise<Uint8Array>
+  /**
+   * Makes the last request anew, for the same key and with the same contents, and puts this challenge password into it: it
+   * ties the request to the connection that it goes over (RFC 7030 3.5). Absent: this unit does not link requests.
+   */
+  linkRequest?(challengePassword: string): Promise<Uint8Array>
   /** Puts a certificate in force, with the key of the last request; durable when the promise resolves. */
   install(earned: {
     readonly certificate: Uint8Array

@@ -1,0 +1,195 @@
+import { NotTrusted, PeerError, TransportError, UsageError } from '@cordon/core/errors'
+import type { EstServer } from '@cordon/core/enrollment'
+import { encodePem } from '@cordon/core/x509'
+import { X509Certificate } from 'node:crypto'
+import { isIP } from 'node:net'
+import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls'
+import { nodeCrypto } from '../crypto.ts'
+import { aborted, errorCode, systemError } from '../transports/system-error.ts'
+import type { ClientCredential } from './pull-unit.ts'
+
+/** How an EST server is reached, and by what it is believed. */
+export interface EstConnectOptions {
+  /** Authorities the server must lead to, DER; undefined: any server is let in, for its certificate to be judged later. */
+  readonly anchors: readonly Uint8Array[] | undefined
+  /** What this client shows; undefined: nothing. */
+  readonly credential: ClientCredential | undefined
+  /** When the server's certificate must be valid, milliseconds since 1970; undefined: dates are not judged. */
+  readonly at: number | undefined
+  readonly localAddress: string | undefined
+  /** Ends the attempt. */
+  readonly signal: AbortSignal
+  /** For one address, connection and handshake together, milliseconds. */
+  readonly connectMs: number
+}
+
+/** A connection to an EST server over which nothing was sent yet. */
+export interface EstConnection {
+  readonly socket: TLSSocket
+  /** What the server showed, leaf first, DER. */
+  readonly peer: readonly Uint8Array[]
+}
+
+const mostAddresses = 8
+const longestChain = 10
+
+/**
+ * Connects to an EST server over TLS 1.2 or 1.3 and judges it before anything is sent: its certificate must be for a TLS
+ * server, lead to the anchors and name the host. Of a server that discovery found, it may name the address instead.
+ * @throws TransportError when no address answers
+ * @throws PeerError `handshake` when TLS fails
+ * @throws NotTrusted when the server's certificate does not convince
+ * @throws UsageError `bad-value` for a credential whose key and certificate do not fit
+ */
+export async function connectEst(server: EstServer, options: EstConnectOptions): Promise<EstConnection> {
+  let failure: unknown
+  for (const address of addressesOf(server)) {
+    try {
+      return judged(server, address, await handshake(server, address, options), options)
+    } catch (error) {
+      if (!(error instanceof TransportError) || options.signal.aborted) throw error
+      failure = error
+    }
+  }
+  throw failure
+}
+
+/** What discovery saw first. A name of the link is looked up only where nothing is known of it. */
+function addressesOf({ host, addresses = [] }: EstServer): readonly string[] {
+  const seen = addresses.slice(0, mostAddresses)
+  const isOfLink = host.replace(/\.$/, '').toLowerCase().endsWith('.local')
+  return seen.length > 0 && isOfLink ? seen : [...new Set([...seen, host])]
+}
+
+/** A server as a message names it: `name:port`, `[::1]:port`. */
+export function authorityOf({ host, port }: Pick<EstServer, 'host' | 'port'>): string {
+  return `${isIP(host) === 6 ? `[${host}]` : host}:${port}`
+}
+
+function tlsOptions(server: EstServer, address: string, options: EstConnectOptions): ConnectionOptions {
+  const { credential, localAddress } = options
+  const name = server.host.replace(/\.$/, '')
+  return {
+    host: address,
+    port: server.port,
+    minVersion: 'TLSv1.2',
+    maxVersion: 'TLSv1.3',
+    ALPNProtocols: ['http/1.1'],
+    // Judged below by Cordon's own rules: partial chains, dates only where there is a clock.
+    rejectUnauthorized: false,
+    ...(isIP(name) === 0 && { servername: name }),
+    ...(localAddress !== undefined && { localAddress }),
+    ...(credential !== undefined && {
+      cert: credential.chain.map((der) => encodePem('CERTIFICATE', der)).join(''),
+      key: encodePem('PRIVATE KEY', credential.key),
+    }),
+  }
+}
+
+function start(server: EstServer, address: string, options: EstConnectOptions): TLSSocket {
+  try {
+    return connect(tlsOptions(server, address, options))
+  } catch {
+    // The cause is dropped on purpose: OpenSSL's text may quote a key.
+    const expected = 'expected a certificate chain and the private key of its first certificate'
+    throw new UsageError('bad-value', `credential for EST: ${expected}; OpenSSL could not take them together`)
+  }
+}
+
+function handshake(server: EstServer, address: string, options: EstConnectOptions): Promise<TLSSocket> {
+  const { signal, connectMs } = options
+  const doing = `connecting to the EST server ${authorityOf(server)}${address === server.host ? '' : ` at ${address}`}`
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) throw aborted(signal, doing)
+    const socket = start(server, address, options)
+    let isConnected = false
+    const settle = (act: () => void) => {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', onAbort)
+      act()
+    }
+    const fail = (error: unknown) =>
+      settle(() => {
+        reject(error)
+        socket.destroy()
+      })
+    const onAbort = () => fail(aborted(signal, doing))
+    const late = () => fail(new TransportError('timeout', `${doing}: no answer within ${connectMs / 1000} s`))
+    const timer = setTimeout(late, connectMs)
+    signal.addEventListener('abort', onAbort, { once: true })
+    socket.once('connect', () => {
+      isConnected = true
+    })
+    // Stays: an error after the handshake is told to whoever reads, and must never be unheard.
+    socket.on('error', (error) => fail(isConnected ? handshakeError(error, doing) : systemError(error, doing)))
+    socket.once('close', () => fail(new TransportError('closed', `${doing}: the server closed the connection`)))
+    socket.once('secureConnect', () => settle(() => resolve(socket)))
+  })
+}
+
+function handshakeError(cause: Error, doing: string): PeerError {
+  return new PeerError('handshake', `${doing}: the TLS handshake failed: ${cause.message}`, {
+    cause,
+    details: { code: errorCode(cause) },
+  })
+}
+
+function judged(
+  server: EstServer,
+  address: string,
+  socket: TLSSocket,
+  { anchors, at }: EstConnectOptions,
+): EstConnection {
+  try {
+    const peer = peerChain(socket)
+    if (anchors !== undefined) judgeServer(server, address, peer, anchors, at)
+    return { socket, peer }
+  } catch (error) {
+    socket.destroy()
+    throw error
+  }
+}
+
+function judgeServer(
+  server: EstServer,
+  address: string,
+  peer: readonly Uint8Array[],
+  anchors: readonly Uint8Array[],
+  at: number | undefined,
+): void {
+  const where = `the EST server ${authorityOf(server)}`
+  const [leaf, ...intermediates] = peer
+  if (leaf === undefined) throw new NotTrusted('unknown-authority', `${where} showed no certificate`)
+  const verdict = nodeCrypto.verifyChain({
+    leaf,
+    intermediates,
+    anchors,
+    revocation: 'off',
+    purpose: 'server',
+    ...(at !== undefined && { at }),
+  })
+  if (!verdict.ok) throw new NotTrusted(verdict.code, `${where} is not believed: ${verdict.reason}`)
+  const names = server.addresses?.includes(address) === true ? [server.host, address] : [server.host]
+  const certificate = new X509Certificate(leaf)
+  if (!names.some((name) => isFor(certificate, name))) {
+    const named = certificate.subjectAltName?.slice(0, 200) ?? 'no host'
+    throw new NotTrusted('wrong-identity', `${where} is not believed: its certificate is for ${named}`)
+  }
+}
+
+/** Whether a certificate names a host, in its subject alternative names alone (RFC 9525). */
+function isFor(certificate: X509Certificate, name: string): boolean {
+  return isIP(name) === 0
+    ? certificate.checkHost(name.replace(/\.$/, ''), { subject: 'never' }) !== undefined
+    : certificate.checkIP(name) !== undefined
+}
+
+function peerChain(socket: TLSSocket): readonly Uint8Array[] {
+  const chain: Uint8Array[] = []
+  let next: ReturnType<typeof socket.getPeerX509Certificate> = socket.getPeerX509Certificate()
+  while (next !== undefined && chain.length < longestChain) {
+    chain.push(new Uint8Array(next.raw))
+    next = next.issuerCertificate?.fingerprint256 === next.fingerprint256 ? undefined : next.issuerCertificate
+  }
+  return chain
+}
