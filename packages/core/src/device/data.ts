@@ -61,6 +61,8 @@ export interface PullData {
   pending: PendingKey | undefined
   /** Where the certificate in force was earned; undefined for one that was not pulled. */
   origin: PullOrigin | undefined
+  /** Where the certificate comes from that is just being installed. Not stored. */
+  next: PullOrigin | undefined
 }
 
 /** A key that a certificate was, or is to be, asked for. */
@@ -70,8 +72,8 @@ export interface PendingKey {
   readonly request: Uint8Array
   /** DER of the certificate that it is to replace. */
   readonly renews: Uint8Array | undefined
-  /** It came through a power cycle: the request is made again with it, once. */
-  isKept: boolean
+  /** Since when it waits for approval, milliseconds of the clock of whoever pulls; undefined: it does not. */
+  since: number | undefined
 }
 
 /** Where and when a certificate was earned. */
@@ -83,7 +85,7 @@ export interface PullOrigin {
 
 /** Nothing pulled. */
 export function factoryPull(): PullData {
-  return { pending: undefined, origin: undefined }
+  return { pending: undefined, origin: undefined, next: undefined }
 }
 
 /** What 0x5E holds. */

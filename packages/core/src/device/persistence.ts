@@ -60,6 +60,8 @@ export interface DeviceState {
       readonly origin?: PullOrigin
       readonly request?: string
       readonly renews?: string
+      /** Milliseconds: since when the request waits for approval. */
+      readonly since?: number
     }
   }
   readonly certificates: readonly {
@@ -164,6 +166,7 @@ function storePull({ pending, origin }: PullData): Pick<DeviceState['ethernetIpS
     pull: {
       ...(origin === undefined ? {} : { origin }),
       ...(pending === undefined ? {} : { request: encodeBase64(pending.request) }),
+      ...(pending?.since === undefined ? {} : { since: pending.since }),
       ...(pending?.renews === undefined ? {} : { renews: encodeBase64(pending.renews) }),
     },
   }
@@ -260,16 +263,16 @@ function restorePull(
   stored: DeviceState['ethernetIpSecurity']['pull'],
   pullKey: string | undefined,
 ): PullData {
-  const { origin, request, renews } = stored ?? {}
+  const { origin, request, renews, since } = stored ?? {}
   // A key that cannot leave its hardware is not among the secrets: then another is made.
-  if (request === undefined || pullKey === undefined) return { pending: undefined, origin }
+  if (request === undefined || pullKey === undefined) return { pending: undefined, origin, next: undefined }
   const pending = {
     key: crypto.importKey(decodeBase64(pullKey, 'a stored key')),
     request: decodeBase64(request, 'a stored request'),
     renews: renews === undefined ? undefined : decodeBase64(renews, 'a stored certificate'),
-    isKept: true,
+    since,
   }
-  return { pending, origin }
+  return { pending, origin, next: undefined }
 }
 
 function restoreSettings(stored: StoredSettings, secrets: DeviceSecrets): SecuritySettings {

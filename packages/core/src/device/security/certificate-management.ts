@@ -16,17 +16,10 @@ import {
 import { parseAddress } from '../../policy/address.ts'
 import { latin1Bytes } from '../../wire/text.ts'
 import { type Certificate, decodeCertificate } from '../../x509/certificate.ts'
-import { type Extension, subjectAlternativeName } from '../../x509/extensions.ts'
-import {
-  type AttributeLabel,
-  encodeName,
-  type Name,
-  type NameAttribute,
-  nameAttribute,
-  nameValue,
-} from '../../x509/name.ts'
+import { subjectAlternativeName } from '../../x509/extensions.ts'
+import { type AttributeLabel, encodeName, type NameAttribute, nameAttribute, nameValue } from '../../x509/name.ts'
 import { encodePem } from '../../x509/pem.ts'
-import { buildRequest } from '../../x509/request.ts'
+import { buildRequest, type RequestContents } from '../../x509/request.ts'
 import { behaviour, type Call } from '../attributes.ts'
 import { type DeviceContext, isConfigured, mayConfigure } from '../context.ts'
 import {
@@ -241,12 +234,6 @@ const subjectFields: readonly (readonly [AttributeLabel, keyof CertificateSignin
   ['CN', 'commonName'],
   ['emailAddress', 'email'],
 ]
-
-/** What a certificate request says besides its key. */
-export interface RequestContents {
-  readonly subject: Name
-  readonly extensions: readonly Extension[]
-}
 
 /** Subject and wished-for names; what the request leaves empty is as in the default certificate. */
 function contentsOf(

@@ -3,10 +3,10 @@ import { type EPath, path } from '../../cip/epath.ts'
 import type { KeyKind, PrivateKey } from '../../crypto/provider.ts'
 import { vendorSubject } from '../../authority/vendor.ts'
 import type { RequestTemplate, SubjectWish } from '../../enrollment/csr-attributes.ts'
-import type { PullIdentity } from '../../enrollment/pull.ts'
+import { type PullKept, pullReport, type PullState } from '../../enrollment/pull.ts'
 import { NotTrusted, UsageError } from '../../errors.ts'
 import { certificateManagement } from '../../objects/certificate-management.ts'
-import { type EthernetIpSecurityStateName, type PullStatus, pullStatuses } from '../../objects/ethernet-ip-security.ts'
+import { pullStatuses } from '../../objects/ethernet-ip-security.ts'
 import { file } from '../../objects/file.ts'
 import { latin1Bytes } from '../../wire/text.ts'
 import { decodeCertificate } from '../../x509/certificate.ts'
@@ -14,16 +14,10 @@ import { sameBytes } from '../../x509/der.ts'
 import { type Extension, extensionTypes } from '../../x509/extensions.ts'
 import { attributeTypes, encodeName, type NameAttribute } from '../../x509/name.ts'
 import { encodePem } from '../../x509/pem.ts'
-import { buildRequest } from '../../x509/request.ts'
+import { buildRequest, type RequestContents } from '../../x509/request.ts'
 import type { DeviceContext } from '../context.ts'
-import {
-  defaultCertificateInstance,
-  defaultTransferTimeoutS,
-  type FileData,
-  type PullData,
-  type PullOrigin,
-} from '../data.ts'
-import { certificateSlotsLeft, emptyRequestContents, type RequestContents } from './certificate-management.ts'
+import { defaultCertificateInstance, defaultTransferTimeoutS, type FileData, type PullData } from '../data.ts'
+import { certificateSlotsLeft, emptyRequestContents } from './certificate-management.ts'
 import { completePull } from './cip-security.ts'
 import { referencesInForce } from './cleanup.ts'
 import { activeInstance, stepEthernetIpSecurity } from './ethernet-ip-security.ts'
@@ -72,29 +66,36 @@ export interface PullRequestWishes {
 export interface DevicePull {
   /** The device has the pull model and 0x5E attribute 13 is TRUE. */
   readonly isEnabled: boolean
-  /** The identity that was pulled and is in force. */
-  identity(): PullIdentity | undefined
-  /** Shows how far the pull model is: attribute 14, and attribute 1 between 0 and 3. Installing leads to 4. */
-  show(report: { readonly status: PullStatus; readonly state: EthernetIpSecurityStateName | undefined }): void
+  /** Nobody has configured it or is about to: 0x5E is in a state of the pull model, or from the factory. */
+  readonly isOpen: boolean
+  /** What a pull client goes on with after a power cycle: the identity in force if it was pulled, and the last request. */
+  kept(): PullKept
+  /** Shows how far the client is: attribute 14, and attribute 1 between 0 and 3. Installing leads to 4. */
+  follow(state: PullState): void
   /**
-   * Makes a key that stays in the device, and a request for it, DER PKCS#10. A key that came through a power cycle is
-   * asked for again, once, if it fits.
-   * @throws UsageError `not-open` when a reset or a configuration came meanwhile
+   * Makes a fresh key that stays in the device, and a request for it, DER PKCS#10.
+   * @throws UsageError `not-open` while a configuration is under way or done, pull is off, or a reset came meanwhile
    */
   makeRequest(wished: PullRequestWishes): Promise<Uint8Array>
   /**
    * Puts a certificate in force for the key of the last request, in place of the one that was pulled before: all of it or
-   * nothing.
-   * @throws NotTrusted `wrong-identity` for a certificate of another key; UsageError `not-open` while a configuration is
-   * under way or done, or pull is off; UsageError `not-supported` where it does not fit into the device
+   * nothing. The client that {@link follow} saw last must be installing.
+   * @throws NotTrusted `wrong-identity` for a certificate of another key; UsageError `not-open` as for a request;
+   * UsageError `not-supported` where it does not fit into the device
    */
-  install(earned: EarnedCertificate, origin: PullOrigin): void
+  install(earned: EarnedCertificate): void
   /** Certificate and key for TLS, leaf first: the factory's, or the one in force if it was pulled. */
-  credential(
-    which: 'default' | 'current',
-  ): { readonly chain: readonly Uint8Array[]; readonly key: Uint8Array } | undefined
+  credential(which: 'default' | 'current'): PullCredential | undefined
   /** Who hears of what concerns the pull model; one listener. */
   onNotice(listener: ((notice: PullNotice) => void) | undefined): void
+}
+
+/** Certificate and key as TLS takes them; the key stays inside the process of the device. */
+export interface PullCredential {
+  /** Leaf first, DER. */
+  readonly chain: readonly Uint8Array[]
+  /** DER PKCS#8. */
+  readonly key: Uint8Array
 }
 
 /** {@link DevicePull} on the objects of a device. */
@@ -110,23 +111,27 @@ export class PullModel implements DevicePull {
     return isEnabled(this.#device)
   }
 
-  identity(): PullIdentity | undefined {
-    return pulledIdentity(this.#device)
+  get isOpen(): boolean {
+    return isOpen(this.#device)
   }
 
-  show(report: Parameters<DevicePull['show']>[0]): void {
-    showPull(this.#device, report)
+  kept(): PullKept {
+    return keptPull(this.#device)
+  }
+
+  follow(state: PullState): void {
+    followPull(this.#device, state)
   }
 
   makeRequest(wished: PullRequestWishes): Promise<Uint8Array> {
     return makePullRequest(this.#device, wished)
   }
 
-  install(earned: EarnedCertificate, origin: PullOrigin): void {
-    installPulled(this.#device, earned, origin)
+  install(earned: EarnedCertificate): void {
+    installPulled(this.#device, earned)
   }
 
-  credential(which: 'default' | 'current'): ReturnType<DevicePull['credential']> {
+  credential(which: 'default' | 'current'): PullCredential | undefined {
     return which === 'default' ? defaultCredential(this.#device) : pulledCredential(this.#device)
   }
 
@@ -151,14 +156,16 @@ function isPulled(device: DeviceContext): boolean {
   return settled === 'pullModelCompleted' && pull.origin !== undefined
 }
 
-function pulledIdentity(device: DeviceContext): PullIdentity | undefined {
-  const { origin } = device.data.ethernetIpSecurity.pull
+function keptPull(device: DeviceContext): PullKept {
+  const { origin, pending } = device.data.ethernetIpSecurity.pull
   const [certificate] = pulledChain(device)
-  if (origin === undefined || certificate === undefined) return undefined
   const authorities = device.data.ethernetIpSecurity.settings.trustedAuthorities.flatMap((each) =>
     certificatesOf(authorityFile(device, each)),
   )
-  return { certificate, authorities, ...origin }
+  const identity = origin && certificate && { certificate, authorities, ...origin }
+  if (pending === undefined) return { identity, pending: undefined }
+  const { request, renews, since } = pending
+  return { identity, pending: { request, renewal: renews !== undefined, since } }
 }
 
 function certificatesOf(found: FileData | undefined): readonly Uint8Array[] {
@@ -177,20 +184,21 @@ function pulledChain(device: DeviceContext): readonly Uint8Array[] {
   return [found.device.path, found.ca.path].flatMap((each) => certificatesOf(loadedFile(device, each)))
 }
 
-function pulledCredential(device: DeviceContext): ReturnType<DevicePull['credential']> {
+function pulledCredential(device: DeviceContext): PullCredential | undefined {
   const instance = pulledInstance(device)
   const key = instance === undefined ? undefined : device.data.certificates.get(instance)?.key?.export()
   const chain = pulledChain(device)
   return key === undefined || chain.length === 0 ? undefined : { chain, key }
 }
 
-function defaultCredential({ options }: DeviceContext): ReturnType<DevicePull['credential']> {
+function defaultCredential({ options }: DeviceContext): PullCredential | undefined {
   const credentials = options.security?.credentials
   const key = credentials?.key.export()
   return credentials === undefined || key === undefined ? undefined : { chain: credentials.chain, key }
 }
 
-function showPull(device: DeviceContext, { status, state }: Parameters<DevicePull['show']>[0]): void {
+function followPull(device: DeviceContext, client: PullState): void {
+  const { status, state } = pullReport(client)
   // Whether pull is off, attribute 13 says, not whoever drives it.
   if (!isEnabled(device) || status === 'disabled') return
   const data = device.data.ethernetIpSecurity
@@ -202,6 +210,20 @@ function showPull(device: DeviceContext, { status, state }: Parameters<DevicePul
     stepEthernetIpSecurity(device, 'pullGaveUp')
     device.report('pull-gave-up', 'info', `pull model: this round is over (${status}); it is tried again`)
   }
+  rememberProgress(device, client)
+}
+
+function rememberProgress(device: DeviceContext, client: PullState): void {
+  const { pull } = device.data.ethernetIpSecurity
+  const earned = client.kind === 'working' ? client.earned : undefined
+  pull.next = earned && { server: earned.server, installedAt: earned.installedAt }
+  if (client.kind !== 'working' && client.kind !== 'waiting') return
+  const { request, pendingSince } = client.round
+  const { pending } = pull
+  if (pending === undefined || request === undefined || pending.since === pendingSince) return
+  if (!sameBytes(pending.request, request)) return
+  pending.since = pendingSince
+  device.changed()
 }
 
 /** A power cycle: whoever pulls begins again. */
@@ -209,36 +231,29 @@ export function restartPull(device: DeviceContext): void {
   const data = device.data.ethernetIpSecurity
   if (data.state === 'pullModelInProgress') stepEthernetIpSecurity(device, 'powerUp')
   data.pullStatus = data.pullEnabled ? pullStatuses.idle : pullStatuses.disabled
-  if (data.pull.pending !== undefined) data.pull.pending.isKept = true
 }
 
 async function makePullRequest(device: DeviceContext, wished: PullRequestWishes): Promise<Uint8Array> {
   refuseUnlessOpen(device)
   const { pull } = device.data.ethernetIpSecurity
-  const { pending } = pull
-  if (pending?.isKept === true) {
-    // One try: a certificate that does not fit would come again and again for the same key.
-    pending.isKept = false
-    if (pending.key.kind === wished.keyKind && sameRenewal(pending.renews, wished.renews)) return pending.request
-  }
   const key = await device.options.crypto.generateKey(wished.keyKind)
   const request = await buildRequest(key, requestContents(device, wished))
   refuseUnlessOpen(device, pull)
-  pull.pending = { key, request, renews: wished.renews?.slice(), isKept: false }
+  pull.pending = { key, request, renews: wished.renews?.slice(), since: undefined }
   device.changed()
   return request
 }
 
-function sameRenewal(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
-  return a === undefined || b === undefined ? a === b : sameBytes(a, b)
+function isOpen({ data }: DeviceContext): boolean {
+  const { state } = data.ethernetIpSecurity
+  const open = state === 'factoryDefault' || state === 'pullModelInProgress' || state === 'pullModelCompleted'
+  return open && data.cipSecurity.session === undefined
 }
 
 /** Pulling goes on only in the states of the pull model, and after a reset with nothing from before it. */
 function refuseUnlessOpen(device: DeviceContext, before?: PullData): void {
   const { state, pull } = device.data.ethernetIpSecurity
-  const open = state === 'factoryDefault' || state === 'pullModelInProgress' || state === 'pullModelCompleted'
-  const held = device.data.cipSecurity.session !== undefined
-  if (isEnabled(device) && open && !held && (before === undefined || before === pull)) return
+  if (isEnabled(device) && isOpen(device) && (before === undefined || before === pull)) return
   throw new UsageError(
     'not-open',
     `pull model: expected a device that pulls, 0x5E is in ${state}; a configuration or a reset came first`,
@@ -256,7 +271,7 @@ function requestContents(device: DeviceContext, { template, renews }: PullReques
   if (template === undefined) return own
   return {
     subject: template.subject === undefined ? own.subject : subjectAs(device, template.subject, own.subject),
-    extensions: extensionsAs(template, own.extensions),
+    extensions: extensionsAs(template, own.extensions ?? []),
   }
 }
 
@@ -288,10 +303,11 @@ function extensionsAs(template: RequestTemplate, own: readonly Extension[]): rea
 
 // The installation
 
-function installPulled(device: DeviceContext, earned: EarnedCertificate, origin: PullOrigin): void {
+function installPulled(device: DeviceContext, earned: EarnedCertificate): void {
   refuseUnlessOpen(device)
   const security = device.data.ethernetIpSecurity
-  const { pending } = security.pull
+  const { pending, next: origin } = security.pull
+  if (origin === undefined) throw new UsageError('not-open', 'pull model: expected a client that is installing')
   const { publicKey } = decodeCertificate(earned.certificate)
   if (pending === undefined || !device.options.crypto.equal(publicKey, pending.key.publicKey)) {
     throw new NotTrusted('wrong-identity', 'pull model: expected a certificate for the key of the last request')
@@ -302,7 +318,7 @@ function installPulled(device: DeviceContext, earned: EarnedCertificate, origin:
   refuseUnlessFits(device, files, { certificates: old === undefined ? 0 : 1, files: leaving.length })
   if (old !== undefined) eraseOld(device, old, leaving)
   putInForce(device, pending.key, files)
-  security.pull = { pending: undefined, origin }
+  security.pull = { pending: undefined, origin, next: undefined }
   if (security.state === 'factoryDefault') stepEthernetIpSecurity(device, 'pullStarted')
   stepEthernetIpSecurity(device, 'pullSucceeded')
   completePull(device)
