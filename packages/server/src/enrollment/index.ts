@@ -1,7 +1,24 @@
 /**
- * Who earns a certificate: the queue of requests, the people who decide, and the credentials that are handed out.
+ * Who earns a certificate: the decision about requests and the issue of what was decided, the queue, the people who decide,
+ * and the credentials that are handed out.
  * @module
  */
+export {
+  type EnrollmentFiles,
+  type EnrollmentFilesResult,
+  loadEnrollmentFiles,
+  type ProvisioningAuthority,
+} from './files.ts'
+export {
+  type EnrollmentLog,
+  type EnrollmentOptions,
+  type EnrollmentStatus,
+  openEnrollment,
+  type StoreEnrollment,
+  type VerifyAccount,
+} from './enrollment.ts'
+export { networkObserver, type Observation, type Observe } from './observe.ts'
+export type { EnrollmentAnswer, EnrollmentRequest, EnrollmentService } from './service.ts'
 export {
   type EnrollmentHistory,
   enrollmentHistory,
@@ -44,3 +61,11 @@ export {
   type ProvisioningCertificate,
   revokeProvisioning,
 } from './provisioning.ts'
+export { type FollowedPush, followEnrollments, type Follower, type FollowOptions, longestPauseMs } from './follow.ts'
+export {
+  type ListenerNotice,
+  type ListenerReport,
+  type ListenerStatus,
+  publishListener,
+  readListeners,
+} from './listeners.ts'
