@@ -5,19 +5,23 @@ import {
   defaultValidityMs,
   deviceContents,
   type EndEntityIssuance,
+  type EndEntityProfile,
   type IssuedCertificate,
   type IssuedClient,
   makeCertificate,
+  provisioningContents,
+  serverContents,
 } from '@cordon/core/authority'
-import type { Crypto } from '@cordon/core/crypto'
+import type { Crypto, KeyKind } from '@cordon/core/crypto'
 import { NotTrusted } from '@cordon/core/errors'
 import { type CertificateContents, decodeRequest, isProven } from '@cordon/core/x509'
 import { type GroupCommit, groupCommit } from '../store/group-commit.ts'
+import { operationsZone, provisioningAuthority } from './generations.ts'
 import { checkKeyHistory, earlierCertificates, hasLifeLeft } from './key-history.ts'
 import type { Means } from './means.ts'
 import { readPlan, type StoredPlan } from './plan.ts'
 import { type CertificateRow, certificateRow, recordCertificates } from './records.ts'
-import type { Signers } from './signers.ts'
+import { provisioningZone, type Signers } from './signers.ts'
 
 /** A certificate that was signed and is not recorded yet: it must not be handed out before it is. */
 export interface SignedCertificate extends IssuedCertificate {
@@ -27,16 +31,41 @@ export interface SignedCertificate extends IssuedCertificate {
   readonly record: CertificateRow | undefined
 }
 
+/** What requests for a certificate have in common whose key may be made here. */
+interface KeyedRequest {
+  /** Becomes the common name. */
+  readonly name: string
+  readonly validityMs?: number
+  /** PKCS#10, DER: proven, then used for its public key. Without it the authority makes a key and returns it. */
+  readonly csr?: Uint8Array
+  /** Kind of the key the authority makes; default P-256. */
+  readonly key?: KeyKind
+}
+
+/** An EST server asks for its certificate: at least one address or DNS name. Default one year. */
+export interface ServerRequest extends KeyedRequest {
+  readonly addresses: readonly string[]
+  readonly dnsNames?: readonly string[]
+}
+
+/** Somebody is to be given a provisioning certificate. Default 90 days. */
+export interface ProvisioningRequest extends KeyedRequest {
+  /** Which of the plant's provisioning CAs signs; absent: the one without a name. Made when first used. */
+  readonly authority?: string
+}
+
 /** What of a certificate the requester decides. */
 type Wish = Omit<EndEntityIssuance, 'subject' | 'issuer' | 'now'>
 
 interface Profile {
-  readonly profile: 'device' | 'client'
+  readonly profile: EndEntityProfile
   readonly build: (crypto: Crypto, issuance: EndEntityIssuance) => CertificateContents
 }
 
 const device: Profile = { profile: 'device', build: deviceContents }
 const client: Profile = { profile: 'client', build: clientContents }
+const server: Profile = { profile: 'server', build: serverContents }
+const provisioning: Profile = { profile: 'provisioning', build: provisioningContents }
 
 /** A wish with what tells it from others. */
 interface Order extends Profile {
@@ -74,12 +103,32 @@ export class Issuing {
   }
 
   async client(request: ClientRequest): Promise<IssuedClient> {
-    const addresses = request.addresses ?? []
-    if (request.csr !== undefined) {
-      return await this.#issue(this.#order(client, { ...request, addresses, publicKey: this.#provenKey(request.csr) }))
-    }
+    const { zone, addresses = [], dnsNames = [] } = request
+    return await this.#keyed(client, request, { zone, addresses, dnsNames })
+  }
+
+  /** By the CA of the operations zone. */
+  async server(request: ServerRequest): Promise<IssuedClient> {
+    const { addresses, dnsNames = [] } = request
+    return await this.#keyed(server, request, { zone: operationsZone, addresses, dnsNames })
+  }
+
+  async provisioning(request: ProvisioningRequest): Promise<IssuedClient> {
+    await provisioningAuthority(this.#means, request.authority)
+    const zone = provisioningZone(request.authority)
+    return await this.#keyed(provisioning, request, { zone, addresses: [], dnsNames: [] })
+  }
+
+  async #keyed(
+    profile: Profile,
+    request: KeyedRequest,
+    where: Pick<Wish, 'zone' | 'addresses' | 'dnsNames'>,
+  ): Promise<IssuedClient> {
+    const { name, validityMs, csr } = request
+    const wish = { ...where, name, ...(validityMs === undefined ? {} : { validityMs }) }
+    if (csr !== undefined) return await this.#issue(this.#order(profile, { ...wish, publicKey: this.#provenKey(csr) }))
     const key = await this.#means.crypto.generateKey(request.key ?? 'ecdsa-p256')
-    const issued = await this.#issue(this.#order(client, { ...request, addresses, publicKey: key.publicKey }))
+    const issued = await this.#issue(this.#order(profile, { ...wish, publicKey: key.publicKey }))
     return { ...issued, key }
   }
 
@@ -122,15 +171,13 @@ export class Issuing {
 
   async #sign({ profile, build, wish, names, keyHash }: Order): Promise<SignedCertificate> {
     const { crypto, store } = this.#means
-    const [signer, plan, root, earlier] = await Promise.all([
-      this.#signers.of(wish.zone),
+    const [{ signer, chain }, plan, earlier] = await Promise.all([
+      this.#signers.active(wish.zone),
       this.#storedPlan(),
-      this.#signers.root(),
       earlierCertificates(store.db, keyHash),
     ])
     const now = this.#means.now()
-    checkKeyHistory(earlier, wish.name, now)
-    const chain = [signer.certificate.der, root]
+    checkKeyHistory(earlier, { name: wish.name, profile }, now)
     const same = earlier.find(
       (row) =>
         row.status === 'valid' &&

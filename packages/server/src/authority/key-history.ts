@@ -1,3 +1,4 @@
+import type { CertificateProfile } from '@cordon/core/authority'
 import { NotAllowed } from '@cordon/core/errors'
 import type { Kysely } from 'kysely'
 import type { Schema } from '../store/schema.ts'
@@ -11,6 +12,7 @@ const harmlessReasons: readonly string[] = ['superseded', 'cessationOfOperation'
 /** A certificate that a key had before. */
 export interface EarlierRow {
   readonly name: string
+  readonly profile: CertificateProfile
   readonly status: string
   readonly reason: string | null
   readonly not_before: Date
@@ -41,13 +43,28 @@ export async function earlierCertificates(db: Kysely<Schema>, keyHash: Uint8Arra
     .execute()
 }
 
-/** A key that was given up as compromised stays out, and one key belongs to one device: a copy is a theft or a mistake. */
-export function checkKeyHistory(earlier: readonly EarlierRow[], name: string, now: number): void {
+/**
+ * A key that was given up as compromised stays out, and one key belongs to one device: a copy is a theft or a mistake.
+ * The key of a provisioning certificate, which passes through many hands, belongs to no device at all.
+ * @throws NotAllowed `refused`
+ */
+export function checkKeyHistory(
+  earlier: readonly EarlierRow[],
+  wanted: { readonly name: string; readonly profile: CertificateProfile },
+  now: number,
+): void {
+  const { name, profile } = wanted
   for (const row of earlier) {
     if (row.status === 'revoked' && !harmlessReasons.includes(row.reason ?? '')) {
       throw new NotAllowed(
         'refused',
         `the key was certified for "${row.name}" and revoked (${row.reason}); make a new key pair`,
+      )
+    }
+    if ((row.profile === 'provisioning') !== (profile === 'provisioning')) {
+      throw new NotAllowed(
+        'refused',
+        `the key belongs to the ${row.profile} certificate of "${row.name}"; make a new key pair for ${profile}`,
       )
     }
     if (row.status === 'valid' && row.name !== name && row.not_after.getTime() > now) {

@@ -74,8 +74,9 @@ export async function listCertificates(db: Kysely<Schema>): Promise<readonly Cer
     .leftJoin('revocations as r', (join) =>
       join.onRef('r.issuer_id', '=', 'c.issuer_id').onRef('r.serial', '=', 'c.serial'),
     )
+    .innerJoin('authorities as a', 'a.id', 'c.issuer_id')
     .selectAll('c')
-    .select(['r.reason', 'r.revoked_at'])
+    .select(['r.reason', 'r.revoked_at', 'a.state'])
     .orderBy('c.created_at')
     .orderBy('c.serial')
     .execute()
@@ -89,6 +90,7 @@ export async function listCertificates(db: Kysely<Schema>): Promise<readonly Cer
     fingerprint: row.fingerprint,
     notBefore: row.not_before.getTime(),
     notAfter: row.not_after.getTime(),
+    issuerState: row.state,
     status: row.status,
     revokedAt: row.revoked_at?.getTime(),
     // Written by this folder from its own type.

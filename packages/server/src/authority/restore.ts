@@ -5,6 +5,7 @@ import { nodeCrypto } from '@cordon/node/crypto'
 import { type BackupSummary, restoreStore } from '../store/dump.ts'
 import type { Store } from '../store/store.ts'
 import { AuthorityKeys } from './keys.ts'
+import { isProvisioning } from './signers.ts'
 
 /** What a restored authority proved about itself. */
 export interface RestoreSummary extends BackupSummary {
@@ -27,21 +28,21 @@ export async function restoreAuthority(
   const keys = new AuthorityKeys(store, crypto)
   const rows = await store.db.selectFrom('authorities').selectAll().orderBy('id').execute()
   const roots = rows.filter(({ zone }) => zone === null).map(({ certificate }) => new Uint8Array(certificate))
-  const zones: string[] = []
+  const zones = new Set<string>()
   for (const row of rows) {
     const certificate = decodeCertificate(new Uint8Array(row.certificate))
     if (row.sealed === null) continue
-    if (!crypto.equal(keys.open(row).publicKey, certificate.publicKey)) {
+    if (!crypto.equal((await keys.open(row)).publicKey, certificate.publicKey)) {
       throw new NotTrusted('wrong-identity', `the restored key of ${row.id} does not fit its certificate`)
     }
-    if (row.zone === null) continue
+    if (row.zone === null || isProvisioning(row.zone)) continue
     const verdict = crypto.verifyChain({ leaf: certificate.der, anchors: roots, revocation: 'off' })
     if (!verdict.ok)
       throw new NotTrusted(
         verdict.code,
         `the restored issuing CA ${row.id} does not chain to the root: ${verdict.reason}`,
       )
-    zones.push(row.zone)
+    zones.add(row.zone)
   }
-  return { ...summary, zones }
+  return { ...summary, zones: [...zones] }
 }

@@ -1,10 +1,19 @@
-import { backdateMs, type Revocation, type RevocationReason, revocationListValidityMs } from '@cordon/core/authority'
+import {
+  backdateMs,
+  type CertificateProfile,
+  type Revocation,
+  type RevocationReason,
+  revocationListValidityMs,
+} from '@cordon/core/authority'
 import { NotAllowed, UsageError } from '@cordon/core/errors'
 import { buildRevocationList, keyIdentifier } from '@cordon/core/x509'
 import type { Kysely, Transaction } from 'kysely'
 import type { Schema } from '../store/schema.ts'
 import type { Means } from './means.ts'
 import type { Signer, Signers } from './signers.ts'
+
+/** Profiles that are retired, not revoked. */
+const authorityProfiles: readonly CertificateProfile[] = ['root', 'issuing', 'cross']
 
 /** Revokes certificates, and makes the lists that say so. */
 export class Revoking {
@@ -20,60 +29,84 @@ export class Revoking {
     const serial = serialOrName.toLowerCase().replaceAll(':', '')
     const rows = await this.#means.store.db
       .selectFrom('certificates')
-      .select(['issuer_id', 'serial', 'zone', 'profile', 'status', 'not_after'])
+      .select(['issuer_id', 'serial', 'profile', 'status', 'not_after'])
       .where((eb) => eb.or([eb('serial', '=', serial), eb('name', '=', serialOrName)]))
       .orderBy('created_at', 'desc')
       .execute()
-    const found = rows.filter(({ profile }) => profile === 'device' || profile === 'client')
+    const found = rows.filter(({ profile }) => !authorityProfiles.includes(profile))
     if (found.length === 0) {
       const isAuthority = rows.length > 0
       throw isAuthority
         ? new NotAllowed(
             'refused',
-            `"${serialOrName}" is a CA of this plant; retire a CA by removing its zone, not by revocation`,
+            `"${serialOrName}" is a CA of this plant; retire a CA with "cordon ca rollover", or by removing its zone, not by revocation`,
           )
         : new UsageError('missing', `no certificate with the serial number or name "${serialOrName}" was issued`)
     }
     const now = this.#means.now()
+    const due = found.filter(
+      (row) => row.status === 'valid' && (row.serial === serial || row.not_after.getTime() > now),
+    )
     const revocations: Revocation[] = []
-    for (const zone of new Set(found.map((row) => row.zone ?? ''))) {
-      const serials = found
-        .filter((row) => row.zone === zone && row.status === 'valid')
-        .filter((row) => row.serial === serial || row.not_after.getTime() > now)
-        .map((row) => row.serial)
-      revocations.push(await this.#publish(zone, serials, reason))
+    // Where all of it was revoked before, the answer is the list that says so.
+    for (const issuer of new Set((due.length > 0 ? due : found.slice(0, 1)).map((row) => row.issuer_id))) {
+      const serials = due.filter((row) => row.issuer_id === issuer).map((row) => row.serial)
+      revocations.push(await this.#publish(issuer, serials, reason))
     }
     const [first, ...further] = revocations
-    if (first === undefined) throw new UsageError('missing', `"${serialOrName}" has no zone`)
+    if (first === undefined) throw new UsageError('missing', `"${serialOrName}" has no issuer`)
     return { ...first, further }
   }
 
   async crl(zone: string): Promise<Uint8Array | undefined> {
-    const signer = await this.#signers.of(zone)
-    const current = await newestList(this.#means.store.db, signer.id)
+    const { signer } = await this.#signers.active(zone)
+    return await this.#current(signer.id)
+  }
+
+  /** Of every generation that is trusted, newest first; `again`: made anew, however young. */
+  async crls(zone: string, again = false): Promise<readonly Uint8Array[]> {
+    const rows = await this.#means.store.db
+      .selectFrom('authorities')
+      .select('id')
+      .where('zone', '=', zone)
+      .where('state', '!=', 'retired')
+      .orderBy('generation', 'desc')
+      .execute()
+    if (rows.length === 0) throw new UsageError('missing', `no issuing CA for zone "${zone}"`)
+    const lists: Uint8Array[] = []
+    for (const { id } of rows) {
+      const list = await this.#current(id, again)
+      if (list !== undefined) lists.push(list)
+    }
+    return lists
+  }
+
+  async #current(issuer: string, again = false): Promise<Uint8Array | undefined> {
+    const current = await newestList(this.#means.store.db, issuer)
     if (current === undefined) return undefined
     // A list in the second half of its life is made anew, so that what is pushed lasts.
-    if (current.nextUpdate - this.#means.now() > revocationListValidityMs / 2) return current.der
-    const { crl } = await this.#publish(zone, [], 'unspecified', true)
+    if (!again && current.nextUpdate - this.#means.now() > revocationListValidityMs / 2) return current.der
+    const { crl } = await this.#publish(issuer, [], 'unspecified', true)
     return crl
   }
 
   /** Revokes and makes the next list, in one transaction; without serial numbers the list is made only where none is. */
   async #publish(
-    zone: string,
+    issuer: string,
     serials: readonly string[],
     reason: RevocationReason,
     isRefresh = false,
   ): Promise<Revocation> {
-    const signer = await this.#signers.of(zone)
     return await this.#means.store.db.transaction().execute(async (tx) => {
       // Lists of one issuer are made one after another, or two would share a number.
-      const { crl_number: previous } = await tx
+      const row = await tx
         .selectFrom('authorities')
-        .select('crl_number')
-        .where('id', '=', signer.id)
+        .selectAll()
+        .where('id', '=', issuer)
         .forUpdate()
         .executeTakeFirstOrThrow()
+      const signer = await this.#signers.of(row)
+      const zone = row.zone ?? ''
       const now = this.#means.now()
       const fresh =
         serials.length === 0
@@ -81,23 +114,23 @@ export class Revoking {
           : await tx
               .updateTable('certificates')
               .set({ status: 'revoked' })
-              .where('issuer_id', '=', signer.id)
+              .where('issuer_id', '=', issuer)
               .where('serial', 'in', serials)
               .where('status', '=', 'valid')
               .returning('serial')
               .execute()
       if (fresh.length === 0 && !isRefresh) {
-        const current = await newestList(tx, signer.id)
+        const current = await newestList(tx, issuer)
         if (current !== undefined) return { zone, crl: current.der, number: current.number, serials: [], further: [] }
       }
-      const number = previous + 1
+      const number = row.crl_number + 1
       if (fresh.length > 0) {
         await tx
           .insertInto('revocations')
           .values(
-            fresh.map((row) => ({
-              issuer_id: signer.id,
-              serial: row.serial,
+            fresh.map(({ serial }) => ({
+              issuer_id: issuer,
+              serial,
               reason,
               revoked_at: new Date(now),
               crl_number: number,
@@ -106,7 +139,7 @@ export class Revoking {
           .execute()
       }
       const crl = await this.#makeList(tx, signer, number, now)
-      return { zone, crl, number, serials: fresh.map((row) => row.serial), further: [] }
+      return { zone, crl, number, serials: fresh.map(({ serial }) => serial), further: [] }
     })
   }
 
