@@ -4,7 +4,7 @@ import { gunzip, gzip } from 'node:zlib'
 import { MalformedMessage, NotAllowed, NotTrusted, UsageError } from '@cordon/core/errors'
 import { nodeCrypto } from '@cordon/node/crypto'
 import { type Kysely, sql, type Transaction } from 'kysely'
-import type { Schema } from './schema.ts'
+import { jsonText, type Schema } from './schema.ts'
 import { type SecretPlace, secretsUnder } from './secrets.ts'
 import { appliedMigration, type Store } from './store.ts'
 
@@ -239,14 +239,29 @@ async function sealAnew(tx: Transaction<Schema>, store: Store, oldKey: Uint8Arra
       .where('id', '=', id)
       .execute()
   }
-  const proof = await tx.selectFrom('facts').select('value').where('name', '=', 'key').executeTakeFirst()
-  if (proof !== undefined) {
-    const place: SecretPlace = { table: 'facts', name: 'key' }
-    const sealed = again(place, new Uint8Array(Buffer.from(String(proof.value), 'base64')))
+  await sealFactsAnew(tx, again)
+}
+
+/**
+ * Facts that hold a secret: the proof of the key is the sealed bytes alone, the others keep them as `sealed` of an object,
+ * base64 both.
+ */
+async function sealFactsAnew(
+  tx: Transaction<Schema>,
+  again: (place: SecretPlace, sealed: Uint8Array) => Uint8Array,
+): Promise<void> {
+  for (const { name, value } of await tx.selectFrom('facts').select(['name', 'value']).execute()) {
+    const anew = (sealed: unknown) => {
+      const bytes = new Uint8Array(Buffer.from(String(sealed), 'base64'))
+      return Buffer.from(again({ table: 'facts', name }, bytes)).toString('base64')
+    }
+    const holds = typeof value === 'object' && value !== null && 'sealed' in value
+    if (!holds && name !== 'key') continue
+    const changed = holds ? { ...value, sealed: anew(value.sealed) } : anew(value)
     await tx
       .updateTable('facts')
-      .set({ value: JSON.stringify(Buffer.from(sealed).toString('base64')) })
-      .where('name', '=', 'key')
+      .set({ value: jsonText(changed) })
+      .where('name', '=', name)
       .execute()
   }
 }
