@@ -15,6 +15,7 @@ import {
 } from './approval-policy.ts'
 import { type EnrollmentFile, enrollmentSchema, type FileRule } from './approval-schema.ts'
 import { isEstLabel } from './est.ts'
+import { readNotify } from './notify-settings.ts'
 import { compilePattern } from './pattern.ts'
 import { defaultReplacementRule, type ReplacementRule } from './replacement.ts'
 
@@ -75,6 +76,7 @@ function readPolicy(file: EnrollmentFile, converter: Converter): EnrollmentPolic
     labels,
     unlisted: readUnlisted(file, converter),
     replacement: readReplacement(file.replacement ?? {}),
+    notify: readNotify(file.notify ?? {}, converter),
   }
 }
 

@@ -115,6 +115,14 @@ export {
   linkingText,
   readChallenges,
 } from './linking.ts'
+export {
+  type ChannelSettings,
+  isLoopback,
+  type MailSettings,
+  type SyslogSettings,
+  type WebhookSettings,
+} from './notify-settings.ts'
+export { type SyslogFacility, syslogFacilities } from './notify-schema.ts'
 export { compilePattern, longestPattern, type PatternResult } from './pattern.ts'
 export {
   type EstReply,

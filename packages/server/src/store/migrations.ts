@@ -282,4 +282,10 @@ async function enrollment(db: Kysely<unknown>): Promise<void> {
     .addColumn('error', 'text')
     .addPrimaryKeyConstraint('notification_deliveries_pkey', ['notification', 'channel'])
     .execute()
+  await db.schema
+    .createIndex('notification_deliveries_waiting')
+    .on('notification_deliveries')
+    .columns(['channel', 'notification'])
+    .where(sql.ref('state'), '=', sql.lit('waiting'))
+    .execute()
 }
