@@ -210,6 +210,12 @@ export const enrollmentSchema = Type.Object(
       ),
     ),
     labels: named(rule('The rule of this label.'), 'Rules by label; `default` is the path without one.'),
+    unlisted: Type.Optional(
+      named(
+        name('The zone whose authority issues the certificate, or `operations`.'),
+        'Labels under which requesters get a certificate that the plant file does not list, with the zone they get it from.',
+      ),
+    ),
     replacement: Type.Optional(
       Type.Object(
         { ...replacementFields, zones: Type.Optional(named(replacementRule, 'Zones with a rule of their own.')) },

@@ -21,6 +21,7 @@ describe('an enrollment file', () => {
       - allOf: [{ serialList: { list: spares } }, { not: { serialList: { list: stolen, by: mac, needs: claimed } } }]
       - globalGrant: { from: 2026-06-01T00:00:00Z, until: 2026-06-08T00:00:00Z }
   pc: { administrator: { approvals: 2 } }
+unlisted: { pc: operations, default: green }
 replacement: { deviceType: false, zones: { green: { majorRevision: same } } }
 `
     for (const source of [text, JSON.stringify(parse(text))]) {
@@ -40,6 +41,10 @@ replacement: { deviceType: false, zones: { green: { majorRevision: same } } }
         ],
       })
       expect(policy?.labels.get('pc')).toEqual({ kind: 'administrator', approvals: 2 })
+      expect([...(policy?.unlisted ?? [])]).toEqual([
+        ['pc', 'operations'],
+        [undefined, 'green'],
+      ])
       expect(policy && listsOf(policy)).toEqual(['spares', 'stolen'])
       expect(policy?.vendors.get('rockwell')).toMatchObject({
         anchors: ['rockwell-root'],

@@ -1,9 +1,9 @@
 import type { DeviceReading, EarlierKey, FormerDevice } from '@cordon/core/deployment'
 import { fingerprint } from '@cordon/core/x509'
 import { nodeCrypto } from '@cordon/node/crypto'
-import { sql } from 'kysely'
+import { sql, type Transaction } from 'kysely'
 import { type GroupCommit, groupCommit } from '../store/group-commit.ts'
-import { jsonText } from '../store/schema.ts'
+import { jsonText, type Schema } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
 
 /** A key that a device was given, with the version of the stored secret. */
@@ -121,8 +121,14 @@ export async function writeOrphans(store: Store, plant: string, former: readonly
 
 /** Forgets that a unit was commissioned under a name: it was released, or exchanged for another one. */
 export async function forgetDevice(store: Store, plant: string, device: string): Promise<void> {
-  await store.db.transaction().execute(async (trx) => {
-    await trx.deleteFrom('devices').where('plant', '=', plant).where('name', '=', device).execute()
-    await trx.deleteFrom('orphans').where('plant', '=', plant).where('device', '=', device).execute()
-  })
+  await store.db.transaction().execute((trx) => acceptReplacement(trx, plant, device))
+}
+
+/**
+ * Lets another unit be deployed under a name, in the transaction of whoever decided that it may: the next deployment
+ * meets it as a new one, and does not refuse it as exchanged.
+ */
+export async function acceptReplacement(trx: Transaction<Schema>, plant: string, device: string): Promise<void> {
+  await trx.deleteFrom('devices').where('plant', '=', plant).where('name', '=', device).execute()
+  await trx.deleteFrom('orphans').where('plant', '=', plant).where('device', '=', device).execute()
 }

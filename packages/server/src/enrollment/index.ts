@@ -1,7 +1,24 @@
 /**
- * Who earns a certificate: the queue of requests, the people who decide, and the credentials that are handed out.
+ * Who earns a certificate: the decision about requests of devices and the issue of what was decided, the queue of those
+ * that wait, the people who decide, and the credentials that are handed out.
  * @module
  */
+export {
+  type EnrollmentFiles,
+  type EnrollmentFilesResult,
+  loadEnrollmentFiles,
+  type ProvisioningAuthority,
+} from './files.ts'
+export {
+  type EnrollmentLog,
+  type EnrollmentOptions,
+  type EnrollmentStatus,
+  openEnrollment,
+  type StoreEnrollment,
+  type VerifyAccount,
+} from './enrollment.ts'
+export { networkObserver, type Observation, type Observe } from './observe.ts'
+export type { EnrollmentAnswer, EnrollmentRequest, EnrollmentService } from './service.ts'
 export {
   type EnrollmentHistory,
   enrollmentHistory,
@@ -23,9 +40,8 @@ export {
   type Decision,
   type DecisionResult,
   expireEnrollments,
-  standingWords,
 } from './words.ts'
-export { type AccountVerifier, type AccountVerifierOptions, verifyAccount } from './account-verifier.ts'
+export { type AccountVerifierOptions, verifyAccount } from './account-verifier.ts'
 export {
   hasAdministrators,
   listPeople,

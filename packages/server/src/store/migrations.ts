@@ -208,6 +208,7 @@ async function enrollment(db: Kysely<unknown>): Promise<void> {
     ])
     .execute()
   await db.schema.createIndex('enrollments_by_state').on('enrollments').columns(['state', 'id']).execute()
+  await db.schema.createIndex('enrollments_of_key').on('enrollments').column('key').execute()
   await db.schema.createIndex('enrollments_by_device').on('enrollments').column('device').execute()
   await db.schema
     .createTable('enrollment_words')
