@@ -107,6 +107,7 @@ export {
   type Vendor,
   type VendorJudgement,
 } from './facts.ts'
+export { type FactsResult, parseEnrollmentFacts } from './facts-parse.ts'
 export {
   type ChallengeTexts,
   type ChannelBindings,

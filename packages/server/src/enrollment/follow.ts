@@ -102,9 +102,8 @@ class StoreFollower implements Follower {
   }
 
   async #look(): Promise<void> {
-    const { store, authority, deployment } = this.#options
-    const certified = await newestCertificates(store, this.#options.plant.name)
-    const plant = withReplacedUnits(this.#options.plant, certified)
+    const { store, authority, plant, deployment } = this.#options
+    const certified = await newestCertificates(store, plant.name)
     const secured = new Set(plant.devices.filter(({ address }) => address !== undefined).map(({ name }) => name))
     const open = certified.filter(({ device, followed }) => !followed && secured.has(device))
     for (const device of this.#attempts.keys()) {
@@ -153,39 +152,20 @@ interface Certified {
   readonly serial: string
   /** A deployment to the device was complete after it was issued. */
   readonly followed: boolean
-  /** CIP serial number of the unit that took over the role, where one did. */
-  readonly unit: number | undefined
 }
 
 async function newestCertificates(store: Store, plant: string): Promise<readonly Certified[]> {
-  const { rows } = await sql<{ device: string; serial: string; followed: boolean; unit: number | null }>`
-    select e.device, e.serial, (e.replacement ->> 'unit')::bigint as unit,
+  const { rows } = await sql<Certified>`
+    select e.device, e.serial,
       exists (
         select 1 from deployment_targets t join deployments d on d.id = t.deployment
         where d.plant = e.plant and d.kind = 'apply' and t.device = e.device
           and t.status in ('complete', 'complete-with-warnings') and t.updated_at > e.updated_at
       ) as followed
     from (
-      select distinct on (device) device, serial, plant, replacement, updated_at from enrollments
+      select distinct on (device) device, serial, plant, updated_at from enrollments
       where plant = ${plant} and state = 'granted' and device is not null and serial is not null
       order by device, updated_at desc
     ) e`.execute(store.db)
-  return rows.map((row) => ({ ...row, unit: row.unit ?? undefined }))
-}
-
-/**
- * The plant with the units that took over a role in place of those that its file still expects: the replacement was
- * judged and recorded, and the file is its owner's to edit.
- */
-function withReplacedUnits(plant: Plant, certified: readonly Certified[]): Plant {
-  const units = new Map(certified.map(({ device, unit }) => [device, unit]))
-  return {
-    ...plant,
-    devices: plant.devices.map((device) => {
-      const serial = units.get(device.name)
-      return serial === undefined || device.expect?.serial === undefined
-        ? device
-        : { ...device, expect: { ...device.expect, serial } }
-    }),
-  }
+  return rows
 }

@@ -1,6 +1,6 @@
 /**
- * Who earns a certificate: the decision about requests and the issue of what was decided, the queue, the people who decide,
- * and the credentials that are handed out.
+ * Who earns a certificate: the decision about requests of devices and the issue of what was decided, the queue of those
+ * that wait, the people who decide, and the credentials that are handed out.
  * @module
  */
 export {
@@ -40,9 +40,8 @@ export {
   type Decision,
   type DecisionResult,
   expireEnrollments,
-  standingWords,
 } from './words.ts'
-export { type AccountVerifier, type AccountVerifierOptions, verifyAccount } from './account-verifier.ts'
+export { type AccountVerifierOptions, verifyAccount } from './account-verifier.ts'
 export {
   hasAdministrators,
   listPeople,
