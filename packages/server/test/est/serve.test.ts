@@ -223,13 +223,13 @@ describe('HTTP of the port', () => {
     expect(await text(socket)).toMatch(/^HTTP\/1\.1 431 /)
   })
 
-  test('refuses a body in thousands of one-byte chunks', async () => {
+  test('cuts off a body in thousands of one-byte chunks', async () => {
     const socket = await secured()
     socket.write(post('/simpleenroll', 'Transfer-Encoding: chunked\r\n', ''))
     const bomb = '1\r\nA\r\n'.repeat(20_000)
+    socket.on('error', () => {})
     socket.write(bomb)
-    expect(await text(socket, /\n$/)).toMatch(/^HTTP\/1\.1 413 /)
-    socket.destroy()
+    await expect.poll(() => world.server.status().counters.choppedBodies).toBe(1)
   })
 
   test('lets a client see 413 that sends a megabyte regardless', async () => {
