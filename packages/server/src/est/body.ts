@@ -3,8 +3,10 @@ import type { IncomingMessage } from 'node:http'
 /** What became of reading a body. */
 export type BodyResult =
   | { readonly kind: 'whole'; readonly bytes: Uint8Array }
-  /** More bytes, or in more pieces, than the limits allow. */
+  /** More bytes than the limits allow. */
   | { readonly kind: 'tooLarge' }
+  /** More pieces than the limits allow. The connection is destroyed. */
+  | { readonly kind: 'chopped' }
   /** The client went away, or its message is no HTTP. */
   | { readonly kind: 'broken' }
 
@@ -29,7 +31,13 @@ export function readBody(
     }
     const onData = (piece: Uint8Array) => {
       pieces++
-      if (length + piece.length > limits.bodyBytes || pieces > limits.bodyPieces) {
+      if (pieces > limits.bodyPieces) {
+        // A chunk of one byte costs as much as one of a thousand. At once: the thousands behind it are in memory already.
+        message.socket.destroy()
+        end({ kind: 'chopped' })
+        return
+      }
+      if (length + piece.length > limits.bodyBytes) {
         message.pause()
         end({ kind: 'tooLarge' })
         return

@@ -28,7 +28,7 @@ export interface EstLimits {
   readonly addresses: number
   /** Bytes of a body, counted before anything is decoded. Larger is answered 413. */
   readonly bodyBytes: number
-  /** Pieces in which a body may arrive: chunks, or TCP segments. */
+  /** Pieces in which a body may arrive: chunks, or TLS records. Who sends more is cut off. */
   readonly bodyPieces: number
   /** Bytes of request line and headers together. Larger is answered 431. */
   readonly headerBytes: number
@@ -50,7 +50,7 @@ export interface EstLimits {
 export const defaultEstLimits: EstLimits = {
   connections: 1024,
   connectionsPerAddress: 64,
-  handshakes: 256,
+  handshakes: 512,
   connectsPerSecond: 50,
   connectBurst: 200,
   requestsPerSecond: 20,
@@ -59,7 +59,7 @@ export const defaultEstLimits: EstLimits = {
   totalBurst: 2000,
   addresses: 4096,
   bodyBytes: longestRequestBody,
-  bodyPieces: 4096,
+  bodyPieces: 512,
   headerBytes: 8192,
   requestsPerConnection: 100,
   handshakeMs: 10_000,

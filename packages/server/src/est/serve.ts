@@ -90,8 +90,8 @@ const renewalMs = 60_000
 const graceMs = 5_000
 /** How much of a refused body is read and thrown away, so that the client sees the answer instead of a reset. */
 const lingerBytes = 2 * 1024 * 1024
-/** TCP connections that the system holds until they are accepted. */
-const backlog = 511
+/** TCP connections that the system holds until they are accepted: a plant that powers up comes all at once. */
+const backlog = 4096
 
 class Listener implements EstServer {
   readonly #options: EstServeOptions
@@ -277,12 +277,21 @@ class Listener implements EstServer {
     connection.limit(this.#limits.bodyMs, () => this.#counting.count('slow'))
     const routed = this.#tooOften(connection) ?? this.#route(connection, request)
     if (isAnswer(routed)) {
-      await this.#send(connection, request, response, routed, asksToContinue)
+      // Who waits for 100 has not begun with the body, and will not after another answer.
+      await this.#send(connection, request, response, routed, asksToContinue ? 'leave' : 'drain')
       return
     }
     if (asksToContinue) response.writeContinue()
-    const answer = await this.#answer(connection, request, routed)
-    if (answer !== undefined) await this.#send(connection, request, response, answer, false)
+    const body = await readBody(request, this.#limits)
+    if (body.kind === 'broken') this.#counting.count('brokenBodies')
+    else if (body.kind === 'chopped') this.#counting.count('choppedBodies')
+    else {
+      const answer =
+        body.kind === 'tooLarge'
+          ? tooLarge(this.#limits.bodyBytes)
+          : await this.#answer(connection, request, routed, body.bytes)
+      await this.#send(connection, request, response, answer, 'drain')
+    }
   }
 
   #tooOften(connection: Connection): EstAnswer | undefined {
@@ -302,17 +311,16 @@ class Listener implements EstServer {
     }
   }
 
-  async #answer(connection: Connection, request: IncomingMessage, route: EstRoute): Promise<EstAnswer | undefined> {
-    const body = await readBody(request, this.#limits)
-    if (body.kind === 'broken') {
-      this.#counting.count('brokenBodies')
-      return undefined
-    }
-    if (body.kind === 'tooLarge') return tooLarge(this.#limits.bodyBytes)
+  async #answer(
+    connection: Connection,
+    request: IncomingMessage,
+    route: EstRoute,
+    body: Uint8Array,
+  ): Promise<EstAnswer> {
     connection.limit(this.#limits.answerMs, () => this.#counting.count('slow'))
     // The server is TLS, so each of its sockets is one.
     const peer = connection.peer(request.socket as TLSSocket)
-    const { answer, error } = await answerEst(route, body.bytes, peer, this.#handler)
+    const { answer, error } = await answerEst(route, body, peer, this.#handler)
     if (error !== undefined) {
       this.#log('error', connection.address, `${route.operation} failed: ${messageOf(error)}`)
     }
@@ -324,7 +332,7 @@ class Listener implements EstServer {
     request: IncomingMessage,
     response: ServerResponse,
     answer: EstAnswer,
-    bodyWaits: boolean,
+    rest: 'drain' | 'leave',
   ): Promise<void> {
     this.#counting.answer(answer.status)
     this.#log(answer.status < 400 ? 'info' : 'notice', connection.address, logLine(request, answer))
@@ -335,7 +343,7 @@ class Listener implements EstServer {
     const unread = !request.complete && hasBody(request)
     if (unread || this.#closing !== undefined) response.setHeader('connection', 'close')
     response.write(answer.body)
-    if (unread && !bodyWaits) await drained(request, lingerBytes, this.#limits.bodyPieces)
+    if (unread && rest === 'drain') await drained(request, lingerBytes, this.#limits.bodyPieces)
     response.end()
   }
 
@@ -392,13 +400,13 @@ function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : 'unknown error'
 }
 
-/** Resolves when what is left of a body was read and thrown away, or is too much. */
+/** Resolves when what is left of a body was read and thrown away. Too much of it is cut off. */
 function drained(request: IncomingMessage, bytes: number, pieces: number): Promise<void> {
   return new Promise((resolve) => {
     let [bytesLeft, piecesLeft] = [bytes, pieces]
     request.on('data', (piece: Uint8Array) => {
       bytesLeft -= piece.length
-      if (bytesLeft < 0 || --piecesLeft < 0) resolve()
+      if (bytesLeft < 0 || --piecesLeft < 0) request.socket.destroy()
     })
     request
       .on('end', resolve)

@@ -16,6 +16,8 @@ export interface EstCounters {
   readonly badMessages: number
   /** Bodies that ended before they were complete. */
   readonly brokenBodies: number
+  /** Bodies in too many pieces, whose connections were cut off. */
+  readonly choppedBodies: number
   readonly requests: number
   /** Requests that were answered 429 by this listener. */
   readonly limited: number
@@ -58,6 +60,7 @@ export class Counting {
       slow: of('slow'),
       badMessages: of('badMessages'),
       brokenBodies: of('brokenBodies'),
+      choppedBodies: of('choppedBodies'),
       requests: of('requests'),
       limited: of('limited'),
       answers: Object.fromEntries(this.#answers),
