@@ -13,12 +13,20 @@ import type { Crypto } from '@cordon/core/crypto'
 import { nodeCrypto } from '@cordon/node/crypto'
 import { dumpStore } from '../store/dump.ts'
 import type { Store } from '../store/store.ts'
+import { type Expiring, readExpiring } from './expiry.ts'
 import { makeMissing, provisioningAuthority } from './generations.ts'
 import { Issuing, type ProvisioningRequest, type ServerRequest, type SignedCertificate } from './issuing.ts'
 import { AuthorityKeys, type HardwareKeys } from './keys.ts'
 import type { Means } from './means.ts'
 import { listCertificates } from './records.ts'
 import { Revoking } from './revocation.ts'
+import {
+  type GenerationStatus,
+  readGenerationStatus,
+  type RolloverReport,
+  type RolloverRequest,
+  rollOver,
+} from './rollover.ts'
 import { readRoot, Signers } from './signers.ts'
 import { readAnchors, readCaCertificates } from './trust.ts'
 
@@ -49,11 +57,23 @@ export interface StoreAuthority extends Authority {
   /** The certificate of a provisioning CA, DER, made where it is missing. */
   provisioningAnchor(name?: string): Promise<Uint8Array>
   /**
-   * Every CA certificate that a client of the plant may need to build a path, DER: the active root first, other
-   * generations of it, cross certificates between them, issuing CAs (RFC 7030 4.1.3).
+   * Every CA certificate that a client of the plant may need to build a path, DER: while the root is rolled over the
+   * cross certificates, then the active root, then the others and the issuing CAs (RFC 7030 4.1.3).
    * @throws UsageError `missing` before there is an authority
    */
   caCertificates(): Promise<readonly Uint8Array[]>
+  /** Every generation of the root and the issuing CAs, the root first. */
+  generations(): Promise<readonly GenerationStatus[]>
+  /**
+   * One step of the rollover of an issuing CA or the root.
+   * @throws UsageError `missing`, `bad-value` for a zone without a CA and for steps out of order
+   * @throws NotAllowed `refused` with what speaks against it, unless forced
+   */
+  rollover(request: RolloverRequest): Promise<RolloverReport>
+  /** Everything that ends within so many milliseconds, the earliest first. */
+  expiring(withinMs: number): Promise<readonly Expiring[]>
+  /** Makes the revocation lists of a zone anew, as young as the present ones may be; see {@link Authority.crls}. */
+  renewLists(zone: string): Promise<readonly Uint8Array[]>
 }
 
 /**
@@ -127,6 +147,22 @@ class StoredAuthority implements StoreAuthority {
 
   async crls(zone: string): Promise<readonly Uint8Array[]> {
     return await this.#revoking.crls(zone)
+  }
+
+  async renewLists(zone: string): Promise<readonly Uint8Array[]> {
+    return await this.#revoking.crls(zone, true)
+  }
+
+  async generations(): Promise<readonly GenerationStatus[]> {
+    return await readGenerationStatus(this.#means)
+  }
+
+  async rollover(request: RolloverRequest): Promise<RolloverReport> {
+    return await rollOver(this.#means, request)
+  }
+
+  async expiring(withinMs: number): Promise<readonly Expiring[]> {
+    return await readExpiring(this.#means, withinMs)
   }
 
   async list(): Promise<readonly CertificateRecord[]> {

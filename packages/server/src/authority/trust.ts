@@ -73,8 +73,9 @@ export async function readAnchors(means: Means, zone: string): Promise<readonly 
 }
 
 /**
- * Every CA certificate that a client of the plant may need to build a path, DER: roots, the active one first, cross
- * certificates between them, and issuing CAs (RFC 7030 4.1.3). Nothing of a provisioning CA.
+ * Every CA certificate that a client of the plant may need to build a path, DER: cross certificates between generations
+ * of the root, then the active root, then the others (RFC 7030 4.1.3). Nothing of a provisioning CA. The order matters to
+ * builders that take the first match: a self-signed root that they do not trust would be the end of their path.
  * @throws UsageError `missing` before there is an authority
  */
 export async function readCaCertificates(means: Means): Promise<readonly Uint8Array[]> {
@@ -95,9 +96,9 @@ export async function readCaCertificates(means: Means): Promise<readonly Uint8Ar
     .orderBy('c.created_at', 'desc')
     .execute()
   const trusted = found.filter(({ key_hash: hash }) => keys.has(Buffer.from(hash).toString('hex')))
-  const isFirst = (one: (typeof trusted)[number]) => one.profile === 'root' && one.state === 'active'
-  const order = [...trusted.filter(isFirst), ...trusted.filter((one) => !isFirst(one))]
-  return order.map(({ certificate }) => new Uint8Array(certificate))
+  const rankOf = ({ profile, state }: (typeof trusted)[number]) =>
+    profile === 'cross' ? 0 : profile === 'root' && state === 'active' ? 1 : 2
+  return [...trusted].sort((a, b) => rankOf(a) - rankOf(b)).map(({ certificate }) => new Uint8Array(certificate))
 }
 
 function keyOf(means: Means, der: Uint8Array): string {

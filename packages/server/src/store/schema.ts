@@ -87,6 +87,14 @@ export interface RevocationListTable {
   next_update: ColumnType<Date, Date, never>
 }
 
+/** What `devices.observed` tells about a device's trust, besides what only a deployment reads. */
+export interface DeviceObserved {
+  /** Under a policy of ours, as far as is known. */
+  readonly configured: boolean
+  /** SHA-256 of the CA certificates that it was last seen to trust, lower-case hex; absent where that is not on record. */
+  readonly anchors?: readonly string[]
+}
+
 /** Devices as they were met. */
 export interface DeviceTable {
   plant: string
