@@ -13,3 +13,13 @@ export { defaultEstLimits, type EstLimits } from './limits.ts'
 export { estPort, type EstLogEntry, type EstServeOptions, type EstServer, serveEst } from './serve.ts'
 export type { EstCounters, EstStatus } from './status.ts'
 export type { EstCredential } from './tls.ts'
+export { type Announcement, announceEst, type AnnounceOptions, estServices } from './announce.ts'
+export {
+  type EstHost,
+  type EstHostOptions,
+  type EstHostStatus,
+  type HostAnnouncement,
+  type HostLogEntry,
+  openEstHost,
+  RulesFault,
+} from './host.ts'
