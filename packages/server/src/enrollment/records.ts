@@ -192,7 +192,7 @@ export interface NameRecords {
   }[]
   /** The unit under a policy of ours, as a deployment met it. */
   readonly met: { readonly address: string; readonly identity: unknown; readonly serial: number } | undefined
-  /** The newest request of another key that was granted under that name. */
+  /** The request of another key that was granted under that name: one whose certificate is in force, else the newest. */
   readonly earlier: { readonly address: string; readonly facts: StoredFacts } | undefined
 }
 
@@ -218,13 +218,19 @@ export async function readName(
       .where(sql<boolean>`(observed->>'configured')::boolean`)
       .executeTakeFirst(),
     db
-      .selectFrom('enrollments')
-      .select(['address', 'facts'])
-      .where('device', '=', name)
-      .where('plant', '=', plant)
-      .where('state', '=', 'granted')
-      .where('key', '!=', key)
-      .orderBy('updated_at', 'desc')
+      .selectFrom('enrollments as e')
+      .leftJoin('certificates as c', (join) =>
+        join.onRef('c.issuer_id', '=', 'e.issuer_id').onRef('c.serial', '=', 'e.serial'),
+      )
+      .select(['e.address', 'e.facts'])
+      .where('e.device', '=', name)
+      .where('e.plant', '=', plant)
+      .where('e.state', '=', 'granted')
+      .where('e.key', '!=', key)
+      // Who holds a certificate in force, before who held one.
+      .orderBy(sql`c.status = 'valid' and c.not_after > ${new Date(now)}`, (order) => order.desc().nullsLast())
+      .orderBy('e.updated_at', 'desc')
+      .orderBy('e.id', 'desc')
       .limit(1)
       .executeTakeFirst(),
   ])
