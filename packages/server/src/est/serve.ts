@@ -8,7 +8,7 @@ import { createServer as createTcpServer, type Server as TcpServer, type Socket 
 import type { Duplex } from 'node:stream'
 import { createServer as createTlsServer, type Server as TlsServer, type TLSSocket } from 'node:tls'
 import type { Crypto } from '@cordon/core/crypto'
-import type { EstAnswer, EstDialect } from '@cordon/core/enrollment'
+import { type EstAnswer, type EstDialect, estRefusals } from '@cordon/core/enrollment'
 import { TransportError, UsageError } from '@cordon/core/errors'
 import { nodeCrypto } from '@cordon/node/crypto'
 import type { EnrollmentService } from '../enrollment/service.ts'
@@ -335,13 +335,16 @@ class Listener implements EstServer {
     rest: 'drain' | 'leave',
   ): Promise<void> {
     this.#counting.answer(answer.status)
-    this.#log(answer.status < 400 ? 'info' : 'notice', connection.address, logLine(request, answer))
+    // Who asks too often is counted: a line for each would be a second flood.
+    if (answer.status !== estRefusals.tooMany) {
+      this.#log(answer.status < 400 ? 'info' : 'notice', connection.address, logLine(request, answer))
+    }
     if (response.destroyed) return
     response.statusCode = answer.status
-    for (const [name, value] of Object.entries(answer.headers)) response.setHeader(name, value)
-    if (answer.status !== 204) response.setHeader('content-length', Buffer.byteLength(answer.body))
+    for (const [name, value] of Object.entries(answer.headers)) response.setHeader(headerName(name), value)
+    if (answer.status !== 204) response.setHeader('Content-Length', Buffer.byteLength(answer.body))
     const unread = !request.complete && hasBody(request)
-    if (unread || this.#closing !== undefined) response.setHeader('connection', 'close')
+    if (unread || this.#closing !== undefined) response.setHeader('Connection', 'close')
     response.write(answer.body)
     if (unread && rest === 'drain') await drained(request, lingerBytes, this.#limits.bodyPieces)
     response.end()
@@ -384,6 +387,11 @@ function portKey({ remoteAddress, remotePort, localAddress, localPort }: Socket)
 
 function headOf({ method, url, headers }: IncomingMessage): { method: string; path: string; headers: typeof headers } {
   return { method: method ?? '', path: url ?? '', headers }
+}
+
+/** A name as specifications write it: libest compares Content-Type letter by letter. */
+function headerName(name: string): string {
+  return name === 'www-authenticate' ? 'WWW-Authenticate' : name.replace(/\b[a-z]/g, (letter) => letter.toUpperCase())
 }
 
 function hasBody({ headers }: IncomingMessage): boolean {

@@ -9,6 +9,7 @@ import {
 import { encodeBase64, encodePem } from '@cordon/core/x509'
 import { nodeCrypto } from '@cordon/node/crypto'
 import { type EstHandlerOptions, type EstHead, type EstPeer, handleEst } from '@cordon/server/est'
+import * as fc from 'fast-check'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { exported, issuedFor, makeAuthority, makeRequest, TestService, type TestAuthority } from './support.ts'
 
@@ -263,6 +264,25 @@ describe('dialects', () => {
     const dialects = { old: 'wrapped', '': 'line' } as const
     expect(lines((await answer('/old/cacerts', {}, { dialects })).body)).toBeGreaterThan(5)
     expect(lines((await answer('/cacerts', { headers: libest }, { dialects })).body)).toBe(1)
+  })
+})
+
+describe('whatever is sent', () => {
+  test('is answered, with a status of the protocol', async () => {
+    fresh()
+    const words = ['cacerts', 'simpleenroll', 'serverkeygen', 'green', '..', '%', '%00', '', 'x']
+    const path = fc.array(fc.constantFrom(...words), { maxLength: 4 }).map((segments) => `/${segments.join('/')}`)
+    const body = fc.oneof(fc.uint8Array({ maxLength: 400 }), fc.string({ maxLength: 400 }))
+    const authorization = fc.option(fc.string({ maxLength: 40 }), { nil: undefined })
+    await fc.assert(
+      fc.asyncProperty(path, body, authorization, fc.uint8Array({ maxLength: 64 }), async (to, bytes, auth, shown) => {
+        const headers = auth === undefined ? {} : { authorization: auth }
+        const { status, error } = await answer(to, { body: bytes, headers, peer: { certificates: [shown] } })
+        expect([400, 401, 404, 405]).toContain(status)
+        expect(error).toBeUndefined()
+      }),
+      { numRuns: 500 },
+    )
   })
 })
 

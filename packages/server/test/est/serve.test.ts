@@ -246,6 +246,22 @@ describe('HTTP of the port', () => {
     expect(Math.max(...body.split('\r\n').map((line) => line.length))).toBeLessThanOrEqual(80)
   })
 
+  test('writes the names of headers as specifications do', async () => {
+    world.service.decide = ({ operation }) =>
+      operation === 'simpleenroll'
+        ? { kind: 'pending', retryAfterS: 9, reason: 'waits' }
+        : { kind: 'authenticate', reason: 'who?' }
+    const body = encodeBase64(sample.csr)
+    const socket = await secured()
+    const length = `Content-Length: ${body.length}\r\n`
+    socket.write(post('/simpleenroll', length, body) + post('/simplereenroll', `${length}Connection: close\r\n`, body))
+    const got = await text(socket)
+    world.service.decide = () => undefined
+    for (const line of ['Retry-After: 9', 'WWW-Authenticate: Basic', 'Content-Type: text/plain', 'Content-Length: 6']) {
+      expect(got).toContain(`\r\n${line}`)
+    }
+  })
+
   test('is silent about secrets in its log', async () => {
     const authorization = writeBasic({ name: 'line3', password: 'correct horse' })
     expect(readBasic(authorization)?.password).toBe('correct horse')
