@@ -173,7 +173,12 @@ describe('an issuing CA', () => {
       expect.stringContaining('CN=cpwe green issuing 2'),
       expect.stringContaining('CN=cpwe green issuing,'),
     ])
-    const issued = await authority.issueDevice({ ...(await request()), zone: 'green', device: 'x', addresses: ['127.0.0.9'] })
+    const issued = await authority.issueDevice({
+      ...(await request()),
+      zone: 'green',
+      device: 'x',
+      addresses: ['127.0.0.9'],
+    })
     expect(issued.chain[0]).toEqual(anchors[1])
     await expect(authority.rollover({ zone: 'green', step: 'prepare' })).rejects.toThrow(/--activate/)
   })
