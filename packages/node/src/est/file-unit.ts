@@ -11,7 +11,7 @@ import { MalformedMessage, NotTrusted, UsageError } from '@cordon/core/errors'
 import { buildRequest, decodeCertificate, decodeRequest, encodePem } from '@cordon/core/x509'
 import { join } from 'node:path'
 import { nodeCrypto } from '../crypto.ts'
-import { clearLeftovers, type NewFile, privateDirectory, readIfExists, writeTogether } from '../files.ts'
+import { clearLeftovers, ioError, type NewFile, privateDirectory, readIfExists, writeTogether } from '../files.ts'
 import { decodeUnitRecord, encodeUnitRecord, type UnitRecord } from './file-unit-record.ts'
 import type { ClientCredential, PullUnit } from './pull-unit.ts'
 
@@ -72,7 +72,7 @@ export class FileUnit implements PullUnit {
   #record: UnitRecord
   /** Writes one after the other. */
   #writing: Promise<void> = Promise.resolve()
-  #failure: unknown
+  #failure: Error | undefined
 
   private constructor(options: FileUnitOptions, record: UnitRecord) {
     this.#options = options
@@ -171,7 +171,7 @@ export class FileUnit implements PullUnit {
         this.#failure = undefined
       },
       (error: unknown) => {
-        this.#failure = error
+        this.#failure = error instanceof Error ? error : ioError('keeping the pull record', error)
         if (this.#record === record) this.#record = before
       },
     )

@@ -1,0 +1,32 @@
+import { readFile } from 'node:fs/promises'
+import { UsageError } from '@cordon/core/errors'
+
+/**
+ * A secret from a file, or from standard input for `-`: its first line. Never from the command line, where other users
+ * of the machine could read it.
+ * @throws UsageError `missing`, `bad-value`
+ */
+export async function readSecret(file: string, what: string): Promise<string> {
+  let text: string
+  try {
+    text = file === '-' ? await standardInput() : await readFile(file, 'utf8')
+  } catch (cause) {
+    throw new UsageError('missing', `${what}: cannot read ${file}; give a readable file, or - for standard input`, {
+      cause,
+    })
+  }
+  const line = text.split(/\r?\n/, 1)[0] ?? ''
+  if (line === '')
+    throw new UsageError('bad-value', `${what}: ${file === '-' ? 'standard input' : file} begins with an empty line`)
+  return line
+}
+
+async function standardInput(): Promise<string> {
+  let text = ''
+  process.stdin.setEncoding('utf8')
+  for await (const part of process.stdin) {
+    text += String(part)
+    if (text.length > 64 * 1024) throw new UsageError('bad-value', 'standard input: expected one line, got over 64 KiB')
+  }
+  return text
+}
