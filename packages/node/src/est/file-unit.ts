@@ -242,5 +242,5 @@ async function changedFiles(files: readonly NewFile[]): Promise<readonly NewFile
 }
 
 function associated(name: string): Uint8Array {
-  return new TextEncoder().encode(`cordon pull ${name}`)
+  return new TextEncoder().encode(`pull record of ${name}`)
 }
