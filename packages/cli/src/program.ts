@@ -35,6 +35,7 @@ const argumentMeanings: Readonly<Record<string, string>> = {
   zone: 'name of the zone in the plant file',
   name: 'a letter, then letters, digits, _ and -',
   file: 'file of the backup',
+  server: 'host, host:port or https://host:port/.well-known/est/label; without it, one that is announced',
   type: '0 power cycle, 1 factory default, 2 factory default except communication',
 }
 
@@ -394,6 +395,53 @@ export function createProgram(start: Start, version: string): Command {
     'ca restore authority.cordon --passphrase-file secret',
     async () => (await import('./commands/ca-restore.ts')).run,
   ).requiredOption('--passphrase-file <file>', 'first line is the passphrase; - for standard input')
+
+  const est = group('est', 'certificates by EST, for programs on this machine', 'est discover')
+  add(
+    est,
+    'enroll [server]',
+    'get a certificate from an EST server and write it with its chain and key (0600)',
+    'est enroll est.plant.example:8444 --name panel --trust root.pem',
+    async () => (await import('./commands/est-enroll.ts')).run,
+  )
+    .requiredOption('--name <name>', 'common name to ask for; it names the files too')
+    .option('--directory <directory>', 'where the files go', '.')
+    .option('--address <address>', 'IP address that the certificate should name (may be given again)', list)
+    .option('--label <label>', 'label of the server’s rules that are to apply')
+    .option('--user <name>', 'user name, for a server that asks for one')
+    .option('--password-file <file>', 'first line is the password; - for standard input')
+    .option('--certificate <file>', 'PEM file with a provisioning or vendor certificate and its chain, to show')
+    .option('--key <file>', 'PEM file with the key of that certificate')
+    .addOption(
+      new Option('--trust <file>', 'PEM file with authorities that the server must lead to').conflicts([
+        'fingerprint',
+        'provisional',
+      ]),
+    )
+    .addOption(
+      new Option('--fingerprint <sha256>', 'fingerprint of an authority that the server must lead to').conflicts(
+        'provisional',
+      ),
+    )
+    .option('--provisional', 'believe whoever answers, and its authority from then on')
+    .option('--renew', 'get a new certificate now, in place of one that is still good')
+    .option('--wait <seconds>', 'how long to wait for an approval; the same command goes on later', '0')
+    .option('--keep', 'stay in the foreground and renew it before it ends')
+    .option('--interface <interface>', 'where to look for servers (may be given again; default: all)', list)
+    .option('--domain <domain>', 'domain whose DNS is asked for servers too')
+    .addOption(from)
+    .option('--force', 'replace files of that name that another command wrote')
+  add(
+    est,
+    'discover',
+    'EST servers that are announced, on the link and in a domain',
+    'est discover --wait 5',
+    async () => (await import('./commands/est-discover.ts')).run,
+  )
+    .option('--wait <seconds>', 'how long to collect answers', '3')
+    .option('--interface <interface>', 'where to ask (may be given again; default: all)', list)
+    .option('--domain <domain>', 'domain whose DNS is asked too')
+    .option('--subtype <subtype>', 'only servers of this subtype, such as _cip')
 
   const psk = group('psk', 'stored pre-shared keys, named by plant files', 'psk add cell3-2026 --generate')
   add(

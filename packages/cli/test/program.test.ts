@@ -77,6 +77,8 @@ describe('the command tree', () => {
         'ca crl',
         'ca backup',
         'ca restore',
+        'est enroll',
+        'est discover',
         'psk add',
         'psk list',
         'psk remove',

@@ -3,7 +3,8 @@ import { writeDurably } from '@cordon/node/files'
 import type { CommandContext } from '../context.ts'
 import { directoryOf, mayWrite } from '../new-files.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
-import { openWorkspace, readSecret } from '../workspace.ts'
+import { readSecret } from '../secret.ts'
+import { openWorkspace } from '../workspace.ts'
 
 /** `cordon ca backup FILE` */
 export async function run(

@@ -3,7 +3,8 @@ import { MalformedMessage, UsageError } from '@cordon/core/errors'
 import { restoreAuthority } from '@cordon/server/authority'
 import type { CommandContext } from '../context.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
-import { openWorkspace, readSecret } from '../workspace.ts'
+import { readSecret } from '../secret.ts'
+import { openWorkspace } from '../workspace.ts'
 
 /** `cordon ca restore FILE` */
 export async function run(

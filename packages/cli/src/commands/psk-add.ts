@@ -2,7 +2,8 @@ import { UsageError } from '@cordon/core/errors'
 import { nodeCrypto } from '@cordon/node/crypto'
 import type { CommandContext } from '../context.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
-import { openWorkspace, readSecret } from '../workspace.ts'
+import { readSecret } from '../secret.ts'
+import { openWorkspace } from '../workspace.ts'
 
 /** Longest key and identity in bytes that a device takes (0x5E attribute 5, cip-security-wire 4.2). */
 const longestKey = 64

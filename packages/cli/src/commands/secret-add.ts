@@ -1,7 +1,8 @@
 import { storeSecret } from '@cordon/server/store'
 import type { CommandContext } from '../context.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
-import { openWorkspace, readSecretText } from '../workspace.ts'
+import { readSecretText } from '../secret.ts'
+import { openWorkspace } from '../workspace.ts'
 
 /** `cordon secret add NAME` */
 export async function run(

@@ -159,6 +159,7 @@ export {
   type ReplacementVerdict,
   type UnitRole,
 } from './replacement.ts'
+export { renewedContents, templatedContents, type WishedContents } from './request-contents.ts'
 export {
   parseSerialList,
   type SerialEntry,
