@@ -7,11 +7,14 @@ import { BroadcastResponder } from '@cordon/node/target'
 import { type KeyLog, usableSuites } from '@cordon/node/transports'
 import { DeviceFiles } from './device-files.ts'
 import type { Interception } from './man-in-the-middle.ts'
+import { EstSearch } from './est-search.ts'
 import { Originators } from './originators.ts'
 import { PlantSchedule } from './plant-schedule.ts'
 import type { ConnectionStatus, DeviceStatus } from './status.ts'
+import { type PullMaterials, readPullFiles } from './pull-files.ts'
 import { together } from './together.ts'
-import { openVendorPki, vendorRootsFile } from './vendor-pki.ts'
+import { Turnstile } from './turnstile.ts'
+import { openVendorPki, type VendorPki, vendorRevocationsFile, vendorRootsFile } from './vendor-pki.ts'
 import { type DeviceSurroundings, factoryCredentials, VirtualDevice } from './virtual-device.ts'
 
 /** A line for the log of a plant. */
@@ -36,7 +39,12 @@ export interface PlantOptions {
   readonly keyLog?: KeyLog
   /** Address of the broadcast responder; `null` for none. Default the loopback's. */
   readonly broadcast?: string | null
+  /** Directory that paths of the simulation file are relative to; default the working directory. */
+  readonly base?: string
 }
+
+/** Exchanges with EST servers that units have at the same time: one unit's takes a few milliseconds of this process. */
+const exchangesTogether = 16
 
 /** Devices that are opened at the same time while a plant starts. */
 const startTogether = 32
@@ -58,6 +66,9 @@ export class VirtualPlant implements AsyncDisposable {
   readonly #busy = new Set<Promise<void>>()
   /** The last power cycle of each supply, by its first unit. */
   readonly #cycles = new Map<VirtualDevice, Promise<void>>()
+  readonly #search: EstSearch
+  readonly #exchanges = new Turnstile(exchangesTogether)
+  readonly #materials = new Map<string, PullMaterials>()
   #broadcast: BroadcastResponder | undefined
   #timer: NodeJS.Timeout | undefined
   #moving: readonly VirtualDevice[] = []
@@ -67,6 +78,11 @@ export class VirtualPlant implements AsyncDisposable {
     this.plant = options.plant
     this.directory = options.directory
     this.#options = options
+    this.#search = new EstSearch({
+      discovery: options.simulation.discovery,
+      addresses: options.plant.devices.flatMap(({ address }) => address ?? []),
+      problem: (message) => this.#log({ severity: 'warning', device: options.plant.name, message }),
+    })
     this.#originators = new Originators({
       plant: options.plant,
       schedule: this.#schedule,
@@ -103,6 +119,7 @@ export class VirtualPlant implements AsyncDisposable {
     // Loading the (D)TLS engine looks at every socket of the process, which takes minutes once a thousand units have
     // theirs: it is loaded while there is none.
     if (pairs.some(([, unit]) => unit.security !== undefined)) usableSuites('server', {})
+    await this.#readPullFiles(pairs)
     const files = await this.#open(pairs)
     const around = this.#surroundings(files)
     const made = await together(pairs, startTogether, ([device, unit]) => VirtualDevice.create(device, unit, around))
@@ -116,6 +133,13 @@ export class VirtualPlant implements AsyncDisposable {
     this.#startClock()
   }
 
+  async #readPullFiles(pairs: readonly (readonly [PlantDevice, SimulatedDevice])[]): Promise<void> {
+    const { base = '.' } = this.#options
+    for (const [{ name }, { pull }] of pairs) {
+      if (pull !== undefined) this.#materials.set(name, await readPullFiles(name, pull, base))
+    }
+  }
+
   /** Opens the storage and makes the units that are not there yet. */
   async #open(pairs: readonly (readonly [PlantDevice, SimulatedDevice])[]): Promise<DeviceFiles> {
     const { directory, simulation, sealingKey } = this.#options
@@ -123,9 +147,33 @@ export class VirtualPlant implements AsyncDisposable {
     const vendors = await openVendorPki(directory, simulation.vendors, sealingKey, now)
     const files = await DeviceFiles.open(join(directory, 'devices'), sealingKey)
     const fresh = pairs.filter(([{ name }]) => !files.has(name))
-    const credentials = await together(fresh, startTogether, ([, unit]) => factoryCredentials(unit, vendors, now))
-    await files.record(new Map(fresh.map(([{ name }], i) => [name, credentials[i]])))
+    const original = async (unit: string) => (await files.load(unit))?.credentials
+    const isClone = ([, { security }]: (typeof fresh)[number]) => security?.credential.kind === 'clone'
+    // Clones after what they are clones of.
+    for (const some of [fresh.filter((pair) => !isClone(pair)), fresh.filter(isClone)]) {
+      const credentials = await together(some, startTogether, ([, unit]) =>
+        factoryCredentials(unit, vendors, now, original),
+      )
+      await files.record(new Map(some.map(([{ name }], i) => [name, credentials[i]])))
+    }
+    await this.#revoke(pairs, files, vendors)
     return files
+  }
+
+  /** Hands out the revocation lists of makers of whose certificates the simulation says that they are revoked. */
+  async #revoke(
+    pairs: readonly (readonly [PlantDevice, SimulatedDevice])[],
+    files: DeviceFiles,
+    vendors: VendorPki,
+  ): Promise<void> {
+    const revoked = new Map<string, Uint8Array[]>()
+    for (const [{ name }, { security }] of pairs) {
+      const credential = security?.credential
+      if (credential?.kind !== 'vendor' || credential.condition !== 'revoked') continue
+      const [leaf] = (await files.load(name))?.credentials?.chain ?? []
+      if (leaf !== undefined) revoked.set(credential.vendor, [...(revoked.get(credential.vendor) ?? []), leaf])
+    }
+    if (revoked.size > 0) await vendors.revoke(revoked)
   }
 
   #surroundings(files: DeviceFiles): DeviceSurroundings {
@@ -141,6 +189,11 @@ export class VirtualPlant implements AsyncDisposable {
       strike: (device, fault) => this.#do(device, () => this.fault(device, fault)),
       over: (device, kind) => this.#do(device, () => this.#heal(device, kind)),
       restarted: (device) => this.#restarted(device),
+      pull: {
+        look: (signal) => this.#search.look(signal),
+        materials: (device) => this.#materials.get(device),
+        exchanges: this.#exchanges,
+      },
     }
   }
 
@@ -314,6 +367,11 @@ export class VirtualPlant implements AsyncDisposable {
     return vendorRootsFile(this.directory)
   }
 
+  /** PEM file with the makers' revocation lists; there once the simulation has a certificate that is revoked. */
+  get vendorRevocations(): string {
+    return vendorRevocationsFile(this.directory)
+  }
+
   #log(entry: PlantLogEntry): void {
     this.#options.log?.(entry)
   }
@@ -333,6 +391,7 @@ export class VirtualPlant implements AsyncDisposable {
     await this.#originators.close()
     await this.#broadcast?.close()
     await together(devices, startTogether, (device) => device.stop())
+    await this.#search.close()
   }
 
   /** As closing it. */
