@@ -26,6 +26,7 @@ export {
 export { type InterfaceAddresses, Responder, type ResponderEvent, type ResponderOptions } from './responder.ts'
 export {
   checkHost,
+  decodeText,
   estServiceType,
   estText,
   type ServiceDescription,

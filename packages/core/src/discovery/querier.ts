@@ -38,6 +38,8 @@ export interface FoundService {
   /** IPv4 first. */
   readonly addresses: readonly string[]
   readonly text: ReadonlyMap<string, string | true>
+  /** How long its SRV record was announced to live, seconds. */
+  readonly ttl: number
   /** The address that announced it last. */
   readonly advertiser: string
 }
@@ -332,6 +334,7 @@ export class Querier {
       weight,
       addresses,
       text: decodeText(text.record.entries),
+      ttl: server.record.ttl,
       advertiser: server.from,
     }
   }

@@ -150,6 +150,7 @@ export {
   type ReplacementVerdict,
   type UnitRole,
 } from './replacement.ts'
+export { renewedContents, templatedContents, type WishedContents } from './request-contents.ts'
 export {
   parseSerialList,
   type SerialEntry,

@@ -504,6 +504,7 @@ describe('the watch for foreign advertisers', () => {
     weight: 0,
     addresses: ['10.0.0.1'],
     text: new Map(),
+    ttl: 120,
     advertiser: '10.0.0.1',
     ...more,
   })

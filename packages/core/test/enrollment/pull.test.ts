@@ -11,6 +11,7 @@ import {
   type PullAction,
   pullDeadline,
   type PullEvent,
+  pullKept,
   type PullOptions,
   pullReport,
   type PullState,
@@ -408,6 +409,44 @@ describe('an identity', () => {
     const client = new Client().give({ kind: 'resume', identity })
     expect(client.shown).toBe('idle pullModelCompleted')
     expect(pullDeadline(client.state)).toBe(certificate.notBefore + 200 * day)
+  })
+})
+
+describe('what is kept over a restart', () => {
+  const resumed = (state: PullState) => new Client().give({ kind: 'resume', ...pullKept(state) })
+
+  test('is nothing before anything was asked: the client begins as if it were new', () => {
+    expect(resumed(initialPullState).action).toMatchObject({ kind: 'search' })
+  })
+
+  test('is the pending request, and since when it waits: it is sent again, and given up in its time', () => {
+    const client = resumed(new Client().toEnrolling().answer(status(202)).state)
+    client
+      .give({ kind: 'found', servers: [server] })
+      .authorities()
+      .answer(status(204))
+    expect(client.action).toMatchObject({ path: '/.well-known/est/simpleenroll' })
+    expect(decodeEstRequest(latin('body' in client.action ? (client.action.body ?? '') : '')).der).toEqual(request)
+    client.at += day
+    expect(client.answer(status(202)).state).toMatchObject({ kind: 'waiting', why: 'failure' })
+  })
+
+  test('is the identity with the request for its renewal', () => {
+    const before = new Client().toEnrolled()
+    before.wait()
+    before.authorities({}).answer(status(404)).give({ kind: 'made', request })
+    const client = resumed(before.state)
+    client.at = before.at
+    expect(client.action).toMatchObject({ credential: 'current', path: '/.well-known/est/cacerts' })
+    client.authorities({}).answer(status(404))
+    expect(client.action).toMatchObject({ credential: 'current', path: '/.well-known/est/simplereenroll' })
+  })
+
+  test('is no request once its certificate is in force, and nothing of a client that was disabled', () => {
+    const client = new Client().toEnrolled()
+    expect(pullKept(client.state)).toMatchObject({ identity: { certificate: certificate.der }, pending: undefined })
+    expect(pullKept(client.give({ kind: 'pushBegan' }).state)).toMatchObject({ identity: { server } })
+    expect(pullKept(client.give({ kind: 'disable' }).state)).toEqual({ identity: undefined, pending: undefined })
   })
 })
 

@@ -2,3 +2,11 @@
 export { type EstRequest, exchange, type ExchangeOptions, type ExchangeTimeouts } from './exchange.ts'
 export { PullClient, type PullClientOptions, type PullProblem } from './pull-client.ts'
 export type { ClientCredential, PullUnit } from './pull-unit.ts'
+export {
+  type AnnouncedEstServer,
+  announcedEstServers,
+  type EstSearchOptions,
+  estServers,
+  parseEstServer,
+} from './servers.ts'
+export { FileUnit, type FileUnitOptions, type UnitFiles, unitFiles } from './file-unit.ts'
