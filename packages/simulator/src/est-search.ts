@@ -1,115 +1,80 @@
-import { inOrderOfPreference } from '@cordon/core/discovery'
-import { type EstServer, isEstLabel } from '@cordon/core/enrollment'
+import type { EstServer } from '@cordon/core/enrollment'
+import { TransportError } from '@cordon/core/errors'
 import type { SimulatedDiscovery } from '@cordon/core/policy'
-import { browse, type Browser, type BrowseOptions, type FoundOnInterface } from '@cordon/node/mdns'
+import { type EstSearchOptions, estServers } from '@cordon/node/est'
 import { isIPv4 } from 'node:net'
 import { networkInterfaces } from 'node:os'
 
-/** How long the first look waits for answers, milliseconds: a query, a second one, and time to answer. */
-const firstLookMs = 3_000
+/** How long answers are collected, milliseconds: a query, a second one a second later, and time to answer. */
+const waitMs = 1_500
 
-/** Longest path before the operation that is believed. */
-const longestPrefix = 256
+/** For how long an answer is good for everybody, milliseconds: units that are switched on together look together. */
+const freshMs = 3_000
 
 /** How the search of a plant is made. */
-export interface EstSearchOptions {
+export interface PlantSearchOptions {
   readonly discovery: SimulatedDiscovery
   /** Addresses of the units: they tell on which interfaces to look. */
   readonly addresses: readonly string[]
-  /** Hears of an interface that cannot be used. */
+  /** Hears of an interface that cannot be used, and of servers that cannot be. */
   readonly problem: (message: string) => void
-  /** Opens the browser; default that of multicast DNS. */
-  readonly open?: (options: BrowseOptions) => Browser
+  /** Default that of multicast DNS. */
+  readonly search?: (options: EstSearchOptions) => Promise<readonly EstServer[]>
 }
 
-/**
- * The search for EST servers, one for all units of a plant: however many of them look, the network hears one. It begins
- * with the first who looks.
- */
-export class EstSearch implements AsyncDisposable {
-  readonly #options: EstSearchOptions
-  #browser: Browser | undefined
-  #isOld = false
-  #timer: NodeJS.Timeout | undefined
-  readonly #waiting = new Set<() => void>()
+/** The search for EST servers, one for all units of a plant: however many of them look, the network hears one. */
+export class EstSearch {
+  readonly #options: PlantSearchOptions
+  readonly #end = new AbortController()
+  #last: { readonly until: number; readonly found: Promise<readonly EstServer[]> } | undefined
 
-  constructor(options: EstSearchOptions) {
+  constructor(options: PlantSearchOptions) {
     this.#options = options
   }
 
-  /** The servers that are there, best first. The first look takes a while when nobody answers. */
+  /** The servers that are there, best first. @throws TransportError `aborted` */
   async look(signal: AbortSignal): Promise<readonly EstServer[]> {
-    this.#browser ??= this.#open()
-    if (!this.#isOld && this.#browser.services().length === 0) await this.#firstAnswer(signal)
-    const services = this.#browser?.services() ?? []
-    return inOrderOfPreference(services, Math.random).flatMap((service) => estServer(service) ?? [])
+    const now = performance.now()
+    if (this.#last === undefined || now > this.#last.until) {
+      const found = this.#search()
+      // Whoever asked may be gone by then.
+      found.catch(() => undefined)
+      this.#last = { until: now + waitMs + freshMs, found }
+    }
+    return await unless(signal, this.#last.found)
   }
 
-  #open(): Browser {
-    const { discovery, addresses, problem, open = browse } = this.#options
-    this.#timer = setTimeout(() => this.#grow(), firstLookMs)
-    return open({
+  #search(): Promise<readonly EstServer[]> {
+    const { discovery, addresses, problem, search = estServers } = this.#options
+    return search({
       interfaces: discovery.interfaces ?? interfacesOf(addresses),
-      ...(discovery.subtype === undefined ? {} : { subtype: discovery.subtype }),
-      event: ({ kind }) => {
-        if (kind === 'found') this.#tell()
-      },
+      subtype: discovery.subtype,
+      waitMs,
+      signal: this.#end.signal,
       problem: (each) => problem(each.error.message),
+      refused: (instance, reason) => problem(`EST server ${JSON.stringify(instance)} is passed over: ${reason}`),
     })
   }
 
-  #grow(): void {
-    this.#isOld = true
-    this.#tell()
-  }
-
-  #tell(): void {
-    for (const resolve of [...this.#waiting]) resolve()
-  }
-
-  async #firstAnswer(signal: AbortSignal): Promise<void> {
-    if (signal.aborted) return
-    await new Promise<void>((resolve) => {
-      const done = () => {
-        this.#waiting.delete(done)
-        signal.removeEventListener('abort', done)
-        resolve()
-      }
-      this.#waiting.add(done)
-      signal.addEventListener('abort', done, { once: true })
-    })
-  }
-
-  /** Ends it; whoever still looks finds nothing. */
+  /** Ends it, whoever still looks. */
   async close(): Promise<void> {
-    clearTimeout(this.#timer)
-    const browser = this.#browser
-    this.#browser = undefined
-    this.#tell()
-    await browser?.close()
-  }
-
-  /** As closing it. */
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close()
+    this.#end.abort()
+    await this.#last?.found.catch(() => undefined)
   }
 }
 
-/** A service as an EST server; anyone may announce anything, so what cannot be one is left out. */
-export function estServer({ host, port, addresses, text }: FoundOnInterface): EstServer | undefined {
-  const path = text.get('path')
-  const label = text.get('label')
-  const ipv4 = addresses.filter((address) => isIPv4(address))
-  if (ipv4.length === 0 || (typeof label === 'string' && label !== '' && !isEstLabel(label))) return undefined
-  if (typeof path === 'string' && (path.length > longestPrefix || !/^(?:\/[A-Za-z0-9._~-]+)+$/.test(path))) {
-    return undefined
-  }
-  return {
-    host: host.replace(/\.$/, ''),
-    port,
-    addresses: ipv4,
-    ...(typeof path === 'string' ? { prefix: path } : {}),
-    ...(typeof label === 'string' && label !== '' ? { label } : {}),
+async function unless<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
+  const aborted = () => new TransportError('aborted', 'looking for EST servers: cancelled')
+  if (signal.aborted) throw aborted()
+  let stop = (): void => {}
+  const ended = new Promise<never>((_, reject) => {
+    stop = () => reject(aborted())
+    signal.addEventListener('abort', stop, { once: true })
+  })
+  try {
+    return await Promise.race([work, ended])
+  } finally {
+    signal.removeEventListener('abort', stop)
   }
 }
 
