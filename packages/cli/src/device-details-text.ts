@@ -1,3 +1,4 @@
+import { type PullStatus, pullStatuses } from '@cordon/core/objects'
 import { profilesOf, suiteHex, suiteName } from '@cordon/core/security'
 import type { CertificateDetails, DeviceDetails } from './device-details.ts'
 import { cipSecurityWord } from './discovery.ts'
@@ -105,7 +106,32 @@ function securityFields(output: Output, { cipSecurity, ethernetIpSecurity: secur
         : `${psks.length === 0 ? 'none' : psks.join(', ')}${security?.pskSlots === undefined ? '' : `; room for ${security.pskSlots}`}`,
     ],
     ['looks for an enrollment server', yesNo(security?.pullEnabled)],
+    ['pull model', security?.pullStatus === undefined ? undefined : pullText(security.pullStatus)],
   ]
+}
+
+const pullWords: Readonly<Record<PullStatus, string>> = {
+  idle: 'at rest',
+  searching: 'looking for an enrollment server',
+  serverFound: 'has found an enrollment server',
+  fetchingAuthorities: 'fetching the certificates of the authority',
+  enrollmentSent: 'has asked for a certificate',
+  waitingForApproval: 'waiting for approval',
+  noServer: 'no enrollment server answers',
+  tlsFailure: 'TLS with the enrollment server failed',
+  serverRefused: 'did not believe the enrollment server',
+  httpError: 'the enrollment server answered with an error',
+  requestRejected: 'its request was rejected',
+  certificateInvalid: 'the certificate that came is not good, or does not fit',
+  disabled: 'off',
+}
+
+/** 0x5E attribute 14 in words; a value that is not ours as its number. */
+function pullText(status: number): string {
+  const known = Object.entries(pullStatuses).find(([, value]) => value === status)
+  const number = `0x${status.toString(16).toUpperCase().padStart(4, '0')}`
+  // The names are keys of a constant of ours.
+  return known === undefined ? `unknown (${number})` : `${pullWords[known[0] as PullStatus]} (${number})`
 }
 
 function suiteTable(output: Output, { ethernetIpSecurity: security }: DeviceDetails): string | undefined {

@@ -78,6 +78,8 @@ export interface DeviceDetails {
     readonly checkExpiration?: boolean
     readonly checkName?: boolean
     readonly pullEnabled?: boolean
+    /** Attribute 14. */
+    readonly pullStatus?: number
     /** Seconds. */
     readonly dtlsTimeout?: number
   }

@@ -19,6 +19,8 @@ export interface SimulatorOptions {
   readonly keyLog?: string
   /** Hears what the devices report. */
   readonly log?: (entry: PlantLogEntry) => void
+  /** Directory that paths of the simulation file are relative to; default the working directory. */
+  readonly base?: string
   /** Address of the broadcast responder; `null` for none. Default the loopback's. */
   readonly broadcast?: string | null
   /** For the message of a second start: what runs here. */
@@ -47,6 +49,7 @@ export async function runSimulator(options: SimulatorOptions): Promise<void> {
       directory,
       sealingKey: key,
       ...(options.all === undefined ? {} : { all: options.all }),
+      ...(options.base === undefined ? {} : { base: options.base }),
       ...(options.broadcast === undefined ? {} : { broadcast: options.broadcast }),
       ...(options.log === undefined ? {} : { log: options.log }),
       ...(keyLog === undefined ? {} : { keyLog }),

@@ -7,11 +7,14 @@ import { BroadcastResponder } from '@cordon/node/target'
 import { type KeyLog, usableSuites } from '@cordon/node/transports'
 import { DeviceFiles, type ExchangedUnit } from './device-files.ts'
 import type { Interception } from './man-in-the-middle.ts'
+import { EstSearch } from './est-search.ts'
 import { Originators } from './originators.ts'
 import { PlantSchedule } from './plant-schedule.ts'
 import type { ConnectionStatus, DeviceStatus } from './status.ts'
+import { type PullMaterials, readPullFiles } from './pull-files.ts'
 import { together } from './together.ts'
-import { openVendorPki, type VendorPki, vendorRootsFile } from './vendor-pki.ts'
+import { Turnstile } from './turnstile.ts'
+import { openVendorPki, type VendorPki, vendorRevocationsFile, vendorRootsFile } from './vendor-pki.ts'
 import { type DeviceSurroundings, factoryCredentials, VirtualDevice } from './virtual-device.ts'
 
 /** A line for the log of a plant. */
@@ -36,7 +39,12 @@ export interface PlantOptions {
   readonly keyLog?: KeyLog
   /** Address of the broadcast responder; `null` for none. Default the loopback's. */
   readonly broadcast?: string | null
+  /** Directory that paths of the simulation file are relative to; default the working directory. */
+  readonly base?: string
 }
+
+/** Exchanges with EST servers that units have at the same time: one unit's takes a few milliseconds of this process. */
+const exchangesTogether = 16
 
 /** Devices that are opened at the same time while a plant starts. */
 const startTogether = 32
@@ -60,6 +68,9 @@ export class VirtualPlant implements AsyncDisposable {
   readonly #cycles = new Map<VirtualDevice, Promise<void>>()
   #around: DeviceSurroundings | undefined
   #vendors: VendorPki | undefined
+  readonly #search: EstSearch
+  readonly #exchanges = new Turnstile(exchangesTogether)
+  readonly #materials = new Map<string, PullMaterials>()
   #broadcast: BroadcastResponder | undefined
   #timer: NodeJS.Timeout | undefined
   #moving: readonly VirtualDevice[] = []
@@ -69,6 +80,11 @@ export class VirtualPlant implements AsyncDisposable {
     this.plant = options.plant
     this.directory = options.directory
     this.#options = options
+    this.#search = new EstSearch({
+      discovery: options.simulation.discovery,
+      addresses: options.plant.devices.flatMap(({ address }) => address ?? []),
+      problem: (message) => this.#log({ severity: 'warning', device: options.plant.name, message }),
+    })
     this.#originators = new Originators({
       plant: options.plant,
       schedule: this.#schedule,
@@ -105,6 +121,7 @@ export class VirtualPlant implements AsyncDisposable {
     // Loading the (D)TLS engine looks at every socket of the process, which takes minutes once a thousand units have
     // theirs: it is loaded while there is none.
     if (pairs.some(([, unit]) => unit.security !== undefined)) usableSuites('server', {})
+    await this.#readPullFiles(pairs)
     const files = await this.#open(pairs)
     const around = this.#surroundings(files)
     this.#around = around
@@ -119,6 +136,13 @@ export class VirtualPlant implements AsyncDisposable {
     this.#startClock()
   }
 
+  async #readPullFiles(pairs: readonly (readonly [PlantDevice, SimulatedDevice])[]): Promise<void> {
+    const { base = '.' } = this.#options
+    for (const [{ name }, { pull }] of pairs) {
+      if (pull !== undefined) this.#materials.set(name, await readPullFiles(name, pull, base))
+    }
+  }
+
   /** Opens the storage and makes the units that are not there yet. */
   async #open(pairs: readonly (readonly [PlantDevice, SimulatedDevice])[]): Promise<DeviceFiles> {
     const { directory, simulation, sealingKey } = this.#options
@@ -127,9 +151,33 @@ export class VirtualPlant implements AsyncDisposable {
     this.#vendors = vendors
     const files = await DeviceFiles.open(join(directory, 'devices'), sealingKey)
     const fresh = pairs.filter(([{ name }]) => !files.has(name))
-    const credentials = await together(fresh, startTogether, ([, unit]) => factoryCredentials(unit, vendors, now))
-    await files.record(new Map(fresh.map(([{ name }], i) => [name, credentials[i]])))
+    const original = async (unit: string) => (await files.load(unit))?.credentials
+    const isClone = ([, { security }]: (typeof fresh)[number]) => security?.credential.kind === 'clone'
+    // Clones after what they are clones of.
+    for (const some of [fresh.filter((pair) => !isClone(pair)), fresh.filter(isClone)]) {
+      const credentials = await together(some, startTogether, ([, unit]) =>
+        factoryCredentials(unit, vendors, now, original),
+      )
+      await files.record(new Map(some.map(([{ name }], i) => [name, credentials[i]])))
+    }
+    await this.#revoke(pairs, files, vendors)
     return files
+  }
+
+  /** Hands out the revocation lists of makers of whose certificates the simulation says that they are revoked. */
+  async #revoke(
+    pairs: readonly (readonly [PlantDevice, SimulatedDevice])[],
+    files: DeviceFiles,
+    vendors: VendorPki,
+  ): Promise<void> {
+    const revoked = new Map<string, Uint8Array[]>()
+    for (const [{ name }, { security }] of pairs) {
+      const credential = security?.credential
+      if (credential?.kind !== 'vendor' || credential.condition !== 'revoked') continue
+      const [leaf] = (await files.load(name))?.credentials?.chain ?? []
+      if (leaf !== undefined) revoked.set(credential.vendor, [...(revoked.get(credential.vendor) ?? []), leaf])
+    }
+    if (revoked.size > 0) await vendors.revoke(revoked)
   }
 
   #surroundings(files: DeviceFiles): DeviceSurroundings {
@@ -145,6 +193,11 @@ export class VirtualPlant implements AsyncDisposable {
       strike: (device, fault) => this.#do(device, () => this.fault(device, fault)),
       over: (device, kind) => this.#do(device, () => this.#heal(device, kind)),
       restarted: (device) => this.#restarted(device),
+      pull: {
+        look: (signal) => this.#search.look(signal),
+        materials: (device) => this.#materials.get(device),
+        exchanges: this.#exchanges,
+      },
     }
   }
 
@@ -244,13 +297,15 @@ export class VirtualPlant implements AsyncDisposable {
     if (this.#onOneSupply(device).length > 1 || this.#around === undefined || this.#vendors === undefined) {
       throw new UsageError('not-supported', `device ${name}: a module of a chassis cannot be exchanged alone`)
     }
+    const { files } = this.#around
+    const original = async (other: string) => (await files.load(other))?.credentials
     const isRunning = device.host !== undefined
     device.goDark(0)
     await Promise.all([device.powerOff(0), this.#originators.suspend([name])])
     device.endSchedule()
     const simulated = { ...device.simulated, identity: { ...device.simulated.identity, ...unit } }
-    const credentials = await factoryCredentials(simulated, this.#vendors, Date.now())
-    await this.#around.files.save(name, { unit, credentials, state: undefined, secrets: undefined })
+    const credentials = await factoryCredentials(simulated, this.#vendors, Date.now(), original)
+    await files.save(name, { unit, credentials, state: undefined, secrets: undefined })
     const plantDevice = this.plant.devices.find((one) => one.name === name)
     if (plantDevice === undefined) return
     const fresh = await VirtualDevice.create(plantDevice, simulated, this.#around)
@@ -345,6 +400,11 @@ export class VirtualPlant implements AsyncDisposable {
     return vendorRootsFile(this.directory)
   }
 
+  /** PEM file with the makers' revocation lists; there once the simulation has a certificate that is revoked. */
+  get vendorRevocations(): string {
+    return vendorRevocationsFile(this.directory)
+  }
+
   #log(entry: PlantLogEntry): void {
     this.#options.log?.(entry)
   }
@@ -364,6 +424,7 @@ export class VirtualPlant implements AsyncDisposable {
     await this.#originators.close()
     await this.#broadcast?.close()
     await together(devices, startTogether, (device) => device.stop())
+    await this.#search.close()
   }
 
   /** As closing it. */

@@ -1,3 +1,49 @@
+import type { DevicePull } from '@cordon/core/device'
+import type { PullStatus } from '@cordon/core/objects'
+
+/** The pull model of a device in a word. `stopped`: a push has configured it, or is about to. */
+export type PullWord =
+  | 'none'
+  | 'off'
+  | 'stopped'
+  | 'enrolled'
+  | 'idle'
+  | 'searching'
+  | 'server-found'
+  | 'fetching-authorities'
+  | 'request-sent'
+  | 'waiting-for-approval'
+  | 'no-server'
+  | 'tls-failure'
+  | 'server-refused'
+  | 'http-error'
+  | 'request-rejected'
+  | 'certificate-invalid'
+
+const words: Readonly<Record<PullStatus, PullWord>> = {
+  idle: 'idle',
+  searching: 'searching',
+  serverFound: 'server-found',
+  fetchingAuthorities: 'fetching-authorities',
+  enrollmentSent: 'request-sent',
+  waitingForApproval: 'waiting-for-approval',
+  noServer: 'no-server',
+  tlsFailure: 'tls-failure',
+  serverRefused: 'server-refused',
+  httpError: 'http-error',
+  requestRejected: 'request-rejected',
+  certificateInvalid: 'certificate-invalid',
+  disabled: 'off',
+}
+
+/** The word for where a device stands that has the pull model. */
+export function pullWord(pull: DevicePull): PullWord {
+  if (!pull.isEnabled) return 'off'
+  if (!pull.isOpen) return 'stopped'
+  const { status, state } = pull.report()
+  return status === 'idle' && state === 'pullModelCompleted' ? 'enrolled' : words[status]
+}
+
 /** A virtual device, for tables and tests. */
 export interface DeviceStatus {
   readonly name: string
@@ -6,6 +52,8 @@ export interface DeviceStatus {
   readonly running: boolean
   /** 0x5D attribute 1 as a word; `none` for a device without CIP Security. */
   readonly security: 'none' | 'factory-default' | 'configuring' | 'configured' | 'incomplete'
+  /** How far the pull model is; `none` for a device without it. */
+  readonly pull: PullWord
   /** Faults in force, by kind. */
   readonly faults: readonly string[]
   /** Nothing reaches it and nothing leaves it. */

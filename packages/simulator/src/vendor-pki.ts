@@ -8,7 +8,7 @@ import {
 } from '@cordon/core/device'
 import { MalformedMessage } from '@cordon/core/errors'
 import type { SimulatedVendor } from '@cordon/core/policy'
-import { decodeCertificate, encodePem } from '@cordon/core/x509'
+import { buildRevocationList, decodeCertificate, encodePem, keyIdentifier } from '@cordon/core/x509'
 import { join } from 'node:path'
 import { nodeCrypto } from '@cordon/node/crypto'
 import { readIfExists, writeDurably } from '@cordon/node/files'
@@ -19,7 +19,13 @@ export interface VendorPki {
   /** Root certificates, DER: what `--trust-vendor` takes. */
   readonly roots: readonly Uint8Array[]
   /** A device's credentials as they leave this maker's factory. @throws MalformedMessage for a maker that is not there */
-  issue(vendor: string, identity: DeviceIdentity): Promise<DefaultCredentials>
+  issue(
+    vendor: string,
+    identity: DeviceIdentity,
+    condition?: 'good' | 'expired' | 'revoked',
+  ): Promise<DefaultCredentials>
+  /** Writes the revocation lists of the makers, with these certificates, DER, by maker; durable when it resolves. */
+  revoke(certificates: ReadonlyMap<string, readonly Uint8Array[]>): Promise<void>
 }
 
 /** The key that gives the signature the simulation asks for: the hash follows the curve. */
@@ -32,6 +38,11 @@ const keyKinds: Readonly<Record<SimulatedVendor['signature'], KeyKind>> = {
 /** Where the roots lie as PEM, for `--trust-vendor`. */
 export function vendorRootsFile(directory: string): string {
   return join(directory, 'vendor-roots.pem')
+}
+
+/** Where the makers' revocation lists lie as PEM, once one of them has revoked something. */
+export function vendorRevocationsFile(directory: string): string {
+  return join(directory, 'vendor-crls.pem')
 }
 
 /**
@@ -52,7 +63,13 @@ export async function openVendorPki(
     if (kept === undefined) await writeDurably(file, JSON.stringify(frozen(vendor, maker, sealingKey)))
     makers.set(vendor.name, { maker, commonName: vendor.commonName })
   }
-  const roots = [...makers.values()].map(({ maker }) => maker.root)
+  const find = (name: string) => {
+    const found = makers.get(name)
+    if (found === undefined) throw new MalformedMessage('unknown-value', `simulation: no vendor "${name}"`)
+    return found
+  }
+  const handedOut = new Set(vendors.filter(({ trusted }) => trusted).map(({ name }) => name))
+  const roots = [...makers].flatMap(([name, { maker }]) => (handedOut.has(name) ? [maker.root] : []))
   const pem = roots.map((root) => encodePem('CERTIFICATE', root)).join('')
   const shown = await readIfExists(vendorRootsFile(directory))
   if (shown === undefined || new TextDecoder().decode(shown) !== pem) {
@@ -60,13 +77,40 @@ export async function openVendorPki(
   }
   return {
     roots,
-    issue: async (name, identity) => {
-      const found = makers.get(name)
-      if (found === undefined) throw new MalformedMessage('unknown-value', `simulation: no vendor "${name}"`)
-      const { maker: vendor, commonName } = found
-      return createDefaultCredentials(nodeCrypto, { identity, now, vendor, commonName })
+    issue: async (name, identity, condition = 'good') => {
+      const { maker: vendor, commonName } = find(name)
+      const madeAt = condition === 'expired' ? now - expiredMs : now
+      return createDefaultCredentials(nodeCrypto, { identity, now: madeAt, vendor, commonName })
+    },
+    revoke: async (certificates) => {
+      const lists = await Promise.all(
+        [...certificates].map(([name, each]) => revocationList(find(name).maker, each, now)),
+      )
+      const text = lists.map((list) => encodePem('X509 CRL', list)).join('')
+      await writeDurably(vendorRevocationsFile(directory), text, 0o644)
     },
   }
+}
+
+/** A default certificate that was made this long ago has expired, milliseconds: they last thirty years. */
+const expiredMs = 31 * 365 * 24 * 3_600_000
+
+/** How long a revocation list of a simulated maker counts, milliseconds. */
+const listValidityMs = 365 * 24 * 3_600_000
+
+function revocationList(maker: Maker, certificates: readonly Uint8Array[], now: number): Promise<Uint8Array> {
+  const entries = certificates.map((der) => ({ serial: decodeCertificate(der).serial, revokedAt: now }))
+  return buildRevocationList(
+    {
+      issuer: maker.issuer.subject,
+      issuerKey: keyIdentifier(nodeCrypto, maker.issuer.publicKey),
+      number: Math.floor(now / 1000),
+      thisUpdate: now,
+      nextUpdate: now + listValidityMs,
+      entries,
+    },
+    maker.key,
+  )
 }
 
 /** The certificate of a device without a maker's authority: it vouches for itself. */

@@ -13,8 +13,9 @@ import { HostedUnit, type PortName } from './hosted-unit.ts'
 import { unitCrypto } from './lazy-key.ts'
 import { type Interception, ManInTheMiddle } from './man-in-the-middle.ts'
 import type { PlantSchedule } from './plant-schedule.ts'
-import type { DeviceStatus } from './status.ts'
+import { type DeviceStatus, pullWord } from './status.ts'
 import { countBytes, countUp, Steps, virtualTag } from './tags.ts'
+import { UnitPull, type PullSurroundings } from './unit-pull.ts'
 import { selfSignedCredentials, type VendorPki } from './vendor-pki.ts'
 
 /** States of 0x5D as tables show them. */
@@ -54,6 +55,7 @@ export interface DeviceSurroundings {
   readonly strike: (device: string, fault: FaultKind) => void
   readonly over: (device: string, kind: FaultKind['kind']) => void
   readonly restarted: (device: string) => Promise<void>
+  readonly pull: PullSurroundings
 }
 
 /** A value of a unit that moves by itself. */
@@ -87,6 +89,7 @@ export class VirtualDevice {
   #intruder: { readonly man: ManInTheMiddle; readonly ports: readonly PortName[] } | undefined
   #interceptions: readonly Interception[] = []
   #cablePulled = false
+  #pull: UnitPull | undefined
   #movingSockets = false
   /** What moves sockets: one after the other. */
   #socketWork: Promise<void> = Promise.resolve()
@@ -160,6 +163,7 @@ export class VirtualDevice {
       address: this.#device.address,
       running: this.#host !== undefined,
       security: this.simulated.security === undefined ? 'none' : securityStates[this.#device.securityState()],
+      pull: this.simulated.pull === undefined ? 'none' : pullWord(this.#device.pull),
       faults: this.#faults.kinds(),
       cablePulled: this.#cablePulled,
     }
@@ -177,10 +181,7 @@ export class VirtualDevice {
       save: () => this.save(),
       schedule: this.#around.schedule.forHosts,
       cable: this.cable,
-      restart: () => {
-        this.#device.restart(this.#around.schedule.now())
-        return this.#around.restarted(this.name)
-      },
+      restart: () => this.#restart(),
       handshakeDelayMs: () => this.#faults.get('slow-handshake')?.delayMs ?? 0,
       ...(this.#around.keyLog === undefined ? {} : { keyLog: this.#around.keyLog }),
     })
@@ -188,8 +189,37 @@ export class VirtualDevice {
     this.#host = host
     this.joinBroadcast()
     this.#applySilence()
+    this.#startPull()
     await this.#inTurn(() => this.#adjustIntruder()).catch((error: unknown) => {
       this.#warn('fault-failed', error instanceof Error ? error.message : String(error))
+    })
+  }
+
+  /** A power cycle that a request asked for. */
+  async #restart(): Promise<void> {
+    await this.#pull?.close()
+    this.#device.restart(this.#around.schedule.now())
+    this.#startPull()
+    await this.#around.restarted(this.name)
+  }
+
+  /** Begins to pull, or goes on with it, where the unit has the pull model. */
+  #startPull(): void {
+    const { pull: simulated } = this.simulated
+    const { pull: shared, schedule, log } = this.#around
+    const materials = shared.materials(this.name)
+    if (simulated === undefined || materials === undefined || this.#host === undefined) return
+    this.#pull = new UnitPull(this.#device, {
+      name: this.name,
+      simulated,
+      materials,
+      shared,
+      schedule: schedule.forHosts,
+      cable: this.cable,
+      faults: this.#faults,
+      log: (entry) => log(this.name, entry),
+      used: () => this.#used(),
+      wait: (ms) => sleep(ms, undefined, { ref: false }),
     })
   }
 
@@ -224,6 +254,9 @@ export class VirtualDevice {
   async #end(close: (host: TargetHost) => Promise<void>): Promise<void> {
     this.#leaveBroadcast?.()
     this.#leaveBroadcast = undefined
+    const pull = this.#pull
+    this.#pull = undefined
+    await pull?.close()
     await this.#inTurn(() => this.#dismissIntruder())
     const host = this.#host
     this.#host = undefined
@@ -491,7 +524,7 @@ export class VirtualDevice {
       eds: electronicDataSheet(this.simulated),
       ...(security === undefined || this.#stored.credentials === undefined
         ? {}
-        : { security: securityOptions(security, this.#stored.credentials) }),
+        : { security: securityOptions(this.simulated, security, this.#stored.credentials) }),
       ...(place === undefined
         ? {}
         : { slot: place.slot, backplane: (slot: number) => this.#around.neighbour(plantDevice.name, slot)?.neighbour }),
@@ -500,6 +533,7 @@ export class VirtualDevice {
 }
 
 function securityOptions(
+  { pull }: SimulatedDevice,
   security: SimulatedSecurity,
   credentials: NonNullable<StoredDevice['credentials']>,
 ): NonNullable<DeviceOptions['security']> {
@@ -518,6 +552,7 @@ function securityOptions(
     fileLimit: security.fileLimit,
     ingressEgress: security.ingressEgress,
     trustedIdentities: security.trustedIdentities,
+    pull: pull !== undefined,
   }
 }
 
@@ -544,16 +579,26 @@ export function identityOf({ identity }: SimulatedDevice): DeviceOptions['identi
   }
 }
 
-/** Makes what a unit leaves the factory with; undefined for one without CIP Security. */
+/**
+ * Makes what a unit leaves the factory with; undefined for one without CIP Security.
+ * @param original what another unit left it with, for a clone
+ */
 export async function factoryCredentials(
   simulated: SimulatedDevice,
   vendors: VendorPki,
   now: number,
+  original: (unit: string) => Promise<StoredDevice['credentials']>,
 ): Promise<StoredDevice['credentials']> {
   const { security } = simulated
   if (security === undefined) return undefined
   const identity = identityOf(simulated)
-  return security.credential.kind === 'vendor'
-    ? vendors.issue(security.credential.vendor, identity)
-    : selfSignedCredentials(identity, now)
+  const { credential } = security
+  switch (credential.kind) {
+    case 'vendor':
+      return vendors.issue(credential.vendor, identity, credential.condition)
+    case 'self-signed':
+      return selfSignedCredentials(identity, now)
+    case 'clone':
+      return original(credential.of)
+  }
 }

@@ -18,6 +18,7 @@ const maker: SimulatedVendor = {
   country: 'US',
   signature: 'ecdsa-sha512',
   commonName: '{name} ({serial})',
+  trusted: true,
 }
 const identity = {
   vendorId: 1,

@@ -1,3 +1,4 @@
+import { dirname } from 'node:path'
 import { UsageError } from '@cordon/core/errors'
 import { defaultDirectory, runSimulator } from '@cordon/simulator'
 import type { CommandContext } from '../context.ts'
@@ -48,6 +49,7 @@ export async function run(context: CommandContext, options: SimulateOptions, fil
       state: context.state,
       note: `cordon simulate ${file}`,
       signal: end.signal,
+      ...(files.simulationFile === undefined ? {} : { base: dirname(files.simulationFile) }),
       ...(options.all === undefined ? {} : { all: options.all }),
       ...(options.broadcast ? {} : { broadcast: null }),
       ...(options.keyLog === undefined ? {} : { keyLog: options.keyLog }),

@@ -1,3 +1,6 @@
+import type { KeyKind } from '../crypto/provider.ts'
+import type { PullTrust } from '../enrollment/pull.ts'
+import { securityProfiles } from '../security/profiles.ts'
 import type { DeviceCapabilities } from './capabilities.ts'
 
 /**
@@ -10,6 +13,8 @@ export interface Simulation {
   readonly plant: string
   /** Makers whose certificates factory-fresh devices carry. */
   readonly vendors: readonly SimulatedVendor[]
+  /** How devices that pull look for EST servers by multicast DNS. */
+  readonly discovery: SimulatedDiscovery
   readonly devices: readonly SimulatedDevice[]
 }
 
@@ -25,6 +30,33 @@ export interface SimulatedVendor {
   readonly signature: 'ecdsa-sha256' | 'ecdsa-sha384' | 'ecdsa-sha512'
   /** Common name of a device certificate; `{name}` is the product name, `{serial}` the serial number as 8 hex digits. */
   readonly commonName: string
+  /** Its root is in the file of roots that a plant's owner trusts. */
+  readonly trusted: boolean
+}
+
+/** Where and for what units look by multicast DNS. */
+export interface SimulatedDiscovery {
+  /** Names of interfaces; undefined: those on which the units have their addresses. */
+  readonly interfaces: readonly string[] | undefined
+  /** Only servers announced under this subtype, so that two plants on one link find each their own. */
+  readonly subtype: string | undefined
+}
+
+/** How a unit pulls its certificate (cip-security-wire 6.2). Paths of files are relative to the simulation file. */
+export interface SimulatedPull {
+  /** Undefined: found by multicast DNS. */
+  readonly servers: readonly { readonly host: string; readonly port: number }[] | undefined
+  /** Path label of the servers; undefined: what discovery says, else none. */
+  readonly label: string | undefined
+  readonly trust: Exclude<PullTrust, { kind: 'anchors' }> | { readonly kind: 'anchors'; readonly file: string }
+  /** Told to a server that asks, once it is believed. */
+  readonly basic: { readonly user: string; readonly passwordFile: string } | undefined
+  /** Shown instead of the default certificate, PEM files. */
+  readonly certificate: { readonly chain: string; readonly key: string } | undefined
+  /** Where the server has no wish. */
+  readonly keyKind: KeyKind
+  /** Its clock knows the date. */
+  readonly calendar: boolean
 }
 
 /** What the Identity object answers (class 0x01). */
@@ -53,8 +85,13 @@ export type SimulatedKind =
   /** Operator panel or software: class 3 client. */
   | 'client'
 
-/** The credential of a factory-fresh device: signed by its maker, or by itself. */
-export type DefaultCredential = { readonly kind: 'vendor'; readonly vendor: string } | { readonly kind: 'self-signed' }
+/** The credential of a factory-fresh device. */
+export type DefaultCredential =
+  /** Signed by its maker. */
+  | { readonly kind: 'vendor'; readonly vendor: string; readonly condition: 'good' | 'expired' | 'revoked' }
+  /** The key and certificate of another unit. */
+  | { readonly kind: 'clone'; readonly of: string }
+  | { readonly kind: 'self-signed' }
 
 /** The CIP Security side of a device; absent for a device without it. */
 export interface SimulatedSecurity {
@@ -172,6 +209,8 @@ export interface SimulatedDevice {
   readonly identity: SimulatedIdentity
   /** Undefined for a device whose plant entry says `capability: none`. */
   readonly security: SimulatedSecurity | undefined
+  /** Undefined: it does not have the pull model. */
+  readonly pull: SimulatedPull | undefined
   readonly capacity: SimulatedCapacity
   readonly tags: readonly SimulatedTag[]
   readonly assemblies: readonly SimulatedAssembly[]
@@ -205,6 +244,6 @@ function capabilitiesOf(device: SimulatedDevice): DeviceCapabilities {
     ingressEgress: security.ingressEgress,
     trustedIdentities: security.trustedIdentities,
     maxConnections: capacity.connections,
-    profiles: security.profiles,
+    profiles: device.pull === undefined ? security.profiles : security.profiles | securityProfiles.pullModel,
   }
 }

@@ -15,6 +15,7 @@ import type {
   SimulatedDevice,
   SimulatedFault,
   SimulatedIdentity,
+  SimulatedPull,
   SimulatedSecurity,
   SimulatedTag,
   Simulation,
@@ -78,9 +79,19 @@ const security = Type.Object(
       Type.Union(
         [
           Type.Unsafe<'self-signed'>({ type: 'string', enum: ['self-signed'] }),
-          Type.Object({ vendor: name('A vendor of this file.') }, strict),
+          Type.Object(
+            {
+              vendor: name('A vendor of this file.'),
+              condition: Type.Optional(words(['good', 'expired', 'revoked'], 'What became of it.')),
+            },
+            strict,
+          ),
+          Type.Object({ cloneOf: name('A unit of this file with a credential of its own.') }, strict),
         ],
-        { description: 'The credential from the factory.', 'x-expected': 'self-signed or { vendor: name }' },
+        {
+          description: 'The credential from the factory.',
+          'x-expected': 'self-signed, { vendor: name } or { cloneOf: unit }',
+        },
       ),
     ),
   },
@@ -187,6 +198,92 @@ const fault = Type.Object(
   { ...strict, description: 'A fault.' },
 )
 
+const path = (description: string) =>
+  Type.String({
+    minLength: 1,
+    maxLength: 4096,
+    description: `${description} Relative to this file.`,
+    'x-expected': 'a path',
+  })
+
+const pull = Type.Object(
+  {
+    enabled: Type.Optional(Type.Boolean({ description: 'False: no pull model, whatever the model says.' })),
+    servers: Type.Optional(
+      Type.Array(
+        Type.Object(
+          {
+            host: Type.String({
+              pattern: '^[A-Za-z0-9][A-Za-z0-9.:-]{0,252}$',
+              description: 'Name or address.',
+              'x-expected': 'a name or an address',
+            }),
+            port: Type.Integer({ minimum: 1, maximum: 65_535, description: 'TCP port.' }),
+          },
+          { ...strict, description: 'An EST server.' },
+        ),
+        { minItems: 1, maxItems: 16, description: 'EST servers, best first; found by multicast DNS when absent.' },
+      ),
+    ),
+    label: Type.Optional(
+      Type.String({
+        pattern: '^[A-Za-z0-9._~-]{1,64}$',
+        description: 'Path label of the servers.',
+        'x-expected': 'letters, digits, ., _, ~ and -, at most 64 in all',
+      }),
+    ),
+    trust: Type.Optional(
+      Type.Union(
+        [
+          Type.Unsafe<'provisional'>({ type: 'string', enum: ['provisional'] }),
+          Type.Object(
+            {
+              fingerprint: Type.String({
+                pattern: '^(?:[0-9A-Fa-f]{2}:?){31}[0-9A-Fa-f]{2}$',
+                description: 'SHA-256 of an authority of the server.',
+                'x-expected': '64 hex digits, with or without colons',
+              }),
+            },
+            strict,
+          ),
+          Type.Object({ anchors: path('PEM file with authorities.') }, strict),
+        ],
+        {
+          description: 'By what a server is believed at the first contact.',
+          'x-expected': 'provisional, { fingerprint: … } or { anchors: FILE }',
+        },
+      ),
+    ),
+    basic: Type.Optional(
+      Type.Object(
+        {
+          user: Type.String({
+            pattern: '^[^:\\x00-\\x1f\\x7f]{1,128}$',
+            description: 'User name.',
+            'x-expected': 'a user name without colons',
+          }),
+          passwordFile: path('File that holds the password.'),
+        },
+        { ...strict, description: 'Told to a server that asks for it, once it is believed.' },
+      ),
+    ),
+    certificate: Type.Optional(
+      Type.Object(
+        { chain: path('PEM file, leaf first.'), key: path('PEM file with the private key.') },
+        { ...strict, description: 'A provisioning certificate, shown instead of the default one.' },
+      ),
+    ),
+    keyKind: Type.Optional(
+      words(
+        ['ecdsa-p256', 'ecdsa-p384', 'ecdsa-p521', 'rsa-2048', 'rsa-3072'],
+        'Kind of key where the server has no wish.',
+      ),
+    ),
+    calendar: Type.Optional(Type.Boolean({ description: 'Its clock knows the date.' })),
+  },
+  { ...strict, description: 'It pulls its certificate from an EST server.' },
+)
+
 const unit = {
   kind: Type.Optional(words(['module', 'controller', 'adapter', 'drive', 'client'], 'What the unit does.')),
   identity: Type.Optional(identity),
@@ -196,6 +293,7 @@ const unit = {
       'x-expected': 'none, or a mapping with suites, revisions, pskSlots, …',
     }),
   ),
+  pull: Type.Optional(pull),
   capacity: Type.Optional(capacity),
   tags: Type.Optional(tags),
   assemblies: Type.Optional(assemblies),
@@ -241,10 +339,37 @@ export const simulationSchema = Type.Object(
                 description: 'Common name of a device certificate, with {name} and {serial}.',
               }),
             ),
+            trusted: Type.Optional(
+              Type.Boolean({ description: 'False: its root is not among those that are handed out.' }),
+            ),
           },
           { ...strict, description: 'A maker with an authority of its own.' },
         ),
         'Vendors by name.',
+      ),
+    ),
+    discovery: Type.Optional(
+      Type.Object(
+        {
+          interfaces: Type.Optional(
+            Type.Array(
+              Type.String({
+                pattern: '^[^\\s/]{1,64}$',
+                description: 'As the system calls it.',
+                'x-expected': 'a name',
+              }),
+              { minItems: 1, maxItems: 16, description: 'Interfaces; those of the units when absent.' },
+            ),
+          ),
+          subtype: Type.Optional(
+            Type.String({
+              pattern: '^_?[A-Za-z0-9-]{1,61}$',
+              description: 'Only servers announced under this subtype.',
+              'x-expected': 'letters, digits and -, at most 61 in all',
+            }),
+          ),
+        },
+        { ...strict, description: 'How units that pull look for EST servers.' },
       ),
     ),
     models: Type.Optional(
@@ -301,6 +426,7 @@ function readSimulation(file: SimulationFile, converter: Converter): Simulation 
     country: vendor.country,
     signature: vendor.signature ?? ('ecdsa-sha256' as const),
     commonName: vendor.commonName ?? '{name} ({serial})',
+    trusted: vendor.trusted ?? true,
   }))
   const known = new Set(vendors.map((vendor) => vendor.name))
   const serials = new Map<string, string>()
@@ -338,7 +464,22 @@ function readSimulation(file: SimulationFile, converter: Converter): Simulation 
     serials.set(serial, name)
     return device
   })
-  return { version: 1, plant: file.plant, vendors, devices }
+  for (const device of devices) checkClone(device, devices, converter)
+  const { interfaces, subtype } = file.discovery ?? {}
+  return { version: 1, plant: file.plant, vendors, discovery: { interfaces, subtype }, devices }
+}
+
+function checkClone({ name, security }: SimulatedDevice, all: readonly SimulatedDevice[], converter: Converter): void {
+  const credential = security?.credential
+  if (credential?.kind !== 'clone') return
+  const original = all.find((each) => each.name === credential.of)?.security?.credential
+  if (original !== undefined && original.kind !== 'clone') return
+  converter.problem(
+    `devices.${name}.security`,
+    `${credential.of} has no credential that could be cloned`,
+    'a unit of this file with CIP Security and a credential of its own',
+    'name another unit',
+  )
 }
 
 /** A device's own parts over its model's: identity, security and capacity field by field, tags and assemblies by name. */
@@ -356,6 +497,7 @@ function merge(model: UnitFile, own: UnitFile): UnitFile {
     assemblies: { ...model.assemblies, ...own.assemblies },
     faults: [...(model.faults ?? []), ...(own.faults ?? [])],
     ...(security === undefined ? {} : { security }),
+    ...(model.pull === undefined && own.pull === undefined ? {} : { pull: { ...model.pull, ...own.pull } }),
   }
 }
 
@@ -377,6 +519,7 @@ function readUnit(name: string, path: string, file: UnitFile, converter: Convert
       file.security === undefined || file.security === 'none'
         ? undefined
         : readSecurity(path, file.security, converter),
+    pull: readPull(path, file, converter),
     capacity: {
       connections: capacity.connections ?? 256,
       sessions: capacity.sessions ?? 128,
@@ -454,8 +597,47 @@ function readSecurity(
     credential:
       file.credential === undefined || file.credential === 'self-signed'
         ? { kind: 'self-signed' }
-        : { kind: 'vendor', vendor: file.credential.vendor },
+        : 'cloneOf' in file.credential
+          ? { kind: 'clone', of: file.credential.cloneOf }
+          : { kind: 'vendor', vendor: file.credential.vendor, condition: file.credential.condition ?? 'good' },
   }
+}
+
+function readPull(path: string, { pull, security }: UnitFile, converter: Converter): SimulatedPull | undefined {
+  if (pull === undefined || pull.enabled === false) return undefined
+  if (security === undefined || security === 'none') {
+    converter.problem(
+      `${path}.pull`,
+      'a unit without CIP Security pulls no certificate',
+      'security, or no pull',
+      'describe its security, or say `pull: { enabled: false }`',
+    )
+  }
+  const { trust = 'provisional', servers, label, basic, certificate } = pull
+  if (basic !== undefined && trust === 'provisional') {
+    converter.problem(
+      `${path}.pull.basic`,
+      'a password is not told to a server that nothing vouches for (RFC 7030 4.1.1)',
+      'trust with a fingerprint or anchors',
+      'add trust: { fingerprint: … } or { anchors: FILE }',
+    )
+  }
+  return {
+    servers,
+    label,
+    trust: readTrust(trust),
+    basic,
+    certificate,
+    keyKind: pull.keyKind ?? 'ecdsa-p256',
+    calendar: pull.calendar ?? true,
+  }
+}
+
+function readTrust(file: NonNullable<NonNullable<UnitFile['pull']>['trust']>): SimulatedPull['trust'] {
+  if (file === 'provisional') return { kind: 'provisional' }
+  return 'anchors' in file
+    ? { kind: 'anchors', file: file.anchors }
+    : { kind: 'fingerprint', sha256: file.fingerprint.replaceAll(':', '').toLowerCase() }
 }
 
 function readTag(

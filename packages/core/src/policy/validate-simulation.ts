@@ -43,6 +43,14 @@ export function validateSimulation(
     if (device.capability !== 'none' && unit.security === undefined) {
       mismatch(path, device.name, 'the plant file counts on CIP Security, its unit has none', 'describe its security')
     }
+    if (unit.pull !== undefined && device.address === undefined) {
+      mismatch(
+        `${path}.pull`,
+        device.name,
+        'a unit behind a backplane has no address from which it could pull',
+        'remove pull, or give the device an address',
+      )
+    }
     const { vendor, type, product, serial } = { ...device.expect }
     const differs = Object.entries({ vendor, type, product, serial }).filter(
       ([key, value]) => value !== undefined && value !== unit.identity[key as 'vendor' | 'type' | 'product' | 'serial'], // keys of the literal above

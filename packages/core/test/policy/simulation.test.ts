@@ -51,7 +51,7 @@ describe('a unit', () => {
       suites: [0xc023, 0xc006],
       pskSlots: 1,
       objectRevisions: { cipSecurity: 4, ethernetIpSecurity: 7, certificateManagement: 2 },
-      credential: { kind: 'vendor', vendor: 'acme' },
+      credential: { kind: 'vendor', vendor: 'acme', condition: 'good' },
     })
     expect(device.capacity).toMatchObject({ connections: 8, minimumRpiUs: 5000, tls: 4 })
     expect(device.tags.map((tag) => tag.name)).toEqual(['Shared', 'Own'])
@@ -227,6 +227,93 @@ describe('faults', () => {
     ['{ kind: drop, share: 2 }', 'found 2'],
   ])('are refused: %s', (text, message) => {
     expect(refusal(`  A: { model: M, identity: { serial: 5 }, faults: [${text}] }\n`)?.message).toContain(message)
+  })
+})
+
+describe('the pull model of a unit', () => {
+  const secure = `${identity}, security: { suites: [0xC023] }`
+
+  test('is not there unless it is asked for', () => {
+    expect(unit('  A: { model: M, identity: { serial: 5 } }\n').pull).toBeUndefined()
+  })
+
+  test('looks by itself and believes whoever answers, when nothing else is said', () => {
+    expect(unit(`  A: { kind: drive, ${secure}, pull: {} }\n`).pull).toEqual({
+      servers: undefined,
+      label: undefined,
+      trust: { kind: 'provisional' },
+      basic: undefined,
+      certificate: undefined,
+      keyKind: 'ecdsa-p256',
+      calendar: true,
+    })
+  })
+
+  test('takes servers, a fingerprint, a password, a certificate and a kind of key', () => {
+    const fingerprint = Array.from({ length: 32 }, () => 'AB').join(':')
+    const device = unit(
+      `  A: { kind: drive, ${secure}, pull: { servers: [{ host: 127.0.0.1, port: 8444 }], label: cell3, trust: { fingerprint: '${fingerprint}' }, basic: { user: ann, passwordFile: pw }, certificate: { chain: a.pem, key: a.key }, keyKind: rsa-3072, calendar: false } }\n`,
+    )
+    expect(device.pull).toEqual({
+      servers: [{ host: '127.0.0.1', port: 8444 }],
+      label: 'cell3',
+      trust: { kind: 'fingerprint', sha256: 'ab'.repeat(32) },
+      basic: { user: 'ann', passwordFile: 'pw' },
+      certificate: { chain: 'a.pem', key: 'a.key' },
+      keyKind: 'rsa-3072',
+      calendar: false,
+    })
+  })
+
+  test('is shown in its capabilities', () => {
+    const { simulation } = parseSimulation(`${base}  A: { model: M, identity: { serial: 5 }, pull: {} }\n`, 's.yaml')
+    if (simulation === undefined) throw new Error('no simulation')
+    expect(simulatedCapabilities(simulation).get('A')).toMatchObject({ profiles: 0x0022 })
+  })
+
+  test.each([
+    [
+      'a password for whoever answers',
+      'pull: { basic: { user: ann, passwordFile: pw } }',
+      /nothing vouches for/,
+      'pull.basic',
+    ],
+    ['a server without a port', 'pull: { servers: [{ host: a }] }', /port/, undefined],
+    ['no servers at all', 'pull: { servers: [] }', /servers/, undefined],
+    ['half a fingerprint', "pull: { trust: { fingerprint: 'ab' } }", /./, undefined],
+    ['a word that is not known', 'pull: { server: a }', /server/, undefined],
+  ] as const)('is refused with %s, with its place in the file', (_, text, message) => {
+    const line = base.split('\n').length
+    const problem = refusal(`  A: { kind: drive, ${secure}, ${text} }\n`)
+    expect(problem?.message).toMatch(message)
+    expect([problem?.file, problem?.line]).toEqual(['simulation.yaml', line])
+    expect(problem?.column).toBeGreaterThan(1)
+  })
+
+  test('needs CIP Security', () => {
+    expect(refusal(`  A: { kind: drive, ${identity}, pull: {} }\n`)?.message).toMatch(/without CIP Security/)
+    expect(unit(`  A: { kind: drive, ${identity}, pull: { enabled: false } }\n`).pull).toBeUndefined()
+  })
+})
+
+describe('a credential from the factory', () => {
+  const credentialOf = (credential: string, more = '') =>
+    unit(`  A: { model: M, identity: { serial: 5 }, security: { credential: ${credential} } }\n${more}`).security
+      ?.credential
+
+  test('may be expired, revoked, or that of another unit', () => {
+    expect(credentialOf('{ vendor: acme, condition: expired }')).toEqual({
+      kind: 'vendor',
+      vendor: 'acme',
+      condition: 'expired',
+    })
+    const other = '  B: { model: M, identity: { serial: 6 } }\n'
+    expect(credentialOf('{ cloneOf: B }', other)).toEqual({ kind: 'clone', of: 'B' })
+  })
+
+  test('is cloned from a unit that has one of its own', () => {
+    const text = '  A: { model: M, identity: { serial: 5 }, security: { credential: { cloneOf: A } } }\n'
+    expect(refusal(text)?.message).toMatch(/A has no credential that could be cloned/)
   })
 })
 

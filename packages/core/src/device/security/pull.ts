@@ -6,7 +6,7 @@ import type { RequestTemplate, SubjectWish } from '../../enrollment/csr-attribut
 import { type PullKept, pullReport, type PullState } from '../../enrollment/pull.ts'
 import { NotTrusted, UsageError } from '../../errors.ts'
 import { certificateManagement } from '../../objects/certificate-management.ts'
-import { pullStatuses } from '../../objects/ethernet-ip-security.ts'
+import { type EthernetIpSecurityStateName, type PullStatus, pullStatuses } from '../../objects/ethernet-ip-security.ts'
 import { file } from '../../objects/file.ts'
 import { latin1Bytes } from '../../wire/text.ts'
 import { decodeCertificate } from '../../x509/certificate.ts'
@@ -68,6 +68,8 @@ export interface DevicePull {
   readonly isEnabled: boolean
   /** Nobody has configured it or is about to: 0x5E is in a state of the pull model, or from the factory. */
   readonly isOpen: boolean
+  /** What 0x5E shows of it: attribute 14, and attribute 1. */
+  report(): { readonly status: PullStatus; readonly state: EthernetIpSecurityStateName }
   /** What a pull client goes on with after a power cycle: the identity in force if it was pulled, and the last request. */
   kept(): PullKept
   /** Shows how far the client is: attribute 14, and attribute 1 between 0 and 3. Installing leads to 4. */
@@ -115,6 +117,10 @@ export class PullModel implements DevicePull {
     return isOpen(this.#device)
   }
 
+  report(): ReturnType<DevicePull['report']> {
+    return reportOf(this.#device)
+  }
+
   kept(): PullKept {
     return keptPull(this.#device)
   }
@@ -144,6 +150,16 @@ export class PullModel implements DevicePull {
     this.#listener?.(notice)
   }
 }
+
+function reportOf({ data }: DeviceContext): ReturnType<DevicePull['report']> {
+  const { pullStatus, state } = data.ethernetIpSecurity
+  return { status: statusNames.get(pullStatus) ?? 'idle', state }
+}
+
+const statusNames: ReadonlyMap<number, PullStatus> = new Map(
+  // The names are the keys of a constant of ours, which Object.entries widens.
+  Object.entries(pullStatuses).map(([name, value]) => [value, name as PullStatus]),
+)
 
 function isEnabled({ options, data }: DeviceContext): boolean {
   return options.security?.pull === true && data.ethernetIpSecurity.pullEnabled
