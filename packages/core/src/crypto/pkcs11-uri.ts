@@ -195,9 +195,10 @@ export function formatPkcs11Uri(uri: Pkcs11Uri): string {
     uri.id === undefined ? undefined : `id=${[...uri.id].map(percent).join('')}`,
     attribute('type', uri.type),
   ].filter((part) => part !== undefined)
-  const query = [attribute('module-path', uri.modulePath, true), attribute('pin-source', uri.pinSource, true)].filter(
-    (part) => part !== undefined,
-  )
+  const query = [
+    attribute('module-path', uri.modulePath, true),
+    attribute('pin-source', uri.pinSource === undefined ? undefined : `file:${uri.pinSource}`, true),
+  ].filter((part) => part !== undefined)
   return `pkcs11:${path.join(';')}${query.length === 0 ? '' : `?${query.join('&')}`}`
 }
 

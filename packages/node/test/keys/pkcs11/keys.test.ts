@@ -171,13 +171,16 @@ describe.skipIf(noSoftToken)('keys in SoftHSM', () => {
     )
   })
 
-  test.each(['ecdsa-p256', 'ecdsa-p521', 'rsa-2048'] as const)('a store that may import takes in a key of kind %s', async (kind) => {
-    const store = new Pkcs11KeyStore(token.uri, { prefix: 'taken-', allowImport: true, signers })
-    const key = await nodeCrypto.generateKey(kind)
-    await store.put(kind, key)
-    const signature = await (await store.get(kind))?.sign(data)
-    expect(nodeCrypto.verify(key.publicKey, algorithms[kind], data, signature ?? new Uint8Array())).toBe(true)
-  })
+  test.each(['ecdsa-p256', 'ecdsa-p521', 'rsa-2048'] as const)(
+    'a store that may import takes in a key of kind %s',
+    async (kind) => {
+      const store = new Pkcs11KeyStore(token.uri, { prefix: 'taken-', allowImport: true, signers })
+      const key = await nodeCrypto.generateKey(kind)
+      await store.put(kind, key)
+      const signature = await (await store.get(kind))?.sign(data)
+      expect(nodeCrypto.verify(key.publicKey, algorithms[kind], data, signature ?? new Uint8Array())).toBe(true)
+    },
+  )
 
   test('the PIN is in no argument, environment or log, and the log says what was asked', async () => {
     const log = join(token.directory, 'signer.log')
