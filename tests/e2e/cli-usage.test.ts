@@ -28,6 +28,8 @@ const commands = [
   'ca issue',
   'ca revoke',
   'ca renew',
+  'ca rollover',
+  'ca expiring',
   'ca crl',
   'ca backup',
   'ca restore',

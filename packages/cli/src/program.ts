@@ -347,11 +347,36 @@ export function createProgram(start: Start, version: string): Command {
   ).addOption(from)
   add(
     ca,
-    'crl <zone>',
-    'print the revocation list of a zone as PEM',
-    'ca crl blue',
+    'rollover [zone]',
+    'bring an issuing authority or the root to its next generation, step by step',
+    'ca rollover blue --prepare',
+    async () => (await import('./commands/ca-rollover.ts')).run,
+  )
+    .option('--root', 'the root, in place of a zone')
+    .option('--prepare', 'make the next generation; the next apply brings it to the devices')
+    .option('--activate', 'let it sign, once every device that trusts the zone holds it')
+    .option('--retire', 'trust the one before no more, once nobody uses its certificates')
+    .option('--dry-run', 'say what stands in the way and change nothing')
+    .option('--force', 'go on in spite of what stands in the way')
+    .option('-y, --yes', 'do not ask')
+  add(
+    ca,
+    'expiring',
+    'everything that ends soon, and what renews it; exit 1 when that is nothing',
+    'ca expiring --within 90d',
+    async () => (await import('./commands/ca-expiring.ts')).run,
+  ).option('--within <time>', 'such as 90d, 12w or 1y', '90d')
+  add(
+    ca,
+    'crl [zone...]',
+    'print the revocation lists of zones as PEM, or push them to the devices',
+    'ca crl --push --plant plant.yaml blue',
     async () => (await import('./commands/ca-crl.ts')).run,
   )
+    .option('--push', 'bring them to every device that trusts their zones; those past half of their life are made anew')
+    .option('--plant <file>', plantHelp)
+    .option('--force', 'make every list anew before it is pushed')
+    .addOption(from)
   add(
     ca,
     'backup <file>',

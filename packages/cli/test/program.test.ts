@@ -72,6 +72,8 @@ describe('the command tree', () => {
         'ca issue',
         'ca revoke',
         'ca renew',
+        'ca rollover',
+        'ca expiring',
         'ca crl',
         'ca backup',
         'ca restore',

@@ -2,6 +2,7 @@ import type { CertificateRecord } from '@cordon/core/authority'
 import type { CommandContext } from '../context.ts'
 import { moment } from '../dates.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
+import { generationTable } from '../generation-text.ts'
 import { type Output, table } from '../output.ts'
 import { openWorkspace } from '../workspace.ts'
 
@@ -32,11 +33,14 @@ export function certificateTable(output: Output, records: readonly CertificateRe
 /** `cordon ca show` */
 export async function run(context: CommandContext): Promise<ExitCode> {
   await using workspace = await openWorkspace(context)
+  const generations = await workspace.authority.generations()
   const records = await workspace.authority.list()
   const status = await workspace.store.status()
-  context.output.document({ store: status, certificates: records }, () =>
+  context.output.document({ store: status, authorities: generations, certificates: records }, () =>
     [
       `store: ${status.kind} PostgreSQL ${status.version} in ${status.location}`,
+      '',
+      generationTable(context.output, generations),
       '',
       certificateTable(context.output, records),
     ].join('\n'),

@@ -118,8 +118,8 @@ export const messageTable = {
   'crl-not-pushed': {
     severity: 'error',
     title: 'the revocation list did not reach the device',
-    cause: 'The device could not be opened or refused the list. It still accepts the revoked certificate.',
-    next: 'See that {subject} is reachable, then run the same `cordon ca revoke` again.',
+    cause: 'The device could not be opened or refused the list. What the list revokes it may still accept.',
+    next: 'See that {subject} is reachable, then run the same `cordon ca revoke` or `cordon ca crl --push` again.',
   },
   'crl-one-only': {
     severity: 'warning',
@@ -131,7 +131,7 @@ export const messageTable = {
   'crl-pushed': {
     severity: 'information',
     title: 'the device holds the new revocation list',
-    cause: 'It trusts the authority whose certificate was revoked.',
+    cause: 'It trusts the authority that made the list.',
     next: 'Nothing.',
   },
   'csr-invalid': {

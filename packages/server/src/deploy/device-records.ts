@@ -3,7 +3,7 @@ import { fingerprint } from '@cordon/core/x509'
 import { nodeCrypto } from '@cordon/node/crypto'
 import { sql } from 'kysely'
 import { type GroupCommit, groupCommit } from '../store/group-commit.ts'
-import { jsonText } from '../store/schema.ts'
+import { type DeviceObserved, jsonText } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
 
 /** A key that a device was given, with the version of the stored secret. */
@@ -25,8 +25,7 @@ export interface DeviceRecord {
   readonly keys: readonly GivenKey[]
 }
 
-interface Remembered {
-  readonly configured: boolean
+interface Remembered extends DeviceObserved {
   readonly keys: readonly GivenKey[]
 }
 
@@ -85,7 +84,7 @@ export function deviceRecordWriter(store: Store, plant: string): GroupCommit<Dev
       pinned: pinned ?? null,
       certificate:
         reading.active?.certificate === undefined ? null : fingerprint(nodeCrypto, reading.active.certificate),
-      observed: { configured, keys } satisfies Remembered,
+      observed: { configured, keys, anchors: anchorsOf(reading) } satisfies Remembered,
     }))
     await sql`
       insert into devices (plant, name, address, zone, identity, serial, vendor_fingerprint, pinned_at,
@@ -101,6 +100,10 @@ export function deviceRecordWriter(store: Store, plant: string): GroupCommit<Dev
         certificate_fingerprint = excluded.certificate_fingerprint, observed = excluded.observed,
         updated_at = now()`.execute(store.db)
   })
+}
+
+function anchorsOf({ authorities }: DeviceReading): readonly string[] {
+  return authorities.flatMap(({ contents }) => contents.map((der) => fingerprint(nodeCrypto, der)))
 }
 
 /** Puts devices that left the plant file on the orphan list, and takes those off that came back. */

@@ -1,5 +1,5 @@
 /**
- * Deployments with a store: plan, apply, resume, release, revoke.
+ * Deployments with a store: plan, apply, resume, release, revoke, revocation lists.
  * @module
  */
 export { type StoredDeployment, findDeployment } from './claims.ts'
@@ -15,6 +15,7 @@ export { type DeviceRecord, forgetDevice, type GivenKey, readDeviceRecords } fro
 export { managerCredential } from './manager-credential.ts'
 export { listPsks, type StoredPsk, storedSecrets, storePsk } from './pre-shared-keys.ts'
 export { type DeployOptions, type DeployRequest, type Preparation, prepare } from './prepare.ts'
+export { type PushedList, pushLists, type PushReport } from './push-lists.ts'
 export { type ReleaseReport, release } from './release.ts'
 export { type RevocationReport, revoke } from './revoke.ts'
 export { type ReachOptions, SessionPorts } from './session-port.ts'

@@ -45,7 +45,7 @@ export async function openingMeans(request: DeployRequest) {
   const materials = () =>
     loadMaterials(authority, nodeCrypto, { zones, managerZone, manager, date: systemClock.date() })
   const ports = new SessionPorts({ ...options, localAddress })
-  return { manager, materials, ports, settings: compile(index).settings }
+  return { manager, materials, ports, zones: [...new Set([...zones, managerZone])], settings: compile(index).settings }
 }
 
 /** The keys that a device was given, with their secrets. */

@@ -1,31 +1,21 @@
 import type { IssuedClient, RevocationReason } from '@cordon/core/authority'
 import {
   type DeploymentEvent,
-  type DeviceReading,
   type DeviceResult,
-  DeviceTransaction,
   eachOf,
   type ManagerCredential,
   type Materials,
   type Message,
   message,
   type Outcome,
-  outcomeOf,
-  surveyDevice,
-  targetAsItIs,
-  trusts,
   worst,
 } from '@cordon/core/deployment'
 import { PeerError, UsageError } from '@cordon/core/errors'
 import { nodeCrypto } from '@cordon/node/crypto'
-import { jsonText } from '../store/schema.ts'
-import { Claims, createDeployment } from './claims.ts'
-import { readDeviceRecords } from './device-records.ts'
-import { storedSecrets } from './pre-shared-keys.ts'
+import { distribute, finishDistribution, surveyTrusting } from './distribute.ts'
 import type { DeployRequest } from './prepare.ts'
 import { openingMeans } from './release.ts'
 import type { SessionPorts } from './session-port.ts'
-import { systemClock } from './system-clock.ts'
 
 /** A finished revocation. Plain data that survives JSON. */
 export interface RevocationReport {
@@ -41,7 +31,6 @@ export interface RevocationReport {
 /** How long a probe's certificate holds: longer than a revocation takes over any plant. */
 const probeValidityMs = 3_600_000
 const defaultConcurrency = 64
-const defaultCloseDelayMs = 0
 
 /** A short-lived certificate of a zone that is revoked together with what is revoked, to try the refusal with. */
 interface Probe {
@@ -50,13 +39,11 @@ interface Probe {
   readonly credential: ManagerCredential
 }
 
-interface Affected {
-  readonly reading: DeviceReading
-  readonly zone: string
-  /** Probes that the device let in before the revocation: only such a refusal proves anything. */
-  readonly accepted: Probe[]
+/** What came of the probes at a device before the revocation. */
+interface Tried {
+  readonly accepted: readonly Probe[]
   /** Why a probe could not be tried; undefined when all were. */
-  untried?: string
+  readonly untried: string | undefined
 }
 
 /**
@@ -71,8 +58,7 @@ export async function revoke(
   reason: RevocationReason = 'unspecified',
   emit: (event: DeploymentEvent) => void = () => {},
 ): Promise<RevocationReport> {
-  const { plant, store, authority, options = {} } = request
-  const concurrency = options.concurrency ?? defaultConcurrency
+  const { plant, authority, options = {} } = request
   const { manager, materials, ports } = await openingMeans(request)
   const revoked = (await authority.list()).filter(
     ({ serial, name, profile }) =>
@@ -81,123 +67,49 @@ export async function revoke(
   )
   const zones = [...new Set(revoked.map(({ zone }) => zone).filter((zone) => zone !== undefined))]
   if (zones.length === 0) throw new UsageError('missing', `no certificate of ${serialOrName} was issued`)
-  const records = await readDeviceRecords(store, plant.name)
   const before = await materials()
-  const prints = revoked.map(({ fingerprint }) => fingerprint)
+  const certificates = revoked.map(({ fingerprint }) => fingerprint)
   const probes = await Promise.all(zones.map((zone) => makeProbe(request, zone)))
-  const affected = new Map<string, Affected>()
-  const unread: DeviceResult[] = []
-  await eachOf(
-    [...records.values()].filter(({ configured }) => configured),
-    concurrency,
-    async ({ device, address, zone = '', serial }) => {
-      const port = ports.port(address)
-      const means = {
-        port,
-        clock: systemClock,
-        crypto: nodeCrypto,
-        materials: before,
-        manager,
-        secrets: storedSecrets(store),
-      }
-      const knowledge = { contact: { vendorAnchors: [], acceptUnproven: false }, closeConnections: true }
-      const seen = await surveyDevice(bareTarget(device, address, zone), means, knowledge, true)
-      if (seen.kind === 'failed') {
-        const messages = [message('crl-not-pushed', device, seen.evidence)]
-        unread.push(resultOf(device, address, messages))
-        return
-      }
-      const { reading } = seen
-      if (serial !== undefined && reading.unit.serialNumber !== serial) {
-        unread.push(
-          resultOf(device, address, [message('device-replaced', device, `serial number ${reading.unit.serialNumber}`)]),
-        )
-        return
-      }
-      if (!zones.some((one) => trusts(reading, one, prints, before, nodeCrypto))) return
-      const one: Affected = { reading, zone, accepted: [] }
-      for (const probe of probes) {
-        try {
-          if (await isLetIn(ports, address, probe, before)) one.accepted.push(probe)
-        } catch (error) {
-          one.untried = error instanceof Error ? error.message : String(error)
-        }
-      }
-      affected.set(device, one)
-    },
-  )
+  const opening = { manager, ports }
+  const { trusting, unread } = await surveyTrusting(request, opening, { zones, certificates, materials: before })
+  const tried = new Map<string, Tried>()
+  await eachOf([...trusting], options.concurrency ?? defaultConcurrency, async ([device, { reading }]) => {
+    tried.set(device, await tryProbes(ports, reading.address, probes, before))
+  })
   const revocation = await authority.revoke(serialOrName, reason)
   for (const { issued } of probes) await authority.revoke(issued.serial, 'cessationOfOperation')
   const now = await materials()
-  const deployment = await createDeployment(store, {
-    plant: plant.name,
-    kind: 'release',
-    plan: null,
-    options: { revocation: serialOrName },
-    devices: [...affected.keys()],
-  })
-  const claims = new Claims(store, deployment, plant.name)
-  const results: DeviceResult[] = [...unread]
-  try {
-    await eachOf([...affected], concurrency, async ([device, { reading, zone, accepted, untried }]) => {
-      const { address } = reading
-      const messages: Message[] = []
-      if (!(await claims.claim(device))) {
-        results.push(resultOf(device, address, [message('crl-not-pushed', device, 'another process works on it')]))
-        return
-      }
-      const means = {
-        port: ports.port(address),
-        clock: systemClock,
-        crypto: nodeCrypto,
-        materials: now,
-        manager,
-        authority,
-        secrets: storedSecrets(store),
-        journal: claims,
-        emit,
-        signal: options.signal,
-      }
-      const target = targetAsItIs(reading, zone, now, nodeCrypto)
-      const transaction = new DeviceTransaction(target, means, {
-        contact: { vendorAnchors: [], acceptUnproven: false },
-        knownUnit: { serialNumber: reading.unit.serialNumber },
-        configured: true,
-        closeConnections: true,
-        closeDelayMs: options.closeDelayMs ?? defaultCloseDelayMs,
-        closePorts: 'later',
-        leaveOutMissing: true,
-      })
-      await transaction.read()
-      await transaction.configure()
-      await transaction.complete()
-      await transaction.end()
-      const pushed = transaction.result()
-      if (pushed.outcome === 'not-complete')
-        messages.push(message('crl-not-pushed', device, 'see the message beside this one'))
-      else {
-        messages.push(message('crl-pushed', device, zones.map((one) => `zone ${one}`).join(', ')))
-        if (untried !== undefined) messages.push(message('revocation-not-proved', device, untried))
-        else messages.push(await proof(device, address, ports, accepted, now))
-      }
-      const all = [...pushed.messages.filter(({ code }) => code !== 'nothing-to-do'), ...messages]
-      const result = { ...pushed, messages: all, outcome: outcomeOf(all) }
-      await claims.release(result)
-      emit({ kind: 'device', result, at: systemClock.now() })
-      results.push(result)
-    })
-  } finally {
-    await claims[Symbol.asyncDispose]()
-  }
+  const proof = async (device: string, address: string) => [
+    message('crl-pushed', device, zones.map((one) => `zone ${one}`).join(', ')),
+    await refusal(device, address, ports, tried.get(device), now),
+  ]
+  const about = { revocation: serialOrName }
+  const { deployment, results } = await distribute(request, opening, { trusting, materials: now, about, proof }, emit)
+  const devices = [...unread, ...results]
   const serials = [revocation, ...revocation.further].flatMap((one) => one.serials)
-  const outcome = worst(results.map((result) => result.outcome))
-  const report = { plant: plant.name, subject: serialOrName, serials, outcome, devices: results }
-  await store.db
-    .updateTable('deployments')
-    .set({ status: outcome, result: jsonText(report), finished_at: new Date() })
-    .where('id', '=', deployment)
-    .execute()
+  const outcome = worst(devices.map((result) => result.outcome))
+  const report = { plant: plant.name, subject: serialOrName, serials, outcome, devices }
+  await finishDistribution(request, deployment, report)
   return report
+}
+
+/** Tries which probes a device lets in: only the refusal of such a one proves anything. */
+async function tryProbes(
+  ports: SessionPorts,
+  address: string,
+  probes: readonly Probe[],
+  materials: Materials,
+): Promise<Tried> {
+  const accepted: Probe[] = []
+  let untried: string | undefined
+  for (const probe of probes) {
+    try {
+      if (await isLetIn(ports, address, probe, materials)) accepted.push(probe)
+    } catch (error) {
+      untried = error instanceof Error ? error.message : String(error)
+    }
+  }
+  return { accepted, untried }
 }
 
 async function makeProbe({ authority }: DeployRequest, zone: string): Promise<Probe> {
@@ -224,13 +136,14 @@ function accessOf({ credential }: Probe, materials: Materials) {
 }
 
 /** Tries each probe again that the device had let in: now it must be refused, and by the device. */
-async function proof(
+async function refusal(
   device: string,
   address: string,
   ports: SessionPorts,
-  accepted: readonly Probe[],
+  { accepted, untried }: Tried = { accepted: [], untried: 'it was not tried before' },
   materials: Materials,
 ): Promise<Message> {
+  if (untried !== undefined) return message('revocation-not-proved', device, untried)
   if (accepted.length === 0) {
     return message(
       'revocation-proved',
@@ -252,34 +165,4 @@ async function proof(
     }
   }
   return message('revocation-proved', device, refusals.join('; '))
-}
-
-function resultOf(device: string, address: string, messages: readonly Message[]): DeviceResult {
-  return { device, address, outcome: outcomeOf(messages), configuration: 'unchanged', messages, steps: [] }
-}
-
-/** Enough of a target to open and read a configured device. */
-function bareTarget(device: string, address: string, zone: string) {
-  return {
-    settings: {
-      device,
-      address,
-      zone,
-      enforcement: 'authorities',
-      allowedSuites: [],
-      originatorSuites: [],
-      verifyClient: true,
-      sendChain: false,
-      checkExpiration: false,
-      checkName: false,
-      dtlsTimeoutS: 12,
-      authorities: [],
-      identities: [],
-      psk: [],
-      rules: undefined,
-      ports: [],
-      promises: [],
-    },
-    certificate: { key: 'ecdsa-p256', validityMs: 0, renewAt: 1, subject: {} },
-  } as const
 }

@@ -174,7 +174,8 @@ export async function appliedMigration(db: Kysely<Schema>): Promise<string | und
   return applied.rows[0]?.name
 }
 
-const keyProof = { table: 'facts', name: 'key' } as const
+/** Where the proof lies that the state's key is the one that its secrets were sealed under. */
+export const keyProof = { table: 'facts', name: 'key' } as const
 const proofText = 'cordon'
 
 /** Seals a known word at first and opens it ever after: a wrong key is found here, not at the first signature. */

@@ -1,8 +1,17 @@
-import type { Authority } from '@cordon/core/authority'
 import type { DeploymentEvent } from '@cordon/core/deployment'
 import { connect } from '@cordon/node/originator'
-import { openAuthority } from '@cordon/server/authority'
-import { deploy, listPsks, prepare, readDeviceRecords, release, resume, revoke, storePsk } from '@cordon/server/deploy'
+import { openAuthority, type RolloverStep, type StoreAuthority } from '@cordon/server/authority'
+import {
+  deploy,
+  listPsks,
+  prepare,
+  pushLists,
+  readDeviceRecords,
+  release,
+  resume,
+  revoke,
+  storePsk,
+} from '@cordon/server/deploy'
 import type { Store } from '@cordon/server/store'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { TemporaryState } from '../store/support.ts'
@@ -10,7 +19,7 @@ import { address, plantOf, plantText, Unit, vendor } from './real-plant.ts'
 
 let place: TemporaryState
 let store: Store
-let authority: Authority
+let authority: StoreAuthority
 let options: { readonly vendorAnchors: readonly Uint8Array[] }
 let units: Unit[]
 
@@ -246,10 +255,46 @@ describe('a revocation', () => {
     // Nothing else has changed, and the next plan agrees.
     const { plan } = await prepare(about)
     expect(plan.devices.map(({ action }) => action)).toEqual(['nothing', 'nothing', 'nothing'])
+
+    // A list that is made anew reaches whoever trusts the zone, and nobody else.
+    const pushed = await pushLists(about, { zones: ['green'], force: true })
+    expect(pushed.lists).toMatchObject([{ zone: 'green' }])
+    expect(problems(pushed)).toEqual({})
+    expect(pushed.devices.map(({ device }) => device)).toContain('Green_2')
+    expect(pushed.devices.every(({ messages }) => messages.some(({ code }) => code === 'crl-pushed'))).toBe(true)
+    expect((await prepare(about)).plan.devices.map(({ action }) => action)).toEqual(['nothing', 'nothing', 'nothing'])
   })
 
   test('of a name that has no certificate is refused before anything is done', async () => {
     await expect(revoke(request(), 'nobody')).rejects.toThrow('nobody')
+  })
+})
+
+describe('a rollover of an issuing CA', () => {
+  test('goes through a plant in three steps, and every device is reached after each', {
+    timeout: 120_000,
+  }, async () => {
+    await deploy(request()).report
+    const step = async (name: RolloverStep) => await authority.rollover({ zone: 'green', step: name })
+    await step('prepare')
+    await expect(step('activate')).rejects.toThrow(/Green_1 does not hold the new anchor yet/)
+    expect(problems(await deploy(request()).report)).not.toHaveProperty('Green_1')
+    await step('activate')
+    // The certificates of the devices are of the old generation, and the plant goes on.
+    const after = await prepare(request())
+    expect(after.plan.devices.map(({ action }) => action)).toEqual(['nothing', 'nothing', 'nothing'])
+    await expect(step('retire')).rejects.toThrow(/device Green_1 uses .*cordon ca renew Green_1/)
+    const devices = ['Green_1', 'Green_2']
+    const renewing = { ...request(), options: { ...options, onlyDevices: devices, renew: devices } }
+    expect((await deploy(renewing).report).outcome).not.toBe('not-complete')
+    await deploy(request()).report
+    expect((await step('retire')).obstacles).toEqual([])
+    await deploy(request()).report
+    expect((await prepare(request())).plan.devices.map(({ action }) => action)).toEqual([
+      'nothing',
+      'nothing',
+      'nothing',
+    ])
   })
 })
 
