@@ -1,5 +1,12 @@
 export { isKeyName, type KeyStore } from './key-store.ts'
 export {
+  formatPkcs11Uri,
+  type Pkcs11ObjectType,
+  type Pkcs11Uri,
+  parsePkcs11Uri,
+  tokenProblem,
+} from './pkcs11-uri.ts'
+export {
   type ChainRequest,
   type ChainVerdict,
   type Crypto,
