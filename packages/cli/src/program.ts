@@ -396,7 +396,35 @@ export function createProgram(start: Start, version: string): Command {
     async () => (await import('./commands/ca-restore.ts')).run,
   ).requiredOption('--passphrase-file <file>', 'first line is the passphrase; - for standard input')
 
-  const est = group('est', 'certificates by EST, for programs on this machine', 'est discover')
+  const est = group('est', 'certificates by EST: the service, and programs that ask it', 'est discover')
+  add(
+    est,
+    'serve <plant>',
+    'run the enrollment service: devices find it, earn certificates and get the policy',
+    'est serve plant.yaml --rules enrollment.yaml',
+    async () => (await import('./commands/est-serve.ts')).run,
+  )
+    .requiredOption('--rules <file>', 'the enrollment file: who gets a certificate')
+    .option(
+      '--listen <address[:port]>',
+      'where to listen (may be given again; default: the manager’s address of the plant file, port 8444)',
+      list,
+    )
+    .option('--no-announce', 'do not announce it by DNS-SD')
+    .option('--instance <name>', 'name under which it is announced (default: the plant’s)')
+    .option('--service-type <type>', 'type under which it is announced (default: _est._tcp)')
+    .option('--subtype <subtype>', 'announce it under this subtype too (may be given again)', list)
+    .option('--text <key=value>', 'one more key of its TXT record (may be given again)', list)
+    .option('--no-push', 'leave the rest of the configuration to `cordon apply`')
+    .option('--trust-vendor <file>', 'PEM file with a vendor authority, for the push (may be given again)', list)
+    .option('--server-keys', 'make keys for clients that ask for one (serverkeygen)')
+  add(
+    est,
+    'status',
+    'enrollment services that run on this state: where they listen, what they are announced as',
+    'est status',
+    async () => (await import('./commands/est-status.ts')).run,
+  )
   add(
     est,
     'enroll [server]',
