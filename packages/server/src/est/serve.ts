@@ -48,12 +48,15 @@ export interface EstServeOptions {
   readonly limits?: Partial<EstLimits>
   /** Whether `serverkeygen` exists; default not, as its keys are known to whoever ends the TLS connection. */
   readonly serverKeyGeneration?: boolean
+  /** Hears of each answer but 429, and of what failed. */
   readonly log?: (entry: EstLogEntry) => void
+  /** Default: Node's own. */
   readonly crypto?: Crypto
 }
 
 /** An EST listener that is open. */
 export interface EstServer extends AsyncDisposable {
+  /** Where it listens, who is connected, and what was counted. */
   status(): EstStatus
   /** Takes the credential that its function gives now; connections that are open keep theirs. @throws what that throws */
   renew(): Promise<void>
