@@ -221,7 +221,7 @@ replacement: { deviceType: false, zones: { green: { majorRevision: same } } }
     [
       'a name twice',
       "webhooks: { a: { url: 'https://s.example/', secret: x } }, syslog: { a: { host: h, port: 1, transport: tcp } }",
-      '{ host',
+      'a: { host',
       'another channel has this name',
     ],
   ])('with %s in a channel is refused at its place', (_, part, at, message) => {

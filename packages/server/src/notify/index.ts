@@ -5,7 +5,7 @@
 export { type Channel, longestSendMs, type Outcome, silenceMs } from './channel.ts'
 export { type ChannelSources, openChannel } from './channels.ts'
 export type { Message } from './message.ts'
-export { type Notifier, type NotifierOptions, startNotifier, type Timers } from './notifier.ts'
+export { type Notifier, type NotifierOptions, startNotifier, type Timer, type Timers } from './notifier.ts'
 export { type Announcement, announce } from './outbox.ts'
 export { type ChannelStatus, channelStatus } from './status.ts'
 export { testChannels, type TestResult } from './test-message.ts'

@@ -8,8 +8,16 @@ import { wakeChannel } from './outbox.ts'
 
 /** Where a notifier has its timers from: monotonic milliseconds. */
 export interface Timers {
+  /** Milliseconds that never go back, from an arbitrary origin. */
   now(): number
-  after(ms: number, run: () => void): { cancel(): void }
+  /** Runs `run` once after `ms` milliseconds, unless it is cancelled. */
+  after(ms: number, run: () => void): Timer
+}
+
+/** A timer that {@link Timers.after} set. */
+export interface Timer {
+  /** Forgets it; harmless when it has run. */
+  cancel(): void
 }
 
 const systemTimers: Timers = {

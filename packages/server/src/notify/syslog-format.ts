@@ -69,12 +69,12 @@ function escapeValue(text: string): string {
 }
 
 function freeText(message: Message): string {
-  const reason = valueText(message.detail['reason'], 4096)
   const { sentence, reason: title } = wordsFor(message.kind)
   const number = enrollmentOf(message)
-  const parts = [`${headline(message)}. ${sentence}`, reason === '' ? '' : `${title}: ${reason}`]
-  if (number !== undefined) parts.push(`Enrollment ${number}.`)
-  return clean(parts.filter((part) => part !== '').join(' '), 8192)
+  const reason = valueText(message.detail['reason'], 4096)
+  const about = number === undefined ? '' : ` (enrollment ${number})`
+  const why = reason === '' ? '' : ` ${title}: ${reason}`
+  return clean(`${headline(message)}${about}. ${sentence}${why}`, 8192)
 }
 
 /** Text as UTF-8 of at most `most` bytes, cut between characters and marked. */

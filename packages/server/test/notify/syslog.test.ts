@@ -66,8 +66,8 @@ describe('a syslog message', () => {
       '<85>1 2026-11-28T09:30:05.250Z cordon-1 cordon 42 enrollment-pending ' +
         '[cordon@32473 id="17-mia4x2" enrollment="17" plant="mill" device="Line3_Drive" address="10.20.3.14" ' +
         'unit="vendor 1 serial 0x00E17388" vendor="unknown: no vendor of the rules signed it" requester="nobody"] ' +
-        '\ufeffLine3_Drive waits for approval. A device asks for a certificate and waits for approval. ' +
-        'Why it waits: an administrator must approve this key Enrollment 17.',
+        '\ufeffLine3_Drive waits for approval (enrollment 17). A device asks for a certificate and waits for approval. ' +
+        'Why it waits: an administrator must approve this key',
     )
   })
 
@@ -213,7 +213,7 @@ input(type="imudp" address="127.0.0.1" port="${datagrams}" ruleset="r")
     }
     const lines = readFileSync(out, 'utf8').trim().split('\n')
     for (const line of lines) expect(line).toMatch(/^5\|cordon\|enrollment-pending\|\[cordon@32473 id="1[78]-.*"\]\|/)
-    expect(lines.filter((line) => line.includes('Line3_Drive waits for approval.'))).toHaveLength(3)
+    expect(lines.filter((line) => line.includes('Line3_Drive waits for approval ('))).toHaveLength(3)
     expect(lines.filter((line) => line.includes('device="Drive Bcc: everybody@example.net\\"\\]\\\\"'))).toHaveLength(3)
   })
 })

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { createServer as createPlainServer } from 'node:http'
 import { createServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
@@ -140,6 +141,24 @@ describe('a webhook', () => {
   test('needs a secret that nobody guesses', () => {
     const parts = { secret: secret.subarray(0, 15), ca: undefined, now: Date.now }
     expect(() => openWebhook(settings('https://soc.example'), parts)).toThrow(/at least 16 bytes/)
+  })
+})
+
+describe('the check in docs/notifications.md', () => {
+  test('accepts what Cordon signed a moment ago, and nothing else', async () => {
+    const document = readFileSync(new URL('../../../../docs/notifications.md', import.meta.url), 'utf8')
+    const code = /```js\n(.*?)```/s.exec(document)?.[1] ?? ''
+    const module: unknown = await import(`data:text/javascript,${encodeURIComponent(code)}`)
+    const { isGenuine } = module as { isGenuine: (...args: unknown[]) => boolean } // as the document has it
+    const body = webhookBody(pending)
+    const header = webhookSignature(secret, 1000, body)
+    expect(isGenuine(secret, header, Buffer.from(body), 1300)).toBe(true)
+    expect(isGenuine(secret, header, Buffer.from(body), 1301)).toBe(false)
+    expect(isGenuine(secret, header, Buffer.from(`${body} `), 1000)).toBe(false)
+    expect(isGenuine(secret, header.replace('t=1000', 't=1001'), Buffer.from(body), 1000)).toBe(false)
+    expect(isGenuine(Buffer.alloc(32), header, Buffer.from(body), 1000)).toBe(false)
+    expect(isGenuine(secret, '', Buffer.from(body), 1000)).toBe(false)
+    expect(document).toContain(`\n${body}\n`)
   })
 })
 
