@@ -1,16 +1,16 @@
 import { readFile } from 'node:fs/promises'
-import type { Authority, AuthorityPlan, SubjectTemplate } from '@cordon/core/authority'
+import type { AuthorityPlan, SubjectTemplate } from '@cordon/core/authority'
 import { TransportError, UsageError } from '@cordon/core/errors'
 import type { AuthoritySubject, Plant } from '@cordon/core/policy'
 import { privateDirectory } from '@cordon/node/files'
-import { openAuthority } from '@cordon/server/authority'
+import { openAuthority, type StoreAuthority } from '@cordon/server/authority'
 import { openStore, type Store } from '@cordon/server/store'
 import type { CommandContext } from './context.ts'
 
 /** The store of this state with the authority in it, open for one command. */
 export interface Workspace extends AsyncDisposable {
   readonly store: Store
-  readonly authority: Authority
+  readonly authority: StoreAuthority
 }
 
 /** Opens the state directory's store. The first command starts the database, the last one stops it. */

@@ -1,6 +1,7 @@
 import { type Kysely, sql, type Transaction } from 'kysely'
 import type { CountedUse, Evaluation, ReplacementVerdict } from '@cordon/core/enrollment'
-import { recordCertificates, type SignedCertificate } from '../authority/authority.ts'
+import type { SignedCertificate } from '../authority/issuing.ts'
+import { recordCertificates } from '../authority/records.ts'
 import { acceptReplacement } from '../deploy/device-records.ts'
 import { groupCommit } from '../store/group-commit.ts'
 import { type EnrollmentTable, jsonText, type Schema } from '../store/schema.ts'
