@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import { UsageError } from '@cordon/core/errors'
 import { stateDirectory } from '@cordon/node/files'
-import { CommanderError } from 'commander'
+import { type Command, CommanderError } from 'commander'
 import type { CommandContext } from './context.ts'
 import { exitCodes } from './exit-codes.ts'
 import type { OutputFormat } from './output.ts'
@@ -54,8 +54,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     }
   }, versionText())
   try {
-    for (const command of [program, ...program.commands.flatMap((child) => [child, ...child.commands])])
-      command.exitOverride()
+    exitByThrowing(program)
     await program.parseAsync([...argv], { from: 'user' })
     // A command that was cut short may have told how far it came; one that a signal ends as it should is done.
     return ended === undefined || exitCode === exitCodes.ok ? exitCode : cancelled(ended)
@@ -66,6 +65,12 @@ export async function main(argv: readonly string[]): Promise<number> {
     }
     return report(error)
   }
+}
+
+/** Nothing below main ends the process, however deep a command lies. */
+function exitByThrowing(command: Command): void {
+  command.exitOverride()
+  for (const child of command.commands) exitByThrowing(child)
 }
 
 /** What shells expect of a program that a signal ended: 128 and the signal's number. */

@@ -1,7 +1,7 @@
 import { createHmac, randomBytes } from 'node:crypto'
 import { availableParallelism } from 'node:os'
-import type { BasicCredentials } from '@cordon/core/enrollment'
 import type { Store } from '../store/store.ts'
+import type { VerifyAccount } from './enrollment.ts'
 import { GuessLimits } from './guess-limits.ts'
 import { isTooLong, loadPasswordHasher, makePassword, type PasswordHasher } from './passwords.ts'
 import { currentHash } from './people.ts'
@@ -17,15 +17,6 @@ export interface AccountVerifierOptions {
   readonly hasher?: PasswordHasher
 }
 
-/**
- * Whether user name and password are an account's. `later`: too many were wrong from this address or for this account,
- * or too many wait; nothing was looked at, and the right password would get the same answer. An honest device asks again.
- */
-export type AccountVerifier = (
-  credentials: BasicCredentials,
-  address: string,
-) => Promise<'accepted' | 'refused' | 'later'>
-
 /** How long a password that was right is remembered, milliseconds: a plant that re-enrolls hashes it once a minute. */
 const rememberedMs = 60_000
 const mostRemembered = 1000
@@ -38,10 +29,11 @@ interface Remembered {
 
 /**
  * A verifier of accounts. Unknown and revoked names take as long as wrong passwords; a limited number is hashed at once,
- * the same password for one name only once however many ask with it.
+ * the same password for one name only once however many ask with it. It answers `later` after too many wrong passwords of
+ * an address or for an account, and while too many wait.
  * Deviation: what was guessed and what was right is remembered by this process alone.
  */
-export function verifyAccount(store: Pick<Store, 'db'>, options: AccountVerifierOptions = {}): AccountVerifier {
+export function verifyAccount(store: Pick<Store, 'db'>, options: AccountVerifierOptions = {}): VerifyAccount {
   const { now = () => performance.now() } = options
   const limits = new GuessLimits()
   const slots = new Slots(options.atOnce ?? Math.max(1, availableParallelism() - 1), options.waiting ?? 256)

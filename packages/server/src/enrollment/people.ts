@@ -127,8 +127,7 @@ export async function revokePerson(
       .forUpdate()
       .execute()
     if (!rows.some((row) => row.name === name)) {
-      const command = `cordon enrollment ${kind} list`
-      throw new UsageError('missing', `there is no ${kind} ${name} that could be revoked; "${command}" shows them`)
+      throw new UsageError('missing', `there is no ${kind} ${name} in force, so none can be revoked; list them first`)
     }
     if (kind === 'administrator' && rows.length === 1)
       throw new NotAllowed('refused', `${name} is the last administrator; register another one first`)

@@ -3,7 +3,7 @@ import { UsageError } from '@cordon/core/errors'
 import type { ExpressionBuilder, Kysely, Selectable } from 'kysely'
 import type { EnrollmentTable, EnrollmentWordTable, Schema } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
-import { standingWords } from './words.ts'
+import { standing } from './standing.ts'
 
 /**
  * The queue of requests as people read it: who waits, and everything that is known of one. Nothing here changes
@@ -194,7 +194,6 @@ async function wordsOf(db: Kysely<Schema>, ids: readonly number[]): Promise<Map<
 }
 
 function entryOf(row: Row, words: readonly WordRow[]): QueueEntry {
-  const standing = standingWords(words, row)
   return {
     id: row.id,
     plant: row.plant,
@@ -209,7 +208,9 @@ function entryOf(row: Row, words: readonly WordRow[]): QueueEntry {
     device: row.device,
     zone: row.zone,
     serial: row.serial,
-    approvedBy: standing.filter(({ verdict }) => verdict === 'approve').map(({ by }) => by),
+    approvedBy: standing(words, row)
+      .filter(({ verdict }) => verdict === 'approve')
+      .map(({ by }) => by),
     alarms: evaluationOf(row).alarms.map(({ kind }) => kind),
     createdAt: row.created_at,
     updatedAt: row.updated_at,
@@ -250,7 +251,7 @@ export async function readEnrollment(store: Pick<Store, 'db'>, id: number): Prom
     facts: row.facts as EnrollmentFacts,
     replacement: row.replacement as ReplacementVerdict | null,
     evaluation: evaluationOf(row),
-    standing: standingWords(those, row),
+    standing: standing(those, row),
     words: those.map(({ at, kind, by, reason }) => ({ at, kind, by, reason })),
     sightings: sightings.map((seen) => ({
       address: seen.address,

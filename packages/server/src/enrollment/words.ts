@@ -1,14 +1,9 @@
 import { type AdministratorWord, type EnrollmentFacts, unitKey } from '@cordon/core/enrollment'
 import { UsageError } from '@cordon/core/errors'
 import type { Selectable, Transaction } from 'kysely'
-import {
-  type EnrollmentSightingTable,
-  type EnrollmentTable,
-  type EnrollmentWordTable,
-  jsonText,
-  type Schema,
-} from '../store/schema.ts'
+import { type EnrollmentSightingTable, type EnrollmentTable, jsonText, type Schema } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
+import { standing } from './standing.ts'
 
 /**
  * What people say about requests for certificates. A word belongs to the row of one key under one label, so what was
@@ -46,33 +41,6 @@ const longestReason = 500
 const mostAtOnce = 1000
 
 type Row = Selectable<EnrollmentTable>
-type WordRow = Pick<Selectable<EnrollmentWordTable>, 'kind' | 'by' | 'reason' | 'detail'>
-
-/** For what an approval is given: the same key may ask for something else later, and then nobody approved that. */
-interface Approved {
-  readonly subject: string
-  readonly device: string | null
-}
-
-/**
- * What counts of what people said, of words in their order: the last of each, unless taken back or given to a request
- * that expired since. An approval counts for the subject and the device that it was given for, a denial for the key.
- */
-export function standingWords(words: readonly WordRow[], row: Approved): readonly AdministratorWord[] {
-  const standing = new Map<string, AdministratorWord>()
-  for (const { kind, by, reason, detail } of words) {
-    if (kind === 'expire') standing.clear()
-    else if (kind === 'withdraw') standing.delete(by)
-    else if (kind === 'deny') standing.set(by, { by, verdict: 'deny', reason })
-    else if (kind === 'approve' && isFor(detail, row)) standing.set(by, { by, verdict: 'approve', reason })
-  }
-  return [...standing.values()]
-}
-
-function isFor(detail: unknown, { subject, device }: Approved): boolean {
-  const approved = detail as Approved | null // written by `speak` alone
-  return approved?.subject === subject && approved.device === device
-}
 
 /**
  * Approves, denies or takes back, each request in a transaction of its own: one that is refused holds up no other.
@@ -124,7 +92,7 @@ async function decideOne(
     .where('enrollment', '=', id)
     .orderBy('id')
     .execute()
-  const own = standingWords(words, row).find((word) => word.by === by)
+  const own = standing(words, row).find((word) => word.by === by)
   const refusal = refusalOf(row, verdict, own, now)
   if (refusal !== undefined) return { id, result: 'refused', reason: refusal, device, subject }
   await speak(tx, row, { kind: verdict, by, reason, detail: verdict === 'approve' ? { subject, device } : null })
@@ -217,7 +185,7 @@ interface Word {
 
 async function speak(
   tx: Transaction<Schema>,
-  row: Pick<Row, 'id' | 'subject' | 'address' | 'device'>,
+  row: Pick<Row, 'id' | 'plant' | 'subject' | 'address' | 'device'>,
   word: Word,
 ): Promise<void> {
   const { kind, by, reason, detail } = word
@@ -225,13 +193,13 @@ async function speak(
     .insertInto('enrollment_words')
     .values({ enrollment: row.id, kind, by, reason, detail: detail === null ? null : jsonText(detail) })
     .execute()
-  const { id, subject, address, device } = row
+  const { id, plant, subject, address, device } = row
   await tx
     .insertInto('notifications')
     .values({
       kind: notices[kind],
       subject: device ?? subject,
-      detail: jsonText({ enrollment: id, subject, address, device, by, reason }),
+      detail: jsonText({ enrollment: id, plant, subject, address, device, by, reason }),
     })
     .execute()
 }
@@ -315,7 +283,7 @@ export async function expireEnrollments(store: Pick<Store, 'db'>, now = Date.now
       .set({ state: 'expired', reason: 'nobody decided in time', updated_at: new Date(now) })
       .where('state', '=', 'pending')
       .where('expires_at', '<=', new Date(now))
-      .returning(['id', 'subject', 'address', 'device'])
+      .returning(['id', 'plant', 'subject', 'address', 'device'])
       .execute()
     for (const row of expired) {
       await speak(tx, row, { kind: 'expire', by: 'policy', reason: 'nobody decided in time', detail: null })

@@ -109,7 +109,9 @@ describe('people', () => {
       expect.objectContaining({ name: 'gone', granted: 0, revokedAt: expect.any(Date) }),
     )
     await expect(setPerson(store, 'account', 'gone', password, 'anna')).rejects.toThrow(/revoked for good/)
-    await expect(revokePerson(store, 'account', 'gone', { by: 'a', reason: 'b' })).rejects.toThrow(/no account gone/)
+    await expect(revokePerson(store, 'account', 'gone', { by: 'a', reason: 'b' })).rejects.toThrow(
+      /no account gone in force/,
+    )
     expect(
       await store.db.selectFrom('revoked_credentials').select(['credential', 'by', 'reason']).execute(),
     ).toContainEqual({ credential: 'gone', by: 'anna', reason: 'work is done' })
