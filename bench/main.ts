@@ -5,6 +5,7 @@ const measurements: Readonly<Record<string, () => Promise<readonly Figure[]>>> =
   policy: async () => (await import('./policy.ts')).policyFigures(),
   approval: async () => (await import('./approval.ts')).approvalFigures(),
   devices: async () => (await import('./devices.ts')).deviceFigures(),
+  signing: async () => (await import('./signing.ts')).signingFigures(),
   commissioning: async () => (await import('./commissioning.ts')).commissioningFigures(),
 }
 

@@ -75,6 +75,21 @@ describe('a signature', () => {
   })
 })
 
+test.each(keyKinds)(
+  'a signature with %s leaves the event loop to others, unless it is the quick kind',
+  async (kind) => {
+    const key = await nodeCrypto.generateKey(kind)
+    let isDone = false
+    const signing = key.sign(new Uint8Array(600)).then(() => {
+      isDone = true
+    })
+    // What comes from the thread pool can only arrive in a later turn of the loop.
+    for (let i = 0; i < 100; i++) await Promise.resolve()
+    expect(isDone).toBe(kind === 'ecdsa-p256')
+    await signing
+  },
+)
+
 describe('a key is not imported', () => {
   const pkcs8 = { format: 'der', type: 'pkcs8' } as const
 

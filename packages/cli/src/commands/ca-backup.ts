@@ -24,5 +24,12 @@ export async function run(
     () =>
       `${path}: ${backup.length} bytes, encrypted. Rehearse the restore: cordon ca restore ${path} --state EMPTY_DIRECTORY --passphrase-file …`,
   )
+  const inHardware = (await workspace.authority.generations()).filter(
+    (one) => one.inHardware && one.state !== 'retired',
+  )
+  if (inHardware.length > 0) {
+    const ids = inHardware.map(({ id }) => id).join(', ')
+    context.output.note(`keys in hardware are named in the backup and not held by it: ${ids}; keep a copy of the token`)
+  }
   return exitCodes.ok
 }

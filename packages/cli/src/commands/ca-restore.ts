@@ -29,5 +29,10 @@ export async function run(
     () =>
       `restored and proven: the issuing authorities of ${summary.zones.join(', ')} open, fit their certificates and chain to the root`,
   )
+  for (const { id, uri } of summary.hardware) {
+    context.output.note(
+      `the key of ${id} lies in hardware and is not in the backup: this machine needs the token ${uri}`,
+    )
+  }
   return exitCodes.ok
 }

@@ -9,8 +9,12 @@ import {
   issuingContents,
   lintTbs,
   newSerial,
+  provisioningAuthorityContents,
+  provisioningContents,
+  recertifiedContents,
   rootContents,
   makeCertificate,
+  serverContents,
   signCertificate,
   subjectName,
 } from '@cordon/core/authority'
@@ -196,6 +200,85 @@ describe('a client certificate', () => {
     expect(certificate.extensions.extendedKeyUsage).toEqual([keyPurposes.clientAuth])
     expect(certificate.extensions.subjectAlternativeNames).toBeUndefined()
     expect(certificate.notAfter).toBe(now + 60_000)
+  })
+})
+
+describe('an EST server certificate', () => {
+  test('answers for the authority under its own names, and is no client', async () => {
+    const contents = serverContents(nodeCrypto, wanted({ name: 'est', dnsNames: ['est.example'] }))
+    const certificate = await made(contents, issuing.key, 'server', issuing.certificate)
+    expect(certificate.extensions.extendedKeyUsage).toEqual([keyPurposes.serverAuth, keyPurposes.cmcRA])
+    expect(certificate.notAfter).toBe(now + defaultValidityMs.server)
+    expect(() => serverContents(nodeCrypto, wanted({ addresses: [] }))).toThrow(UsageError)
+    const nameless = clientContents(nodeCrypto, wanted({ addresses: [] }))
+    await expect(made(nameless, issuing.key, 'server', issuing.certificate)).rejects.toThrow(/a server without a name/)
+  })
+})
+
+describe('a provisioning certificate', () => {
+  test('comes from a CA below nothing, and names no place', async () => {
+    const key = await nodeCrypto.generateKey('ecdsa-p256')
+    const contents = provisioningAuthorityContents(nodeCrypto, {
+      plant: 'cpwe',
+      subject,
+      publicKey: key.publicKey,
+      now,
+    })
+    const authority = await made(contents, key, 'root')
+    expect(authority.extensions.basicConstraints).toEqual({ ca: true, pathLength: 0 })
+    const certificate = await made(
+      provisioningContents(nodeCrypto, wanted({ issuer: authority, name: 'kit 7' })),
+      key,
+      'provisioning',
+      authority,
+    )
+    expect(certificate.extensions.extendedKeyUsage).toEqual([keyPurposes.clientAuth])
+    expect(certificate.extensions.subjectAlternativeNames).toBeUndefined()
+    const placed = clientContents(nodeCrypto, wanted({ issuer: authority }))
+    await expect(made(placed, key, 'provisioning', authority)).rejects.toThrow(/a provisioning certificate with a name/)
+  })
+})
+
+describe('a CA that is certified again', () => {
+  test('keeps its name and key, and is bound by both roots', async () => {
+    const key = await nodeCrypto.generateKey('ecdsa-p256')
+    const later = now + 86_400_000
+    const request = { plant: 'cpwe', subject, publicKey: key.publicKey, now: later }
+    const next = await made(rootContents(nodeCrypto, request), key, 'root')
+    const crossed = recertifiedContents(nodeCrypto, {
+      profile: 'cross',
+      subject: next,
+      issuer: root.certificate,
+      now: later,
+    })
+    const cross = await made(crossed, root.key, 'cross', root.certificate)
+    expect([cross.subject, cross.publicKey]).toEqual([next.subject, next.publicKey])
+    expect(cross.notAfter).toBe(root.certificate.notAfter)
+    expect(cross.extensions.basicConstraints).toEqual({ ca: true })
+    const again = recertifiedContents(nodeCrypto, {
+      profile: 'issuing',
+      subject: issuing.certificate,
+      issuer: next,
+      now: later,
+    })
+    const certified = await made(again, key, 'issuing', next)
+    expect(certified.extensions).toMatchObject({
+      basicConstraints: { ca: true, pathLength: 0 },
+      subjectKeyIdentifier: issuing.certificate.extensions.subjectKeyIdentifier,
+    })
+    await expect(made(again, key, 'cross', next)).rejects.toThrow(/between roots of different names/)
+  })
+
+  test('has another name in each generation, so that lists are not mixed up', async () => {
+    const key = await nodeCrypto.generateKey('ecdsa-p256')
+    const request = { plant: 'cpwe', zone: 'green', subject, issuer: root.certificate, publicKey: key.publicKey, now }
+    const second = await made(
+      issuingContents(nodeCrypto, { ...request, generation: 2 }),
+      root.key,
+      'issuing',
+      root.certificate,
+    )
+    expect(formatName(second.subject)).toContain('CN=cpwe green issuing 2')
   })
 })
 

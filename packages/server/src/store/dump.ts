@@ -4,6 +4,7 @@ import { gunzip, gzip } from 'node:zlib'
 import { MalformedMessage, NotAllowed, NotTrusted, UsageError } from '@cordon/core/errors'
 import { nodeCrypto } from '@cordon/node/crypto'
 import { type Kysely, sql, type Transaction } from 'kysely'
+import { migrations } from './migrations.ts'
 import type { Schema } from './schema.ts'
 import { type SecretPlace, secretsUnder } from './secrets.ts'
 import { appliedMigration, keyProof, type Store } from './store.ts'
@@ -59,9 +60,10 @@ interface Document {
   readonly schema: string
   /** The key that the sealed columns are sealed under, base64. */
   readonly key: string
-  readonly rows: Readonly<Record<TableName, readonly unknown[]>>
+  /** Those of the schema that it was made with. */
+  readonly rows: Readonly<Partial<Record<TableName, readonly unknown[]>>>
   /** SHA-256 over the rows of each table, as the database wrote them. */
-  readonly digests: Readonly<Record<TableName, string>>
+  readonly digests: Readonly<Partial<Record<TableName, string>>>
 }
 
 async function passphraseKey(passphrase: string, salt: Uint8Array): Promise<Uint8Array> {
@@ -143,29 +145,33 @@ async function openBackup(backup: Uint8Array, passphrase: string): Promise<Docum
 
 /**
  * Fills an empty store from a backup, in one transaction: all of it or nothing. The rows are read back and compared with
- * what the backup says they were, and the secrets are sealed anew under this store's key.
+ * what the backup says they were, and the secrets are sealed anew under this store's key. A backup of an earlier schema is
+ * restored as it was and then brought up to date as the store itself would have been.
  * @throws NotTrusted `bad-signature` for a wrong passphrase or an altered file
  * @throws NotAllowed `refused` when the store is not empty
- * @throws UsageError `not-supported` for a backup of another schema
+ * @throws UsageError `not-supported` for a backup of a later schema
  */
 export async function restoreStore(store: Store, backup: Uint8Array, passphrase: string): Promise<BackupSummary> {
   const document = await openBackup(backup, passphrase)
   const schema = await appliedMigration(store.db)
-  if (document.schema !== schema) {
+  const isOlder = document.schema !== schema
+  if (!(document.schema in migrations)) {
     throw new UsageError(
       'not-supported',
-      `the backup is of schema ${document.schema}, this Cordon's is ${schema}; restore it with the Cordon that made it, then update`,
+      `the backup is of schema ${document.schema}, this Cordon's is ${schema}; update Cordon to the version that made it, or a later one`,
     )
   }
+  const held = tables.filter((table) => document.rows[table] !== undefined)
   const oldKey = new Uint8Array(Buffer.from(document.key, 'base64'))
   await store.db.transaction().execute(async (tx) => {
     // Nobody else may write between the look and the restore.
     await sql`lock table ${sql.join(tables.map((table) => sql.table(table)))} in exclusive mode`.execute(tx)
     await useUtc(tx)
     await refuseUnlessEmpty(tx)
-    await tx.deleteFrom('facts').execute()
-    for (const table of tables) {
-      const rows = document.rows[table]
+    if (isOlder) await makeTablesOf(tx, document.schema)
+    else await tx.deleteFrom('facts').execute()
+    for (const table of held) {
+      const rows = document.rows[table] ?? []
       for (let start = 0; start < rows.length; start += 500) {
         const part = JSON.stringify(rows.slice(start, start + 500))
         await sql`insert into ${sql.table(table)} select * from json_populate_recordset(null::${sql.table(table)}, ${part}::json)`.execute(
@@ -180,6 +186,7 @@ export async function restoreStore(store: Store, backup: Uint8Array, passphrase:
         )
       }
     }
+    if (isOlder) await bringUpToDate(tx, document.schema)
     for (const table of counted) {
       await sql`select setval(pg_get_serial_sequence(${table}, 'id'), coalesce(max(id), 1), max(id) is not null) from ${sql.table(table)}`.execute(
         tx,
@@ -190,8 +197,18 @@ export async function restoreStore(store: Store, backup: Uint8Array, passphrase:
   return {
     madeAt: document.madeAt,
     schema: document.schema,
-    rows: Object.fromEntries(tables.map((table) => [table, document.rows[table].length])),
+    rows: Object.fromEntries(held.map((table) => [table, document.rows[table]?.length ?? 0])),
   }
+}
+
+/** The empty tables as an earlier schema had them. */
+async function makeTablesOf(tx: Transaction<Schema>, schema: string): Promise<void> {
+  await sql`drop table ${sql.join(tables.map((table) => sql.table(table)))} cascade`.execute(tx)
+  for (const [name, migration] of Object.entries(migrations)) if (name <= schema) await migration.up(tx)
+}
+
+async function bringUpToDate(tx: Transaction<Schema>, schema: string): Promise<void> {
+  for (const [name, migration] of Object.entries(migrations)) if (name > schema) await migration.up(tx)
 }
 
 async function refuseUnlessEmpty(tx: Transaction<Schema>): Promise<void> {

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import type { AuthorityPlan, IssuedCertificate } from '@cordon/core/authority'
 import type { PrivateKey } from '@cordon/core/crypto'
 import { NotAllowed } from '@cordon/core/errors'
@@ -5,6 +6,7 @@ import {
   buildRequest,
   decodeCertificate,
   decodeRevocationList,
+  encodeCertsOnly,
   encodePem,
   fingerprint,
   formatName,
@@ -13,7 +15,14 @@ import {
   parseName,
 } from '@cordon/core/x509'
 import { nodeCrypto } from '@cordon/node/crypto'
-import { estCredential, openAuthority, type StoreAuthority } from '@cordon/server/authority'
+import {
+  estCredential,
+  openAuthority,
+  recordCertificates,
+  restoreAuthority,
+  type StoreAuthority,
+} from '@cordon/server/authority'
+import { managerCredential } from '@cordon/server/deploy'
 import { jsonText, type Store } from '@cordon/server/store'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { hasOpenssl, OpensslDirectory } from '../../../core/test/x509/openssl.ts'
@@ -276,8 +285,9 @@ describe.skipIf(!hasOpenssl)('a root', () => {
     const pem = (name: string, ...ders: readonly Uint8Array[]) =>
       directory.write(name, ders.map((der) => encodePem('CERTIFICATE', der)).join(''))
     const verify = (root: string, leaf: string, untrusted: string) =>
-      directory.run('verify', '-x509_strict', '-CAfile', root, '-untrusted', untrusted, leaf)
+      directory.run('verify', '-x509_strict', '-attime', at, '-CAfile', root, '-untrusted', untrusted, leaf)
     const server = { name: 'est', addresses: ['127.0.0.2'], dnsNames: [] }
+    const at = String(Math.floor(now / 1000))
 
     const oldRoot = pem('old-root.pem', await authority.root())
     const before = await device('Red_1', 'red', await authority.anchors('red'))
@@ -316,8 +326,167 @@ describe.skipIf(!hasOpenssl)('a root', () => {
     const left = pem('left.pem', ...(await authority.caCertificates()))
     for (const leaf of [oldLeaf, newLeaf]) {
       expect(verify(newRoot, leaf, left)).toContain('OK')
-      expect(directory.attempt('verify', '-CAfile', oldRoot, '-untrusted', left, leaf).status).not.toBe(0)
+      expect(directory.attempt('verify', '-attime', at, '-CAfile', oldRoot, '-untrusted', left, leaf).status).not.toBe(
+        0,
+      )
     }
     expect((await estCredential(store, authority, server, now)).chain).toHaveLength(2)
   })
+})
+
+describe('an inventory of what ends', () => {
+  test('says what renews each thing', async () => {
+    const all = await authority.expiring(30 * 365 * day)
+    const of = (name: string) => all.filter((one) => one.name === name)
+    expect(of('Red_1')).toMatchObject([{ profile: 'device', renewal: 'push', remedy: 'cordon ca renew Red_1' }])
+    expect(of('est')).toMatchObject([{ profile: 'server', renewal: 'automatic' }])
+    expect(of('kit 7')).toMatchObject([{ profile: 'provisioning', renewal: 'nothing' }])
+    expect(of('root-1')).toEqual([])
+    expect(of('root-2')).toMatchObject([{ kind: 'authority', remedy: 'cordon ca rollover --root --prepare' }])
+    expect(of('zone-green-2').map(({ kind, renewal }) => [kind, renewal])).toEqual([
+      ['list', 'push'],
+      ['authority', 'rollover'],
+    ])
+    expect(all.map(({ notAfter }) => notAfter)).toEqual([...all].map(({ notAfter }) => notAfter).sort((a, b) => a - b))
+  })
+
+  test('leaves out what ends later, what was replaced and what is made anew for every use', async () => {
+    await authority.issueClient({ zone: 'red', name: 'probe', validityMs: 3_600_000 })
+    await authority.issueClient({ zone: 'red', name: 'panel', validityMs: 20 * day })
+    const soon = await authority.expiring(31 * day)
+    expect(soon.map(({ name }) => name)).not.toContain('probe')
+    expect(soon.map(({ name }) => name)).not.toContain('Red_1')
+    expect(soon.filter(({ name }) => name === 'panel')).toMatchObject([
+      { renewal: 'nothing', remedy: 'cordon ca issue --client panel' },
+    ])
+    await authority.issueClient({ zone: 'red', name: 'panel' })
+    expect((await authority.expiring(31 * day)).map(({ name }) => name)).not.toContain('panel')
+  })
+})
+
+/** What EST does: signs, and records the certificate with the enrollment in one transaction. */
+async function enroll(into: Store, by: StoreAuthority, name: string, key: PrivateKey) {
+  const { csr } = await request(key)
+  const signed = await by.signDevice({ zone: 'green', device: name, addresses: ['127.0.0.9'], csr })
+  await into.db.transaction().execute(async (tx) => {
+    if (signed.record !== undefined) await recordCertificates(tx, [signed.record])
+    await tx
+      .insertInto('enrollments')
+      .values({
+        plant: 'cpwe',
+        label: '',
+        key: fingerprint(nodeCrypto, key.publicKey),
+        operation: 'simpleenroll',
+        requester: 'nobody',
+        address: '127.0.0.9',
+        subject: 'CN=x',
+        request: csr,
+        facts: jsonText({}),
+        evaluation: jsonText({}),
+        state: 'granted',
+        reason: 'global grant',
+        device: name,
+        zone: 'green',
+        issuer_id: signed.issuerId,
+        serial: signed.serial,
+      })
+      .onConflict((row) => row.columns(['label', 'key']).doUpdateSet({ serial: signed.serial }))
+      .execute()
+  })
+  return signed
+}
+
+describe.skipIf(!hasOpenssl)('the restore drill', () => {
+  test('ends with a device that the restored authority enrolled', async () => {
+    const key = await nodeCrypto.generateKey('ecdsa-p256')
+    const earlier = await enroll(store, authority, 'Pulled_1', key)
+    expect((await authority.expiring(30 * 365 * day)).filter(({ name }) => name === 'Pulled_1')).toMatchObject([
+      { renewal: 'pull' },
+    ])
+    const server = { name: 'est', addresses: ['127.0.0.2'], dnsNames: [] }
+    const kept = await estCredential(store, authority, server, now)
+    const backup = await authority.backup('the passphrase of a test')
+
+    await using elsewhere = new TemporaryState()
+    await using its = await elsewhere.open()
+    const summary = await restoreAuthority(its, backup, 'the passphrase of a test')
+    expect([...summary.zones].sort()).toEqual(['blue', 'green', 'operations', 'red'])
+    expect(summary.hardware).toEqual([])
+    const restored = openAuthority(its, { now: () => now })
+    expect(await restored.generations()).toEqual(await authority.generations())
+    // The same key gets the same certificate, a new one a new certificate, and the count goes on.
+    const again = await enroll(its, restored, 'Pulled_1', key)
+    expect([again.serial, again.record]).toEqual([earlier.serial, undefined])
+    const fresh = await enroll(its, restored, 'Pulled_2', await nodeCrypto.generateKey('ecdsa-p256'))
+    const ids = await its.db.selectFrom('enrollments').select(['id', 'device']).orderBy('id').execute()
+    expect(ids.map(({ device: name }) => name)).toEqual(['Pulled_1', 'Pulled_2'])
+    expect((await estCredential(its, restored, server, now)).serial).toBe(kept.serial)
+    using directory = new OpensslDirectory()
+    directory.write('root.pem', encodePem('CERTIFICATE', await authority.root()))
+    directory.write('chain.pem', fresh.chain.map((der) => encodePem('CERTIFICATE', der)).join(''))
+    directory.write('leaf.pem', encodePem('CERTIFICATE', fresh.certificate))
+    const [list = new Uint8Array()] = await restored.renewLists('green')
+    directory.write('list.pem', encodePem('X509 CRL', list))
+    const args = [
+      '-x509_strict',
+      '-crl_check',
+      '-CRLfile',
+      'list.pem',
+      '-CAfile',
+      'root.pem',
+      '-untrusted',
+      'chain.pem',
+    ]
+    const at = String(Math.floor(now / 1000))
+    expect(directory.run('verify', ...args, '-attime', at, 'leaf.pem')).toContain('OK')
+  })
+
+  test('takes a backup that an earlier schema made', async () => {
+    const backup = readFileSync(new URL('backup-0001.cordon', import.meta.url))
+    await using elsewhere = new TemporaryState()
+    await using its = await elsewhere.open()
+    const summary = await restoreAuthority(its, new Uint8Array(backup), 'the passphrase of a test')
+    expect(summary).toMatchObject({ schema: '0001-first', zones: ['green', 'operations'] })
+    const at = Date.UTC(2026, 5, 1, 13)
+    const restored = openAuthority(its, { now: () => at })
+    const [held] = (await restored.list()).filter(({ name }) => name === 'Manager')
+    const manager = { name: 'cpwe', zone: 'operations', manager: 'Manager', addresses: [] }
+    expect((await managerCredential(its, restored, manager, at)).serial).toBe(held?.serial)
+    await restored.rollover({ zone: 'green', step: 'prepare' })
+    await enroll(its, restored, 'Pulled_1', await nodeCrypto.generateKey('ecdsa-p256'))
+    expect(await restored.crls('green')).toHaveLength(1)
+  })
+})
+
+test.skipIf(!hasOpenssl)('OpenSSL accepts every certificate, list and certs-only message', async () => {
+  using directory = new OpensslDirectory()
+  const pem = (label: 'CERTIFICATE' | 'X509 CRL', ders: readonly Uint8Array[]) =>
+    ders.map((der) => encodePem(label, der)).join('')
+  const records = await authority.list()
+  const of = (profile: string) => records.filter((record) => record.profile === profile)
+  const certificates = (some: typeof records) => some.map(({ certificate }) => certificate)
+  expect(new Set(records.map(({ profile }) => profile))).toEqual(
+    new Set(['root', 'issuing', 'cross', 'device', 'client', 'server', 'provisioning']),
+  )
+  directory.write('roots.pem', pem('CERTIFICATE', certificates(of('root'))))
+  directory.write('between.pem', pem('CERTIFICATE', [...certificates(of('issuing')), ...certificates(of('cross'))]))
+  const at = String(Math.floor(now / 1000))
+  const trust = ['-CAfile', 'roots.pem', '-untrusted', 'between.pem', '-attime', at, '-x509_strict']
+  const names = records.map(({ certificate, serial }) =>
+    directory.write(`${serial}.pem`, encodePem('CERTIFICATE', certificate)),
+  )
+  const verified = directory.run('verify', ...trust, ...names)
+  expect(verified.match(/: OK/g)).toHaveLength(records.length)
+  const lists = await store.db.selectFrom('revocation_lists').select('der').execute()
+  expect(lists.length).toBeGreaterThan(3)
+  directory.write('all.pem', pem('CERTIFICATE', [...certificates(of('root')), ...certificates(of('issuing'))]))
+  for (const { der } of lists) {
+    directory.write('list.pem', encodePem('X509 CRL', new Uint8Array(der)))
+    const said = directory.attempt('crl', '-in', 'list.pem', '-noout', '-CAfile', 'all.pem')
+    expect(said.stderr).toContain('verify OK')
+  }
+  const all = await authority.caCertificates()
+  directory.write('message.der', encodeCertsOnly(all))
+  const printed = directory.run('pkcs7', '-inform', 'DER', '-in', 'message.der', '-print_certs', '-noout')
+  expect(printed.match(/subject=/g)).toHaveLength(all.length)
 })
