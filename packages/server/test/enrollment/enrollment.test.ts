@@ -8,7 +8,18 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { basicConstraints, extendedKeyUsage, keyUsage } from '../../../core/src/x509/extensions.ts'
 import { issue } from '../../../core/test/enrollment/world.ts'
 import { TemporaryState } from '../store/support.ts'
-import { type Bench, files, granted, initialize, makeWorld, openBench, rulesText, start, Unit, type World } from './support.ts'
+import {
+  type Bench,
+  files,
+  granted,
+  initialize,
+  makeWorld,
+  openBench,
+  rulesText,
+  start,
+  Unit,
+  type World,
+} from './support.ts'
 
 let place: TemporaryState
 let store: Store
@@ -50,12 +61,20 @@ async function say(unit: Unit, label: string, kind: 'approve' | 'deny' | 'withdr
   const row = await rowOf(unit, label)
   if (row === undefined) throw new Error('there is no such row')
   const detail = kind === 'approve' ? jsonText({ subject: row.subject, device: row.device }) : null
-  await store.db.insertInto('enrollment_words').values({ enrollment: row.id, kind, by, reason: 'looked', detail }).execute()
+  await store.db
+    .insertInto('enrollment_words')
+    .values({ enrollment: row.id, kind, by, reason: 'looked', detail })
+    .execute()
 }
 
 async function noticesOf(unit: Unit, label = '') {
   const row = await rowOf(unit, label)
-  const rows = await store.db.selectFrom('notifications').select('kind').where('subject', '=', `enrollment ${row?.id}`).orderBy('id').execute()
+  const rows = await store.db
+    .selectFrom('notifications')
+    .select('kind')
+    .where('subject', '=', `enrollment ${row?.id}`)
+    .orderBy('id')
+    .execute()
   return rows.map(({ kind }) => kind)
 }
 
@@ -116,7 +135,9 @@ describe('a vendor certificate', () => {
   test('at the address of another device is refused', async () => {
     const unit = await Unit.of(world.vendor, 0x101, '127.70.1.2')
     expect(await ask(unit, undefined)).toMatchObject({ kind: 'denied' })
-    expect((await rowOf(unit))?.reason).toMatch(/its unit is Expected by the plant file, its address .* is that of Moved/)
+    expect((await rowOf(unit))?.reason).toMatch(
+      /its unit is Expected by the plant file, its address .* is that of Moved/,
+    )
   })
 
   test('of another unit than the plant file expects waits for a change of the file', async () => {
@@ -200,7 +221,12 @@ describe('an administrator', () => {
     await say(unit, 'admin', 'approve', 'alice')
     expect(formatName(granted(await ask(unit, 'admin')).subject)).toContain('CN=Spare_2')
     const row = await rowOf(unit, 'admin')
-    const words = await store.db.selectFrom('enrollment_words').selectAll().where('enrollment', '=', row?.id ?? 0).orderBy('id').execute()
+    const words = await store.db
+      .selectFrom('enrollment_words')
+      .selectAll()
+      .where('enrollment', '=', row?.id ?? 0)
+      .orderBy('id')
+      .execute()
     expect(words.map(({ kind, by }) => `${kind} ${by}`)).toEqual(['asked policy', 'approve alice', 'issue alice'])
     expect(words.at(-1)?.detail).toMatchObject({ serial: row?.serial, evaluation: { verdict: 'grant' } })
   })
@@ -284,7 +310,11 @@ describe('an inventory', () => {
     const entry = { unit: { vendorId: 1, serialNumber }, mac: undefined, note: '' }
     let asked = 0
     await using own = await beside({
-      files: files(world, `${rulesText}`.replace('lab: operations,', 'lab: operations, list: green, seen: green, claimed: green,'), [entry]),
+      files: files(
+        world,
+        `${rulesText}`.replace('lab: operations,', 'lab: operations, list: green, seen: green, claimed: green,'),
+        [entry],
+      ),
       observe: async () => {
         asked++
         return assurance === 'observed' ? { unit: entry.unit, mac: undefined, identity: undefined } : undefined
@@ -504,7 +534,9 @@ describe('a renewal', () => {
 
   test('from another address is a copied key', async () => {
     const { unit, wish } = await enrolled('127.70.2.15', 'lab', 'renews5')
-    const thief = (await Unit.make('127.70.2.16')).with({ shown: unit.shown?.leaf ?? (await issue(world.vendor, unit.key.publicKey)) })
+    const thief = (await Unit.make('127.70.2.16')).with({
+      shown: unit.shown?.leaf ?? (await issue(world.vendor, unit.key.publicKey)),
+    })
     expect(await ask(thief, 'lab', wish)).toMatchObject({ kind: 'denied' })
     expect(await noticesOf(thief, 'lab')).toEqual(['enrollment-alarm'])
   })
@@ -571,7 +603,11 @@ describe('a new unit', () => {
     await say(unit, '', 'approve', 'alice')
     granted(await ask(unit, undefined))
     const row = await rowOf(unit)
-    const words = await store.db.selectFrom('enrollment_words').selectAll().where('enrollment', '=', row?.id ?? 0).execute()
+    const words = await store.db
+      .selectFrom('enrollment_words')
+      .selectAll()
+      .where('enrollment', '=', row?.id ?? 0)
+      .execute()
     expect(words.map(({ kind, by }) => `${kind} ${by}`)).toContain('replace alice')
   })
 
@@ -594,14 +630,23 @@ describe('a new unit', () => {
         revoke: held.revoke,
       },
     })
-    const before = (await store.db.selectFrom('certificates').select('serial').where('name', '=', 'Open').where('status', '=', 'valid').execute()).map(({ serial }) => serial)
+    const before = (
+      await store.db
+        .selectFrom('certificates')
+        .select('serial')
+        .where('name', '=', 'Open')
+        .where('status', '=', 'valid')
+        .execute()
+    ).map(({ serial }) => serial)
     const unit = await Unit.of(world.vendor, 0x5004, address)
     await failing.service.enroll(await unit.request(undefined))
     await say(unit, '', 'approve', 'alice')
     granted(await failing.service.enroll(await unit.request(undefined)))
     await failing[Symbol.asyncDispose]()
     const statuses = async () =>
-      (await store.db.selectFrom('certificates').select('status').where('serial', 'in', before).execute()).map(({ status }) => status)
+      (await store.db.selectFrom('certificates').select('status').where('serial', 'in', before).execute()).map(
+        ({ status }) => status,
+      )
     expect(new Set(await statuses())).toEqual(new Set(['valid']))
     await using next = await beside({})
     expect(next.service.status().problems).toEqual([])
@@ -625,13 +670,21 @@ describe('an enrollment service', () => {
     const wish = { operation: 'serverkeygen', subject: 'CN=keyless' } as const
     expect(await ask(unit, 'lab', wish)).toMatchObject({ kind: 'denied' })
     await using own = await beside({ serverKeyGeneration: true })
-    const answers = [await own.service.enroll(await unit.request('lab', wish)), await own.service.enroll(await unit.request('lab', wish))]
+    const answers = [
+      await own.service.enroll(await unit.request('lab', wish)),
+      await own.service.enroll(await unit.request('lab', wish)),
+    ]
     const certificates = answers.map(granted)
     for (const [index, answer] of answers.entries()) {
       const key = answer.kind === 'granted' ? answer.key : undefined
       expect(key && nodeCrypto.importKey(key).publicKey).toEqual(certificates[index]?.publicKey)
     }
-    const rows = await store.db.selectFrom('certificates').select('status').where('name', '=', 'keyless').orderBy('created_at').execute()
+    const rows = await store.db
+      .selectFrom('certificates')
+      .select('status')
+      .where('name', '=', 'keyless')
+      .orderBy('created_at')
+      .execute()
     expect(rows.map(({ status }) => status)).toEqual(['revoked', 'valid'])
   })
 
