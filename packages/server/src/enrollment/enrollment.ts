@@ -115,6 +115,11 @@ const firstMs = 10 * 60_000
 /**
  * Opens the enrollment service of a plant, and finishes what an earlier process left: certificates of units that were
  * replaced are revoked.
+ *
+ * Everybody enrolls for itself alone: id-kp-cmcRA in a certificate that was shown lets nobody enroll for another
+ * (RFC 6402 2.10 would), and no certificate made here has it. A renewal keeps its names; ChangeSubjectName is refused.
+ * Deviation: a takeover that does not match waits for an administrator, whose approval overrides the mismatch; what the
+ * rules deny stays denied.
  * @throws UsageError `bad-value` for rules that name a zone which the plant has not; TransportError when the store does
  * not answer
  */
