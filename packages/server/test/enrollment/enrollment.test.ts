@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { decodeRequestWishes, wishedKey } from '@cordon/core/enrollment'
 import { decodeCertificate, type Extension, formatName, keyPurposes } from '@cordon/core/x509'
 import { nodeCrypto } from '@cordon/node/crypto'
+import type { StoreAuthority } from '@cordon/server/authority'
 import type { EnrollmentOptions } from '@cordon/server/enrollment'
 import { jsonText, type Store } from '@cordon/server/store'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -81,6 +82,16 @@ async function noticesOf(unit: Unit, label = '') {
 /** A service of its own beside the other, over the same store. */
 async function beside(change: Partial<EnrollmentOptions>): Promise<Bench> {
   return await openBench(store, world, () => now, change)
+}
+
+/** The authority, with something in its way. */
+function authorityWith(change: Partial<StoreAuthority>): StoreAuthority {
+  return new Proxy(bench.authority, {
+    get: (target, name) => {
+      const own: unknown = Reflect.get(change, name) ?? Reflect.get(target, name, target)
+      return typeof own === 'function' ? own.bind(target) : own
+    },
+  })
 }
 
 const basic = (name: string, password = 'right') => ({ basic: { name, password } })
@@ -268,32 +279,21 @@ describe('an administrator', () => {
   })
 
   test('who speaks while the certificate is made is heard', async () => {
-    const unit = await Unit.of(world.vendor, fresh(), '127.70.7.4')
-    let once = async (): Promise<void> => {
-      await ask(unit, 'admin')
-      await say(unit, 'admin', 'deny', 'alice')
-    }
-    const authority = {
-      ...bench.authority,
-      signDevice: async (request: Parameters<typeof bench.authority.signDevice>[0]) => {
-        const signed = await bench.authority.signDevice(request)
-        const act = once
-        once = async () => undefined
-        await act()
-        return signed
-      },
-    }
-    Object.setPrototypeOf(authority, bench.authority)
-    await using other = await beside({ authority })
-    // Under the label where it is denied meanwhile.
-    const mixed = await unit.request('mixed')
-    once = async () => {
-      const row = await rowOf(unit, 'mixed')
-      expect(row).toBeUndefined()
-      await ask(unit.with({ address: '127.70.7.5' }), 'mixed')
-    }
-    expect((await other.service.enroll(mixed)).kind).toBe('denied')
-    expect((await certificatesOf(unit)).length).toBeLessThanOrEqual(1)
+    const unit = await Unit.make('127.70.1.11')
+    await ask(unit, 'admin')
+    await say(unit, 'admin', 'approve', 'alice')
+    await using other = await beside({
+      authority: authorityWith({
+        signDevice: async (request) => {
+          const signed = await bench.authority.signDevice(request)
+          await say(unit, 'admin', 'deny', 'bob')
+          return signed
+        },
+      }),
+    })
+    expect(await other.service.enroll(await unit.request('admin'))).toMatchObject({ kind: 'denied' })
+    expect(await rowOf(unit, 'admin')).toMatchObject({ state: 'denied', reason: 'bob denied it: looked' })
+    expect(await certificatesOf(unit)).toEqual([])
   })
 })
 
@@ -618,17 +618,9 @@ describe('a new unit', () => {
   })
 
   test('whose former is not revoked yet is remembered by the next process', async () => {
-    const held = { ...bench.authority, revoke: async () => Promise.reject(new Error('the store is gone')) }
-    Object.setPrototypeOf(held, bench.authority)
-    const authority = Object.assign(Object.create(bench.authority) as typeof bench.authority, { revoke: held.revoke })
     const failing = await openBench(store, world, () => now, {
       observe: async () => ({ unit: undefined, mac: undefined, identity }),
-      authority: {
-        ...authority,
-        initialize: (plan) => bench.authority.initialize(plan),
-        signDevice: (request) => bench.authority.signDevice(request),
-        revoke: held.revoke,
-      },
+      authority: authorityWith({ revoke: () => Promise.reject(new Error('the store is gone')) }),
     })
     const before = (
       await store.db
