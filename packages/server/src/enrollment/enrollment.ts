@@ -35,13 +35,15 @@ import {
   type CertificateStanding,
   type CredentialRecord,
   type EnrollmentRow,
+  type KeyReader,
   type KeyRecords,
+  keyReader,
+  type NameReader,
   type NameRecords,
+  nameReader,
   placeKey,
   readCertificate,
   readCredential,
-  readKey,
-  readName,
   readReproach,
 } from './records.ts'
 import { RuleKeeper, type RulesInForce } from './rules.ts'
@@ -115,6 +117,11 @@ const firstMs = 10 * 60_000
 /**
  * Opens the enrollment service of a plant, and finishes what an earlier process left: certificates of units that were
  * replaced are revoked.
+ *
+ * Everybody enrolls for itself alone: id-kp-cmcRA in a certificate that was shown lets nobody enroll for another
+ * (RFC 6402 2.10 would), and no certificate made here has it. A renewal keeps its names; ChangeSubjectName is refused.
+ * Deviation: a takeover that does not match waits for an administrator, whose approval overrides the mismatch; what the
+ * rules deny stays denied.
  * @throws UsageError `bad-value` for rules that name a zone which the plant has not; TransportError when the store does
  * not answer
  */
@@ -181,11 +188,14 @@ class Enrollment implements StoreEnrollment {
   readonly #rules: RuleKeeper
   readonly #authorities: AuthorityReader
   readonly #limit: RateLimit
+  readonly #readKey: KeyReader
+  readonly #readName: NameReader
   readonly #write: (record: DecisionRecord) => Promise<CommitResult>
   readonly #underWay = new Map<string, Promise<unknown>>()
   /** Serial numbers of certificates that are to be revoked: what replaced them is committed. */
   readonly #owed = new Set<string>()
   readonly #announced = new Set<string>()
+  readonly #told = new Told()
   #closed = false
 
   constructor(options: EnrollmentOptions, zones: readonly string[]) {
@@ -199,6 +209,8 @@ class Enrollment implements StoreEnrollment {
     this.#rules = new RuleKeeper(options.files, options.path, zones, (problems) => this.#refuseFiles(problems))
     this.#authorities = new AuthorityReader(options.store, this.#crypto)
     this.#limit = new RateLimit(options.perMinute ?? 60)
+    this.#readKey = keyReader(options.store.db)
+    this.#readName = nameReader(options.store.db, options.plant.name)
     this.#write = decisionWriter(options.store)
   }
 
@@ -329,7 +341,7 @@ class Enrollment implements StoreEnrollment {
     const { key } = claims
     const own = shown?.own
     const [records, standing, provisioning, account] = await Promise.all([
-      readKey(db, label, key),
+      this.#readKey(label, key),
       own === undefined ? undefined : readCertificate(db, own.key, own.fingerprint),
       shown?.provisioning === undefined
         ? undefined
@@ -370,7 +382,7 @@ class Enrollment implements StoreEnrollment {
     if (!same) return { kind: 'malformed', reason: `a renewal keeps its names: ${differences.join('; ')}` }
     const reproach = await readReproach(this.#store.db, own.key)
     if (reproach !== undefined) return { ...known, refusal: `the certificate shown is not renewed: ${reproach}` }
-    const before = await readKey(this.#store.db, request.label ?? '', own.key)
+    const before = await this.#readKey(request.label ?? '', own.key)
     const unit = bestUnit(before.row?.facts.units ?? [])
     const records = {
       ...known.records,
@@ -449,7 +461,7 @@ class Enrollment implements StoreEnrollment {
 
   async #names(name: string, { claims, at }: Request, row: EnrollmentRow | undefined): Promise<NameRecords> {
     const { key } = claims
-    const found = await readName(this.#store.db, { plant: this.#options.plant.name, name, key, now: at })
+    const found = await this.#readName(name, key, at)
     // The certificate of a key that was made here has that key, and is the requester's all the same.
     const live = found.live.map((each) => (each.serial === row?.serial ? { ...each, key } : each))
     return { ...found, live }
@@ -545,8 +557,10 @@ class Enrollment implements StoreEnrollment {
     const isForeign = request.request.linking.state === 'wrong'
     const keepRow = (holds && state === 'denied') || (isForeign && row !== undefined)
     const isKnown = row !== undefined && !keepRow && this.#isSame(row, known, decided, state, request)
-    const id = isKnown ? row.id : await this.#commit(request, known, decided, { state, keepRow })
+    const isTold = keepRow && row !== undefined && this.#told.has(`${row.id} ${evaluation.reason}`, request.at)
+    const id = isKnown || isTold ? row.id : await this.#commit(request, known, decided, { state, keepRow })
     if (id === undefined) return undefined
+    if (keepRow) this.#told.add(`${id} ${evaluation.reason}`, request.at)
     if (state === 'pending') {
       const since = known.isOver || row?.state !== 'pending' ? request.at : row.updated_at.getTime()
       return {
@@ -575,8 +589,15 @@ class Enrollment implements StoreEnrollment {
   /** Writes a decision; its number, or undefined when it has to be made again. */
   async #commit(request: Request, known: Known, decided: Decided, outcome: Outcome): Promise<number | undefined> {
     const record = await this.#record(request, known, decided, outcome)
-    const result = await this.#write(record)
-    return result.kind === 'written' ? result.id : undefined
+    let id: number | undefined
+    try {
+      const result = await this.#write(record)
+      if (result.kind === 'written') id = result.id
+      return id
+    } finally {
+      // What was not written has announced nothing.
+      if (id === undefined) for (const { detail } of record.notices) this.#announced.delete(String(detail['grant']))
+    }
   }
 
   async #record(
@@ -708,6 +729,28 @@ class Enrollment implements StoreEnrollment {
       .values({ kind: 'enrollment-files-refused', subject: 'enrollment', detail })
       .execute()
       .catch((error: unknown) => this.#log('error', `the event was not kept: ${String(error)}`))
+  }
+}
+
+/** How long people are not told again of the same refusal that leaves its row as it is, milliseconds. */
+const toldMs = 3_600_000
+const mostTold = 10_000
+
+/** Of what people were told lately. */
+class Told {
+  readonly #at = new Map<string, number>()
+
+  has(what: string, now: number): boolean {
+    const at = this.#at.get(what)
+    return at !== undefined && now - at < toldMs
+  }
+
+  add(what: string, now: number): void {
+    if (this.has(what, now)) return
+    this.#at.delete(what)
+    this.#at.set(what, now)
+    const [oldest] = this.#at.size > mostTold ? this.#at.keys() : []
+    if (oldest !== undefined) this.#at.delete(oldest)
   }
 }
 

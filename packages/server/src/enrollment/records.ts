@@ -1,6 +1,7 @@
 import type { EnrollmentFacts, Evaluation, Sighting, UnitIdentity } from '@cordon/core/enrollment'
 import { type Kysely, type Selectable, sql } from 'kysely'
-import type { EnrollmentTable, EnrollmentWordTable, Schema } from '../store/schema.ts'
+import type { EnrollmentSightingTable, EnrollmentTable, EnrollmentWordTable, Schema } from '../store/schema.ts'
+import { groupedRead } from './grouped-read.ts'
 import type { Observation } from './observe.ts'
 
 /**
@@ -47,8 +48,34 @@ export function placeKey({ address, unit, mac }: { address: string; unit: string
   return `${address} ${unit} ${mac}`
 }
 
-/** Everything that is known of a key under a label (empty: the path without one). */
-export async function readKey(db: Kysely<Schema>, label: string, key: string): Promise<KeyRecords> {
+/** What is known of a key under all labels. */
+interface KeyRows {
+  readonly rows: readonly (Omit<EnrollmentRow, 'facts' | 'evaluation'> & { facts: unknown; evaluation: unknown })[]
+  readonly words: readonly Selectable<EnrollmentWordTable>[]
+  readonly seen: readonly Selectable<EnrollmentSightingTable>[]
+}
+
+/** Reads what is known of a key under a label (empty: the path without one). */
+export type KeyReader = (label: string, key: string) => Promise<KeyRecords>
+
+/** A {@link KeyReader} whose askers share queries. */
+export function keyReader(db: Kysely<Schema>): KeyReader {
+  const read = groupedRead<KeyRows>((keys) => loadKeys(db, keys))
+  return async (label, key) => {
+    const { rows, words, seen } = (await read(key)) ?? { rows: [], words: [], seen: [] }
+    // Both columns are written by this folder alone.
+    const row = rows.find((each) => each.label === label) as EnrollmentRow | undefined
+    return {
+      row,
+      words: words.filter(({ enrollment }) => enrollment === row?.id),
+      denials: denialsIn(words),
+      sightings: seen.filter((each) => each.cleared_by === null).map(sightingOf),
+      places: new Set(seen.map(placeKey)),
+    }
+  }
+}
+
+async function loadKeys(db: Kysely<Schema>, keys: readonly string[]): Promise<ReadonlyMap<string, KeyRows>> {
   const [rows, seen] = await Promise.all([
     db
       .selectFrom('enrollments as e')
@@ -57,24 +84,38 @@ export async function readKey(db: Kysely<Schema>, label: string, key: string): P
       )
       .selectAll('e')
       .select(['c.certificate', 'c.status', 'c.names', 'c.not_before', 'c.not_after'])
-      .where('e.key', '=', key)
+      .where('e.key', 'in', [...keys])
       .execute(),
-    db.selectFrom('enrollment_sightings').selectAll().where('key', '=', key).execute(),
+    db
+      .selectFrom('enrollment_sightings')
+      .selectAll()
+      .where('key', 'in', [...keys])
+      .execute(),
   ])
   const ids = rows.map(({ id }) => id)
   const words =
     ids.length === 0
       ? []
       : await db.selectFrom('enrollment_words').selectAll().where('enrollment', 'in', ids).orderBy('id').execute()
-  // Both columns are written by this folder alone.
-  const row = rows.find((each) => each.label === label) as EnrollmentRow | undefined
-  return {
-    row,
-    words: words.filter(({ enrollment }) => enrollment === row?.id),
-    denials: denialsIn(words),
-    sightings: seen.filter((each) => each.cleared_by === null).map(sightingOf),
-    places: new Set(seen.map(placeKey)),
+  const wordsOf = grouped(words, ({ enrollment }) => enrollment)
+  const rowsOf = grouped(rows, ({ key }) => key)
+  const seenOf = grouped(seen, ({ key }) => key)
+  return new Map(
+    keys.map((key) => {
+      const own = rowsOf.get(key) ?? []
+      return [key, { rows: own, words: own.flatMap(({ id }) => wordsOf.get(id) ?? []), seen: seenOf.get(key) ?? [] }]
+    }),
+  )
+}
+
+function grouped<Item, Key>(items: readonly Item[], keyOf: (item: Item) => Key): ReadonlyMap<Key, readonly Item[]> {
+  const groups = new Map<Key, Item[]>()
+  for (const item of items) {
+    const group = groups.get(keyOf(item))
+    if (group === undefined) groups.set(keyOf(item), [item])
+    else group.push(item)
   }
+  return groups
 }
 
 /** Denials that nobody took back, of words about several rows in their order. */
@@ -196,53 +237,89 @@ export interface NameRecords {
   readonly earlier: { readonly address: string; readonly facts: StoredFacts } | undefined
 }
 
-/** Everything that is known of a device, or of the name that somebody is to get. */
-export async function readName(
+/** Reads what is known of a device, or of the name that the holder of a key is to get. */
+export type NameReader = (name: string, key: string, now: number) => Promise<NameRecords>
+
+interface NameRows {
+  readonly live: readonly (NameRecords['live'][number] & { readonly until: number })[]
+  readonly met: NameRecords['met']
+  /** One of each key, in the order in which they count. */
+  readonly granted: readonly { readonly key: string; readonly address: string; readonly facts: unknown }[]
+}
+
+/** A {@link NameReader} for a plant, whose askers share queries. */
+export function nameReader(db: Kysely<Schema>, plant: string): NameReader {
+  const read = groupedRead<NameRows>((names) => loadNames(db, plant, names))
+  return async (name, key, now) => {
+    const { live, met, granted } = (await read(name)) ?? { live: [], met: undefined, granted: [] }
+    const earlier = granted.find((each) => each.key !== key)
+    return {
+      live: live.filter(({ until }) => until > now),
+      met,
+      // Written by this folder alone.
+      earlier: earlier && { address: earlier.address, facts: earlier.facts as StoredFacts },
+    }
+  }
+}
+
+async function loadNames(
   db: Kysely<Schema>,
-  { plant, name, key, now }: { plant: string; name: string; key: string; now: number },
-): Promise<NameRecords> {
-  const [live, met, earlier] = await Promise.all([
+  plant: string,
+  names: readonly string[],
+): Promise<ReadonlyMap<string, NameRows>> {
+  const [live, met, granted] = await Promise.all([
     db
       .selectFrom('certificates')
-      .select(['issuer_id', 'serial', 'key_hash', 'profile'])
-      .where('name', '=', name)
+      .select(['name', 'issuer_id', 'serial', 'key_hash', 'profile', 'not_after'])
+      .where('name', 'in', [...names])
       .where('profile', 'in', ['device', 'client', 'server'])
       .where('status', '=', 'valid')
-      .where('not_after', '>', new Date(now))
       .execute(),
     db
       .selectFrom('devices')
-      .select(['address', 'identity', 'serial'])
+      .select(['name', 'address', 'identity', 'serial'])
       .where('plant', '=', plant)
-      .where('name', '=', name)
+      .where('name', 'in', [...names])
       .where(sql<boolean>`(observed->>'configured')::boolean`)
-      .executeTakeFirst(),
-    db
-      .selectFrom('enrollments as e')
-      .leftJoin('certificates as c', (join) =>
-        join.onRef('c.issuer_id', '=', 'e.issuer_id').onRef('c.serial', '=', 'e.serial'),
-      )
-      .select(['e.address', 'e.facts'])
-      .where('e.device', '=', name)
-      .where('e.plant', '=', plant)
-      .where('e.state', '=', 'granted')
-      .where('e.key', '!=', key)
-      // Who holds a certificate in force, before who held one.
-      .orderBy(sql`c.status = 'valid' and c.not_after > ${new Date(now)}`, (order) => order.desc().nullsLast())
-      .orderBy('e.updated_at', 'desc')
-      .orderBy('e.id', 'desc')
-      .limit(1)
-      .executeTakeFirst(),
+      .execute(),
+    loadGranted(db, plant, names),
   ])
-  return {
-    live: live.map((row) => ({
-      issuerId: row.issuer_id,
-      serial: row.serial,
-      key: Buffer.from(row.key_hash).toString('hex'),
-      profile: row.profile,
-    })),
-    met: met === undefined || met.serial === null ? undefined : { ...met, serial: met.serial },
-    // Written by this folder alone.
-    earlier: earlier && { address: earlier.address, facts: earlier.facts as StoredFacts },
-  }
+  return new Map(
+    names.map((name) => {
+      const device = met.find((each) => each.name === name)
+      return [
+        name,
+        {
+          live: live.flatMap((row) => (row.name === name ? [liveOf(row)] : [])),
+          met: device === undefined || device.serial === null ? undefined : { ...device, serial: device.serial },
+          granted: granted.filter((each) => each.device === name),
+        },
+      ]
+    }),
+  )
+}
+
+function liveOf(row: {
+  issuer_id: string
+  serial: string
+  key_hash: Uint8Array
+  profile: string
+  not_after: Date
+}): NameRows['live'][number] {
+  const { issuer_id: issuerId, serial, profile } = row
+  return { issuerId, serial, key: Buffer.from(row.key_hash).toString('hex'), profile, until: row.not_after.getTime() }
+}
+
+/** Who was granted a name: those first whose certificate is not revoked, then the newest. */
+async function loadGranted(db: Kysely<Schema>, plant: string, names: readonly string[]) {
+  const { rows } = await sql<{ device: string; key: string; address: string; facts: unknown }>`
+    select device, key, address, facts from (
+      select distinct on (e.device, e.key) e.device, e.key, e.address, e.facts, e.id, e.updated_at,
+        c.status is not distinct from 'valid' as valid
+      from enrollments e left join certificates c on c.issuer_id = e.issuer_id and c.serial = e.serial
+      where e.device = any(${[...names]}::text[]) and e.plant = ${plant} and e.state = 'granted'
+      order by e.device, e.key, e.id desc
+    ) as newest
+    order by device, valid desc, updated_at desc, id desc`.execute(db)
+  return rows
 }
