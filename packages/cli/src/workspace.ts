@@ -2,6 +2,7 @@ import type { AuthorityPlan, SubjectTemplate } from '@cordon/core/authority'
 import { TransportError } from '@cordon/core/errors'
 import type { AuthoritySubject, Plant } from '@cordon/core/policy'
 import { privateDirectory } from '@cordon/node/files'
+import { authorityHardware } from '@cordon/node/pkcs11'
 import { openAuthority, type StoreAuthority } from '@cordon/server/authority'
 import { openStore, type Store } from '@cordon/server/store'
 import type { CommandContext } from './context.ts'
@@ -19,7 +20,7 @@ export async function openWorkspace(context: CommandContext): Promise<Workspace>
   const store = await openStore({ state: context.state, ...(url === undefined ? {} : { databaseUrl: url }) })
   return {
     store,
-    authority: openAuthority(store),
+    authority: openAuthority(store, authorityHardware()),
     [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
   }
 }

@@ -1,6 +1,8 @@
+import { parsePkcs11Uri, tokenProblem } from '../crypto/pkcs11-uri.ts'
 import { Converter } from '../document/converter.ts'
 import type { ParseProblem, SourceMap } from '../document/read.ts'
 import { inOrder, readDocument } from '../document/read.ts'
+import { MalformedMessage } from '../errors.ts'
 import { defaultSuiteOrder, findSuite, suiteFromText } from '../security/cipher-suites.ts'
 import { parseNetwork } from './address.ts'
 import type {
@@ -126,6 +128,7 @@ function readAuthority(file: File<'authority'>, converter: Converter): Authority
       'remove kind',
     )
   }
+  if (hardware !== undefined) checkHardware(hardware, converter)
   const kind = hardware === undefined ? (key as PlantKeyKind) : (file.kind ?? 'ecdsa-p256') // the pattern admits nothing else
   return {
     key: kind,
@@ -136,6 +139,26 @@ function readAuthority(file: File<'authority'>, converter: Converter): Authority
       validityMs: converter.duration('authority.device.validity', device.validity ?? '5y', '1h', '30y'),
       renewAt: device.renewAt ?? 0.66,
     },
+  }
+}
+
+/** The file names a token; which library is loaded for it is the machine's matter, because a library is code that runs. */
+function checkHardware(text: string, converter: Converter): void {
+  const refuse = (found: string, remedy: string) =>
+    converter.problem('authority.key', found, 'the PKCS#11 URI of a token, such as pkcs11:token=plant', remedy)
+  try {
+    const uri = parsePkcs11Uri(text)
+    const problem = tokenProblem(uri)
+    if (problem !== undefined) refuse(problem, 'name the token alone; kind says what keys are made in it')
+    if (uri.modulePath !== undefined) {
+      refuse(
+        'module-path in a plant file',
+        'remove it, and set CORDON_PKCS11_MODULE on the machine that holds the token',
+      )
+    }
+  } catch (error) {
+    if (!(error instanceof MalformedMessage)) throw error
+    refuse(error.message, 'correct the URI (RFC 7512)')
   }
 }
 

@@ -58,10 +58,13 @@ describe('an authority', () => {
   })
 
   test('may live in hardware', () => {
-    expect(authority("{ key: 'pkcs11:token=ca;object=root', kind: ecdsa-p384 }")).toMatchObject({
+    expect(authority("{ key: 'pkcs11:token=ca', kind: ecdsa-p384 }")).toMatchObject({
       key: 'ecdsa-p384',
-      hardware: 'pkcs11:token=ca;object=root',
+      hardware: 'pkcs11:token=ca',
     })
+    for (const uri of ['pkcs11:token=ca;object=root', 'pkcs11:token=ca?module-path=/tmp/x.so', 'pkcs11:tokens=ca']) {
+      expect(refusal(`${head}authority: { key: '${uri}' }\n`)).toMatchObject({ path: 'authority.key' })
+    }
     expect(refusal(`${head}authority: { key: ecdsa-p256, kind: rsa-2048 }\n`)).toMatchObject({
       line: 8,
       path: 'authority.kind',

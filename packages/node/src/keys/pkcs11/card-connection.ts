@@ -1,7 +1,9 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { access } from 'node:fs/promises'
+import { access, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { isIP } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { Duplex } from 'node:stream'
 import { formatPkcs11Uri, parsePkcs11Uri } from '@cordon/core/crypto'
 import { NotAllowed, NotTrusted, PeerError, TransportError, UsageError } from '@cordon/core/errors'
@@ -54,7 +56,7 @@ export async function cardConnection(options: CardConnectionOptions): Promise<Du
   const module = findModule(uri)
   const pinFile = findPinFile(uri)
   // Before the engine, which would ask a terminal: is there a PIN, in a file that nobody else reads?
-  await readPin(pinFile, uri.token ?? 'card')
+  const pin = await readPin(pinFile, uri.token ?? 'card')
   for (const path of [options.certificateFile, options.anchorsFile, options.chainFile])
     if (path !== undefined) await mustRead(path)
   if (!enginePlaces.some((path) => existsSync(path))) {
@@ -63,7 +65,8 @@ export async function cardConnection(options: CardConnectionOptions): Promise<Du
       'a card as client needs the PKCS#11 engine of OpenSSL; install it (Debian: apt-get install libengine-pkcs11-openssl)',
     )
   }
-  const key = formatPkcs11Uri({ ...uri, modulePath: undefined, pinSource: pinFile, type: 'private' })
+  await using bare = await barePin(pin)
+  const key = formatPkcs11Uri({ ...uri, modulePath: undefined, pinSource: bare.path, type: 'private' })
   const child = spawn(options.openssl ?? 'openssl', commandLine(options, key), {
     stdio: ['pipe', 'pipe', 'pipe'],
     env: { ...process.env, PKCS11_MODULE_PATH: module },
@@ -75,6 +78,15 @@ export async function cardConnection(options: CardConnectionOptions): Promise<Du
   stream.once('close', () => child.kill('SIGKILL'))
   child.once('exit', () => stream.destroy())
   return stream
+}
+
+/** The engine takes a line's end for a part of the PIN, so it gets a file without one, for the time of the handshake. */
+async function barePin(pin: string): Promise<{ readonly path: string } & AsyncDisposable> {
+  const { XDG_RUNTIME_DIR: runtime } = process.env
+  const directory = await mkdtemp(join(runtime === undefined || runtime === '' ? tmpdir() : runtime, 'cordon-pin-'))
+  const path = join(directory, 'pin')
+  await writeFile(path, pin, { mode: 0o600 })
+  return { path, [Symbol.asyncDispose]: () => rm(directory, { recursive: true, force: true }) }
 }
 
 async function mustRead(path: string): Promise<void> {
