@@ -31,6 +31,7 @@ const argumentMeanings: Readonly<Record<string, string>> = {
   hex: 'bytes as hex digits in the order of the wire, lowest byte of a number first',
   tag: 'symbolic name: Program:Main.Motor[3].Speed',
   device: 'name of the device in the plant file',
+  channel: 'name of the channel in the enrollment file',
   zone: 'name of the zone in the plant file',
   name: 'a letter, then letters, digits, _ and -',
   file: 'file of the backup',
@@ -435,6 +436,62 @@ export function createProgram(start: Start, version: string): Command {
     'forget a key',
     'psk remove cell3-2026',
     async () => (await import('./commands/psk-remove.ts')).run,
+  )
+
+  const secret = group(
+    'secret',
+    'stored secrets, named by enrollment files',
+    'secret add soc-webhook --file secret.txt',
+  )
+  add(
+    secret,
+    'add <name>',
+    'store a secret from a file or standard input, in place of one of that name',
+    'secret add soc-webhook --file secret.txt',
+    async () => (await import('./commands/secret-add.ts')).run,
+  ).requiredOption('--file <file>', 'the secret, without the last end of line; - for standard input')
+  add(
+    secret,
+    'list',
+    'names of the stored secrets',
+    'secret list',
+    async () => (await import('./commands/secret-list.ts')).run,
+  )
+  add(
+    secret,
+    'remove <name>',
+    'forget a secret',
+    'secret remove soc-webhook',
+    async () => (await import('./commands/secret-remove.ts')).run,
+  )
+
+  const enrollment = group(
+    'enrollment',
+    'requests of devices for certificates, and who is told of them',
+    'enrollment notify status --rules enrollment.yaml',
+  )
+  const notify = withExample(
+    enrollment.command('notify').description('who is told what happens').helpCommand(false),
+    'enrollment notify test --rules enrollment.yaml',
+  )
+  const byRules = (command: Command): Command => command.requiredOption('--rules <file>', 'the enrollment file')
+  byRules(
+    add(
+      notify,
+      'test [channel]',
+      'send a test message through each channel, or one',
+      'enrollment notify test --rules enrollment.yaml',
+      async () => (await import('./commands/enrollment-notify.ts')).runTest,
+    ),
+  )
+  byRules(
+    add(
+      notify,
+      'status',
+      'what waits, was sent and was given up, by channel',
+      'enrollment notify status --rules enrollment.yaml',
+      async () => (await import('./commands/enrollment-notify.ts')).runStatus,
+    ),
   )
 
   add(

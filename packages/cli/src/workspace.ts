@@ -37,10 +37,11 @@ async function stateAt(path: string): Promise<void> {
 
 /** What the authority of a plant is made from. */
 export function authorityPlan(plant: Plant): AuthorityPlan {
-  const { key } = plant.authority
+  const { key, hardware } = plant.authority
   return {
     name: plant.name,
     key,
+    hardware,
     subject: subjectTemplate(plant.authority.subject),
     zones: plant.zones.filter((zone) => zone.authentication === 'certificate').map((zone) => zone.name),
   }

@@ -80,6 +80,11 @@ describe('the command tree', () => {
         'psk add',
         'psk list',
         'psk remove',
+        'secret add',
+        'secret list',
+        'secret remove',
+        'enrollment notify test',
+        'enrollment notify status',
       ].sort(),
     )
   })

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { MalformedMessage, PeerError, TransportError } from '@cordon/core/errors'
 import type { FaultKind } from '@cordon/core/policy'
+import type { ExchangedUnit } from './device-files.ts'
 import type { Interception } from './man-in-the-middle.ts'
 import type { ConnectionStatus, DeviceStatus } from './status.ts'
 
@@ -39,6 +40,11 @@ export interface ControlRequests {
   /** Pulls the cable of a device out, or puts it in again. */
   readonly cable: {
     readonly request: { readonly device: string; readonly pulled: boolean }
+    readonly reply: Record<never, never>
+  }
+  /** Puts another unit of the same model in a device's place, factory-new. */
+  readonly exchange: {
+    readonly request: { readonly device: string; readonly unit: ExchangedUnit }
     readonly reply: Record<never, never>
   }
   /** What the man in the middle of a device got between. */

@@ -6,8 +6,17 @@ import { clearLeftovers, privateDirectory, readIfExists, writeDurably } from '@c
 import { base64, unbase64 } from './base64.ts'
 import { unitCrypto } from './lazy-key.ts'
 
+/** By what a unit that was put in another's place differs from the one in the simulation file. */
+export interface ExchangedUnit {
+  readonly serial: number
+  readonly major: number
+  readonly minor: number
+}
+
 /** What the storage of a virtual device holds. */
 export interface StoredDevice {
+  /** Set when another unit was put in the place of the one that the simulation file describes. */
+  readonly unit?: ExchangedUnit | undefined
   /** As it left the factory; absent for a device without CIP Security. */
   readonly credentials: DefaultCredentials | undefined
   /** What it was told since; absent in the factory state. */
@@ -24,6 +33,7 @@ interface StoredCredentials {
 /** The form of a device's file; keys and PSKs are sealed under the plant's key for the device they belong to. */
 interface DeviceFile extends StoredCredentials {
   readonly version: 1
+  readonly unit?: ExchangedUnit | undefined
   readonly state: DeviceState | undefined
   readonly sealedSecrets: string | undefined
 }
@@ -116,6 +126,7 @@ export class DeviceFiles {
     }
     const file = parse<DeviceFile>(bytes, this.#path(name), 'the state of a device')
     return {
+      unit: file.unit,
       credentials: this.#credentials(name, file),
       state: file.state,
       secrets:
@@ -151,6 +162,7 @@ export class DeviceFiles {
   async save(name: string, device: StoredDevice): Promise<void> {
     const file: DeviceFile = {
       version: 1,
+      unit: device.unit,
       chain: (device.credentials?.chain ?? []).map(base64),
       sealedKey: this.#sealedKey(name, device.credentials),
       state: device.state,

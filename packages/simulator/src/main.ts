@@ -67,6 +67,10 @@ export async function runSimulator(options: SimulatorOptions): Promise<void> {
         plant.setCable(device, pulled)
         return {}
       },
+      exchange: async ({ device, unit }) => {
+        await plant.exchange(device, unit)
+        return {}
+      },
       interceptions: async ({ device }) => ({ interceptions: plant.interceptions(device) }),
       stop: async () => {
         setImmediate(end)

@@ -5,13 +5,13 @@ import { TransportError, UsageError } from '@cordon/core/errors'
 import type { FaultKind, Plant, Device as PlantDevice, SimulatedDevice, Simulation } from '@cordon/core/policy'
 import { BroadcastResponder } from '@cordon/node/target'
 import { type KeyLog, usableSuites } from '@cordon/node/transports'
-import { DeviceFiles } from './device-files.ts'
+import { DeviceFiles, type ExchangedUnit } from './device-files.ts'
 import type { Interception } from './man-in-the-middle.ts'
 import { Originators } from './originators.ts'
 import { PlantSchedule } from './plant-schedule.ts'
 import type { ConnectionStatus, DeviceStatus } from './status.ts'
 import { together } from './together.ts'
-import { openVendorPki, vendorRootsFile } from './vendor-pki.ts'
+import { openVendorPki, type VendorPki, vendorRootsFile } from './vendor-pki.ts'
 import { type DeviceSurroundings, factoryCredentials, VirtualDevice } from './virtual-device.ts'
 
 /** A line for the log of a plant. */
@@ -58,6 +58,8 @@ export class VirtualPlant implements AsyncDisposable {
   readonly #busy = new Set<Promise<void>>()
   /** The last power cycle of each supply, by its first unit. */
   readonly #cycles = new Map<VirtualDevice, Promise<void>>()
+  #around: DeviceSurroundings | undefined
+  #vendors: VendorPki | undefined
   #broadcast: BroadcastResponder | undefined
   #timer: NodeJS.Timeout | undefined
   #moving: readonly VirtualDevice[] = []
@@ -105,6 +107,7 @@ export class VirtualPlant implements AsyncDisposable {
     if (pairs.some(([, unit]) => unit.security !== undefined)) usableSuites('server', {})
     const files = await this.#open(pairs)
     const around = this.#surroundings(files)
+    this.#around = around
     const made = await together(pairs, startTogether, ([device, unit]) => VirtualDevice.create(device, unit, around))
     for (const device of made) this.#devices.set(device.name, device)
     const here = made.filter(({ simulated }) => all === true || simulated.startsWhen === 'plant' || simulated.listens)
@@ -121,6 +124,7 @@ export class VirtualPlant implements AsyncDisposable {
     const { directory, simulation, sealingKey } = this.#options
     const now = Date.now()
     const vendors = await openVendorPki(directory, simulation.vendors, sealingKey, now)
+    this.#vendors = vendors
     const files = await DeviceFiles.open(join(directory, 'devices'), sealingKey)
     const fresh = pairs.filter(([{ name }]) => !files.has(name))
     const credentials = await together(fresh, startTogether, ([, unit]) => factoryCredentials(unit, vendors, now))
@@ -228,6 +232,33 @@ export class VirtualPlant implements AsyncDisposable {
       device: name,
       message: pulled ? 'its cable is pulled out' : 'its cable is in again',
     })
+  }
+
+  /**
+   * Puts another unit of the same model in a device's place: factory-new, with a serial number, a default certificate and
+   * a key of its own. Resolves when it runs.
+   * @throws UsageError `missing` for an unknown device, `not-supported` for one that shares a chassis
+   */
+  async exchange(name: string, unit: ExchangedUnit): Promise<void> {
+    const device = this.#require(name)
+    if (this.#onOneSupply(device).length > 1 || this.#around === undefined || this.#vendors === undefined) {
+      throw new UsageError('not-supported', `device ${name}: a module of a chassis cannot be exchanged alone`)
+    }
+    const isRunning = device.host !== undefined
+    device.goDark(0)
+    await Promise.all([device.powerOff(0), this.#originators.suspend([name])])
+    device.endSchedule()
+    const simulated = { ...device.simulated, identity: { ...device.simulated.identity, ...unit } }
+    const credentials = await factoryCredentials(simulated, this.#vendors, Date.now())
+    await this.#around.files.save(name, { unit, credentials, state: undefined, secrets: undefined })
+    const plantDevice = this.plant.devices.find((one) => one.name === name)
+    if (plantDevice === undefined) return
+    const fresh = await VirtualDevice.create(plantDevice, simulated, this.#around)
+    this.#devices.set(name, fresh)
+    this.#moving = [...this.#moving.filter((one) => one !== device), fresh].filter(({ period }) => period !== undefined)
+    if (isRunning) await fresh.start()
+    this.#originators.resume([name])
+    this.#log({ severity: 'notice', device: name, message: `another unit stands here: serial number ${unit.serial}` })
   }
 
   /** What a man in the middle of a device got between. @throws UsageError `missing` for an unknown device */

@@ -99,7 +99,7 @@ export class VirtualDevice {
   ) {
     this.name = plantDevice.name
     this.#plantDevice = plantDevice
-    this.simulated = simulated
+    this.simulated = exchanged(simulated, stored)
     this.#around = around
     this.#stored = stored
     this.#tags = simulated.tags.map(virtualTag)
@@ -277,7 +277,7 @@ export class VirtualDevice {
       this.#dirty = false
       const { state, secrets } = this.#device.persist()
       try {
-        await this.#around.files.save(this.name, { credentials: this.#stored.credentials, state, secrets })
+        await this.#around.files.save(this.name, { ...this.#stored, state, secrets })
       } catch (error) {
         // Still to be written: the host tries again, and so does the next change.
         this.#dirty = true
@@ -519,6 +519,11 @@ function securityOptions(
     ingressEgress: security.ingressEgress,
     trustedIdentities: security.trustedIdentities,
   }
+}
+
+/** What the unit in its place is: another one than the simulation file describes, where it was exchanged. */
+function exchanged(simulated: SimulatedDevice, { unit }: StoredDevice): SimulatedDevice {
+  return unit === undefined ? simulated : { ...simulated, identity: { ...simulated.identity, ...unit } }
 }
 
 /** The name of a unit as a host name: letters, digits and hyphens, because certificate requests carry it as a DNS name. */

@@ -21,6 +21,7 @@ const handlers: ControlHandlers = {
     return {}
   },
   cable: async () => ({}),
+  exchange: async () => ({}),
   interceptions: () => new Promise((done) => setTimeout(() => done({ interceptions: [] }), 50)),
   stop: async () => ({}),
 }

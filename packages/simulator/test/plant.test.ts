@@ -236,6 +236,27 @@ ${unit('Hold', 'adapter', 'security: none, assemblies: { 1: { direction: input, 
     await allRun(plant, 'io')
   })
 
+  it('puts another unit in a device’s place, which stays there over a restart of the plant', async () => {
+    const written = linePlant()
+    const { plant, directory } = await startPlant(written)
+    await allRun(plant, 'io')
+    const before = row(plant, 'io').losses
+    await plant.exchange('Remote_IO', { serial: 0x4711, major: 3, minor: 0 })
+    await until(
+      () => row(plant, 'io').losses > before && row(plant, 'io').state === 'open',
+      'io runs with the new unit',
+    )
+    const asked = async () => {
+      const [reply] = await discover({ targets: [written.io], localAddress: freshAddress() })
+      return [reply?.identity.serialNumber, reply?.identity.revision]
+    }
+    expect(await asked()).toEqual([0x4711, { major: 3, minor: 0 }])
+    await expect(plant.exchange('Right_Module', { serial: 1, major: 1, minor: 1 })).rejects.toThrow('chassis')
+    await plant.stop()
+    await startPlant(written, { directory })
+    expect(await asked()).toEqual([0x4711, { major: 3, minor: 0 }])
+  })
+
   it('refuses a device that the simulation file does not describe', async () => {
     const { plant, simulation } = linePlant()
     const without = { ...simulation, devices: simulation.devices.slice(1) }

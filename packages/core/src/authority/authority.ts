@@ -16,6 +16,8 @@ export interface AuthorityPlan {
   readonly name: string
   /** Kind of the CA keys. */
   readonly key: KeyKind
+  /** PKCS#11 URI (RFC 7512), without a PIN, of the token that the CA keys are made in; absent: they are sealed in the store. */
+  readonly hardware?: string | undefined
   readonly subject: SubjectTemplate
   /** Zones that need an issuing CA. `operations` is always added: the manager's own credential comes from there. */
   readonly zones: readonly string[]
@@ -74,6 +76,12 @@ export interface IssuedClient extends IssuedCertificate {
  */
 export type CertificateProfile = 'root' | 'issuing' | 'cross' | 'device' | 'client' | 'server' | 'provisioning'
 
+/**
+ * Where a generation of a CA stands in its rollover. `next`: trusted already, does not sign yet. `active`: signs.
+ * `retiring`: signs revocation lists only, still trusted. `retired`: neither.
+ */
+export type AuthorityState = 'next' | 'active' | 'retiring' | 'retired'
+
 /** Why a certificate is revoked (RFC 5280 5.3.1). */
 export type RevocationReason =
   | 'unspecified'
@@ -106,6 +114,8 @@ export interface CertificateRecord {
   /** Text form of the subject. */
   readonly subject: string
   readonly issuer: string
+  /** Where the CA that signed it stands in its rollover; absent where there are no rollovers. */
+  readonly issuerState?: AuthorityState
   /** SHA-256 over the DER certificate, lower-case hex. */
   readonly fingerprint: string
   readonly notBefore: number
@@ -125,7 +135,8 @@ export interface Authority {
   /** Makes root and issuing CAs that are missing. Does nothing to those that exist, so it may be called every time. */
   initialize(plan: AuthorityPlan): Promise<void>
   /**
-   * The issuing CA certificates of a zone, DER, newest first: what the zone's members are to trust.
+   * The issuing CA certificates of a zone, DER, newest generation first: what the zone's members are to trust. During a
+   * rollover those of two generations.
    * @throws UsageError `missing` when the zone has none
    */
   anchors(zone: string): Promise<readonly Uint8Array[]>
@@ -146,8 +157,13 @@ export interface Authority {
    * @throws UsageError `missing` when nothing of that serial or name was issued
    */
   revoke(serialOrName: string, reason: RevocationReason): Promise<Revocation>
-  /** The newest revocation list of a zone, DER; undefined while nothing was ever revoked there. */
+  /**
+   * The newest revocation list of the CA that signs for a zone, DER; undefined while nothing was ever revoked there. A
+   * list past half of its life is made anew.
+   */
   crl(zone: string): Promise<Uint8Array | undefined>
+  /** As {@link Authority.crl}, of every generation that is trusted, newest first; those without a list are left out. */
+  crls(zone: string): Promise<readonly Uint8Array[]>
   /** Every certificate ever issued, oldest first. */
   list(): Promise<readonly CertificateRecord[]>
   /** Everything that a new machine needs to go on as this authority, encrypted under a passphrase. */

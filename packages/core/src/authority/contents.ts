@@ -14,7 +14,7 @@ import {
 } from '../x509/extensions.ts'
 import { encodeName, type Name, type NameAttribute, nameAttribute } from '../x509/name.ts'
 import { checkPublicKey } from '../x509/strict.ts'
-import type { SubjectTemplate } from './authority.ts'
+import type { CertificateProfile, SubjectTemplate } from './authority.ts'
 
 const minute = 60_000
 const day = 24 * 60 * minute
@@ -27,7 +27,15 @@ const year = 365 * day
 export const backdateMs = day
 
 /** Validity by profile, where nobody asks for another. A child never outlives its issuer. */
-export const defaultValidityMs = { root: 20 * year, issuing: 10 * year, device: 5 * year, client: year } as const
+export const defaultValidityMs = {
+  root: 20 * year,
+  issuing: 10 * year,
+  cross: 20 * year,
+  device: 5 * year,
+  client: year,
+  server: year,
+  provisioning: 90 * day,
+} as const
 
 /** Shortest validity that is issued: a probe needs no more, and less would end before its handshake does. */
 export const minimumValidityMs = minute
@@ -116,20 +124,89 @@ export function rootContents(
   }
 }
 
+/**
+ * A CA certified by another generation of a root, its name and key unchanged. `cross`: one generation of the root by
+ * another (RFC 4210 4.4: OldWithNew, NewWithOld). `issuing`: an issuing CA by the new root.
+ * @throws UsageError `bad-value` when one of the two has expired
+ */
+export function recertifiedContents(
+  crypto: Crypto,
+  request: {
+    readonly profile: 'cross' | 'issuing'
+    /** The CA's present certificate. */
+    readonly subject: Certificate
+    readonly issuer: Certificate
+    /** Milliseconds since 1970. */
+    readonly now: number
+  },
+): CertificateContents {
+  const { profile, subject, issuer, now } = request
+  // A cross certificate ends with the root that it speaks of; an issuing CA starts a life of its own.
+  const validityMs = profile === 'cross' ? subject.notAfter - now : defaultValidityMs.issuing
+  return {
+    serial: newSerial(crypto),
+    issuer: issuer.subject,
+    subject: subject.subject,
+    ...validity({ publicKey: subject.publicKey, now, validityMs }, profile, issuer),
+    publicKey: subject.publicKey,
+    extensions: [
+      profile === 'cross' ? basicConstraints(true) : basicConstraints(true, 0),
+      keyUsage(authorityUsage),
+      subjectKeyIdentifier(issuerIdentifier(crypto, subject)),
+      authorityKeyIdentifier(issuerIdentifier(crypto, issuer)),
+    ],
+  }
+}
+
+/**
+ * The CA of provisioning certificates: self-signed and below no other, so that no path leads from what it signs to
+ * anything that a device trusts.
+ */
+export function provisioningAuthorityContents(
+  crypto: Crypto,
+  request: Issuance & {
+    readonly plant: string
+    /** Tells it from the plant's other provisioning CAs. */
+    readonly name?: string
+    readonly subject: SubjectTemplate
+  },
+): CertificateContents {
+  const own = request.name === undefined ? 'provisioning' : `${request.name} provisioning`
+  const name = subjectName(request.subject, commonName(`${request.plant} ${own}`))
+  const identifier = keyIdentifier(crypto, request.publicKey)
+  return {
+    serial: newSerial(crypto),
+    issuer: name,
+    subject: name,
+    ...validity(request, 'issuing'),
+    publicKey: request.publicKey,
+    extensions: [
+      basicConstraints(true, 0),
+      keyUsage(authorityUsage),
+      subjectKeyIdentifier(identifier),
+      authorityKeyIdentifier(identifier),
+    ],
+  }
+}
+
 /** A zone's issuing CA: under the root, no CA below it (path length 0). */
 export function issuingContents(
   crypto: Crypto,
   request: Issuance & {
     readonly plant: string
     readonly zone: string
+    /** Default 1. Later ones have names of their own, so that nobody takes the list of one for that of another. */
+    readonly generation?: number
     readonly subject: SubjectTemplate
     readonly issuer: Certificate
   },
 ): CertificateContents {
+  const { generation = 1 } = request
+  const own = `${request.plant} ${request.zone} issuing${generation === 1 ? '' : ` ${generation}`}`
   return {
     serial: newSerial(crypto),
     issuer: request.issuer.subject,
-    subject: subjectName(request.subject, commonName(`${request.plant} ${request.zone} issuing`)),
+    subject: subjectName(request.subject, commonName(own)),
     ...validity(request, 'issuing', request.issuer),
     publicKey: request.publicKey,
     extensions: [
@@ -140,6 +217,9 @@ export function issuingContents(
     ],
   }
 }
+
+/** Profiles of certificates that certify no other. */
+export type EndEntityProfile = Extract<CertificateProfile, 'device' | 'client' | 'server' | 'provisioning'>
 
 /** What the contents of a certificate for a device or a client are built from. Nothing here comes from a CSR but the key. */
 export interface EndEntityIssuance extends Issuance {
@@ -168,10 +248,28 @@ export function clientContents(crypto: Crypto, request: EndEntityIssuance): Cert
   return endEntityContents(crypto, request, 'client', [keyPurposes.clientAuth])
 }
 
+/**
+ * An EST server's certificate: its names, server only, with the purpose by which clients know that it may answer for
+ * the authority (id-kp-cmcRA, RFC 6402 2.10, RFC 7030 3.6.1).
+ * @throws UsageError `bad-value` without an address and a DNS name: a client could not tell that it is the right server
+ */
+export function serverContents(crypto: Crypto, request: EndEntityIssuance): CertificateContents {
+  if (request.addresses.length + (request.dnsNames ?? []).length === 0) {
+    throw new UsageError('bad-value', `the certificate of server ${request.name} needs an IP address or a DNS name`)
+  }
+  return endEntityContents(crypto, request, 'server', [keyPurposes.serverAuth, keyPurposes.cmcRA])
+}
+
+/** A provisioning certificate: client only, and without addresses: it may be carried to any device. */
+export function provisioningContents(crypto: Crypto, request: EndEntityIssuance): CertificateContents {
+  const anywhere = { ...request, zone: 'provisioning', addresses: [], dnsNames: [] }
+  return endEntityContents(crypto, anywhere, 'provisioning', [keyPurposes.clientAuth])
+}
+
 function endEntityContents(
   crypto: Crypto,
   request: EndEntityIssuance,
-  profile: 'device' | 'client',
+  profile: EndEntityProfile,
   purposes: readonly string[],
 ): CertificateContents {
   const dnsNames = request.dnsNames ?? []

@@ -5,6 +5,7 @@
 export type {
   Authority,
   AuthorityPlan,
+  AuthorityState,
   CertificateProfile,
   CertificateRecord,
   ClientRequest,
@@ -22,12 +23,17 @@ export {
   defaultValidityMs,
   deviceContents,
   type EndEntityIssuance,
+  type EndEntityProfile,
   type Issuance,
   issuingContents,
   minimumValidityMs,
   newSerial,
+  provisioningAuthorityContents,
+  provisioningContents,
+  recertifiedContents,
   revocationListValidityMs,
   rootContents,
+  serverContents,
   subjectName,
 } from './contents.ts'
 export { checkTbs, type LintContext, lintTbs } from './lint.ts'

@@ -11,7 +11,7 @@ import { minimumValidityMs } from './contents.ts'
 /** What a certificate is checked against before it is signed. */
 export interface LintContext {
   readonly profile: CertificateProfile
-  /** Who will sign; undefined for a root. */
+  /** Who will sign; undefined for what signs itself. */
   readonly issuer: Certificate | undefined
   readonly now: number
 }
@@ -95,10 +95,23 @@ function lintCommon(crypto: Crypto, certificate: Certificate, { issuer, now, pro
     expect(certificate.notAfter <= issuer.notAfter, 'outlives its issuer')
     expect(!sameBytes(certificate.publicKey, issuer.publicKey), "the issuer's own key")
     const below = issuer.extensions.basicConstraints?.pathLength
-    expect(profile !== 'issuing' || below === undefined || below > 0, 'a CA below a CA that allows none')
+    const isAuthority = profile === 'issuing' || profile === 'cross'
+    expect(!isAuthority || below === undefined || below > 0, 'a CA below a CA that allows none')
+    expect(
+      profile !== 'cross' || sameBytes(certificate.subject.der, issuer.subject.der),
+      'a cross certificate between roots of different names',
+    )
   }
   return findings
 }
+
+/** Extended key usages by profile, exactly these. */
+const purposesOf = {
+  device: [keyPurposes.serverAuth, keyPurposes.clientAuth],
+  client: [keyPurposes.clientAuth],
+  server: [keyPurposes.serverAuth, keyPurposes.cmcRA],
+  provisioning: [keyPurposes.clientAuth],
+} as const
 
 function lintProfile(certificate: Certificate, profile: CertificateProfile): string[] {
   const { basicConstraints, keyUsage = [], extendedKeyUsage, subjectAlternativeNames = [] } = certificate.extensions
@@ -111,9 +124,9 @@ function lintProfile(certificate: Certificate, profile: CertificateProfile): str
     'basic constraints not critical',
   )
   expect(keyUsage.length > 0, 'no key usage')
-  if (profile === 'root' || profile === 'issuing') {
+  if (profile === 'root' || profile === 'issuing' || profile === 'cross') {
     expect(basicConstraints?.ca === true, 'a CA certificate that is none')
-    expect(profile === 'root' || basicConstraints?.pathLength === 0, 'an issuing CA without path length 0')
+    expect(profile !== 'issuing' || basicConstraints?.pathLength === 0, 'an issuing CA without path length 0')
     expect(
       keyUsage.every((usage) => usage === 'keyCertSign' || usage === 'cRLSign'),
       'a CA key for more than signing',
@@ -124,8 +137,7 @@ function lintProfile(certificate: Certificate, profile: CertificateProfile): str
   expect(basicConstraints?.ca === false, 'a CA flag in an end-entity certificate')
   expect(!keyUsage.includes('keyCertSign') && !keyUsage.includes('cRLSign'), 'the right to sign certificates or lists')
   expect(keyUsage.includes('digitalSignature'), 'no right to sign a handshake')
-  const purposes: readonly string[] =
-    profile === 'device' ? [keyPurposes.serverAuth, keyPurposes.clientAuth] : [keyPurposes.clientAuth]
+  const purposes: readonly string[] = purposesOf[profile]
   expect(
     extendedKeyUsage?.length === purposes.length && purposes.every((purpose) => extendedKeyUsage.includes(purpose)),
     'extended key usages other than those of its profile',
@@ -138,5 +150,7 @@ function lintProfile(certificate: Certificate, profile: CertificateProfile): str
     profile !== 'device' || subjectAlternativeNames.some(({ kind }) => kind === 'ip'),
     'a device without IP address',
   )
+  expect(profile !== 'server' || subjectAlternativeNames.length > 0, 'a server without a name')
+  expect(profile !== 'provisioning' || subjectAlternativeNames.length === 0, 'a provisioning certificate with a name')
   return findings
 }

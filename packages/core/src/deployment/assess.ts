@@ -73,7 +73,7 @@ export function wantedTrust(settings: DeviceSettings, materials: Materials): Wan
     authorities: zones.flatMap((zone) => materials.anchors(zone)),
     identities,
     missing: missing.filter((name) => name !== holderOfManager(materials)),
-    lists: zones.map((zone) => materials.list(zone)).filter((list) => list !== undefined),
+    lists: zones.flatMap((zone) => materials.lists(zone)),
   }
 }
 

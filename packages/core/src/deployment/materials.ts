@@ -49,7 +49,7 @@ export class Materials implements Names {
   readonly certificates: CertificateMemory
   readonly #crypto: Crypto
   readonly #anchors: ReadonlyMap<string, readonly Uint8Array[]>
-  readonly #lists: ReadonlyMap<string, Uint8Array>
+  readonly #lists: ReadonlyMap<string, readonly Uint8Array[]>
   readonly #zones = new Map<string, string>()
   readonly #bySubject = new Map<string, Uint8Array[]>()
   readonly #holders = new Map<string, string>()
@@ -62,7 +62,7 @@ export class Materials implements Names {
       readonly managerZone: string
       readonly manager: ManagerCredential | undefined
       readonly anchors: ReadonlyMap<string, readonly Uint8Array[]>
-      readonly lists: ReadonlyMap<string, Uint8Array>
+      readonly lists: ReadonlyMap<string, readonly Uint8Array[]>
       readonly records: readonly CertificateRecord[]
       /** Milliseconds since 1970. */
       readonly date: number
@@ -82,7 +82,10 @@ export class Materials implements Names {
       }
     }
     for (const record of contents.records) {
-      if (record.profile === 'root' || record.profile === 'issuing') continue
+      // Devices may still hold a CA that was retired, or the earlier certificate of one that was certified again.
+      if (record.profile === 'issuing' && record.zone !== undefined) this.#zones.set(record.fingerprint, record.zone)
+      // Of the others no device may hold one: a provisioning certificate may even bear a device's name.
+      if (record.profile !== 'device' && record.profile !== 'client') continue
       this.#holders.set(record.fingerprint, record.name)
       if (record.status === 'revoked') this.#revoked.add(record.fingerprint)
       else if (record.notAfter > contents.date) this.#keep(record.name, record)
@@ -108,9 +111,9 @@ export class Materials implements Names {
     return [...this.#anchors.values()].flat()
   }
 
-  /** The newest revocation list of a zone, DER. */
-  list(zone: string): Uint8Array | undefined {
-    return this.#lists.get(zone)
+  /** The newest revocation lists of a zone, DER, one of each generation of its CA; empty where nothing was revoked. */
+  lists(zone: string): readonly Uint8Array[] {
+    return this.#lists.get(zone) ?? []
   }
 
   /** The good certificates of a device or client, newest first. */
@@ -147,7 +150,7 @@ export class Materials implements Names {
 
 /** Asks the authority for everything that the zones of a plant need. */
 export async function loadMaterials(
-  authority: Pick<Authority, 'anchors' | 'crl' | 'list'>,
+  authority: Pick<Authority, 'anchors' | 'crls' | 'list'>,
   crypto: Crypto,
   request: {
     readonly zones: readonly string[]
@@ -157,11 +160,10 @@ export async function loadMaterials(
   },
 ): Promise<Materials> {
   const anchors = new Map<string, readonly Uint8Array[]>()
-  const lists = new Map<string, Uint8Array>()
+  const lists = new Map<string, readonly Uint8Array[]>()
   for (const zone of new Set([...request.zones, request.managerZone])) {
     anchors.set(zone, await authority.anchors(zone))
-    const list = await authority.crl(zone)
-    if (list !== undefined) lists.set(zone, list)
+    lists.set(zone, await authority.crls(zone))
   }
   const { managerZone, manager, date } = request
   return new Materials(crypto, { managerZone, manager, anchors, lists, records: await authority.list(), date })

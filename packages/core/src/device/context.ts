@@ -2,6 +2,7 @@ import type { DeviceData } from './data.ts'
 import type { DeviceAction, DeviceEvent } from './hosted-device.ts'
 import { isSecureLink, type Link } from './link.ts'
 import type { DeviceOptions } from './options.ts'
+import type { PullNotice } from './security/pull.ts'
 import type { SecondCounter } from './second-counter.ts'
 
 /** What the Connection Manager counts, attributes 1 to 8 of class 0x06. */
@@ -57,6 +58,8 @@ export interface DeviceContext {
   deadlineMoved(): void
   /** Ends the plain I/O connections: their port was closed. */
   endPlainIo(): void
+  /** Tells whoever pulls for the device. */
+  tellPull(notice: PullNotice): void
   /** Goes back to the factory state; `keepCommunication` keeps network and security. */
   factoryReset(keepCommunication: boolean, now: number): void
 }

@@ -2,6 +2,7 @@ import { internationalText, type StringI } from '../cip/data-types.ts'
 import { type EPath, path } from '../cip/epath.ts'
 import type { PrivateKey } from '../crypto/provider.ts'
 import type { CertificateStateName, CertificateStatusName } from '../objects/certificate-management.ts'
+import type { EstServer } from '../enrollment/pull.ts'
 import type { EthernetIpSecurityStateName, PreSharedKey } from '../objects/ethernet-ip-security.ts'
 import { type FileEncoding, type FileStateName, fileInstances } from '../objects/file.ts'
 import { defaultDscp } from '../objects/qos.ts'
@@ -54,6 +55,39 @@ export interface SecuritySettings {
   readonly ioAuthorizationPolicy: number
 }
 
+/** What the pull model keeps in a device, beside 0x5E and 0x5F. */
+export interface PullData {
+  /** A key whose certificate is not there yet. */
+  pending: PendingKey | undefined
+  /** Where the certificate in force was earned; undefined for one that was not pulled. */
+  origin: PullOrigin | undefined
+  /** Where the certificate comes from that is just being installed. Not stored. */
+  next: PullOrigin | undefined
+}
+
+/** A key that a certificate was, or is to be, asked for. */
+export interface PendingKey {
+  readonly key: PrivateKey
+  /** DER PKCS#10. */
+  readonly request: Uint8Array
+  /** DER of the certificate that it is to replace. */
+  readonly renews: Uint8Array | undefined
+  /** Since when it waits for approval, milliseconds of the clock of whoever pulls; undefined: it does not. */
+  since: number | undefined
+}
+
+/** Where and when a certificate was earned. */
+export interface PullOrigin {
+  readonly server: EstServer
+  /** Milliseconds of the clock of whoever pulls. */
+  readonly installedAt: number
+}
+
+/** Nothing pulled. */
+export function factoryPull(): PullData {
+  return { pending: undefined, origin: undefined, next: undefined }
+}
+
 /** What 0x5E holds. */
 interface EthernetIpSecurityData {
   state: EthernetIpSecurityStateName
@@ -66,6 +100,7 @@ interface EthernetIpSecurityData {
   pending: SecuritySettings | undefined
   pullEnabled: boolean
   pullStatus: number
+  pull: PullData
   /** Counts changes of what is in force. */
   generation: number
   /** Built when first asked for. */
@@ -242,6 +277,7 @@ function factoryEthernetIpSecurity(security: SecurityOptions | undefined): Ether
     pending: undefined,
     pullEnabled: true,
     pullStatus: 0,
+    pull: factoryPull(),
     generation: 0,
     active: undefined,
   }

@@ -49,6 +49,7 @@ import {
 } from './security/ethernet-ip-security.ts'
 import { endLateTransfers, endTransfersOf, fileBehaviour, transferDeadline } from './security/files.ts'
 import { egress, ingress, ingressEgressBehaviour } from './security/ingress-egress.ts'
+import { type DevicePull, PullModel, type PullNotice, restartPull } from './security/pull.ts'
 import { SecondCounter } from './second-counter.ts'
 import { TagTable, tagClasses } from './tags.ts'
 import { eraseCertificate } from './security/references.ts'
@@ -60,6 +61,8 @@ export type OutputListener = (instance: number, data: Uint8Array, run: boolean |
 export interface Device extends HostedDevice, BackplaneDevice {
   readonly options: DeviceOptions
   readonly tags: TagTable
+  /** The side of the pull model. */
+  readonly pull: DevicePull
   connected(
     link: Link,
     connectionId: number,
@@ -149,6 +152,7 @@ class TargetDevice implements Device, DeviceContext, Routed, ApplicationHost {
   readonly owned = new Set<number>()
   readonly producing = new Map<number, number>()
   readonly connectionManager: Connections
+  readonly pull: PullModel = new PullModel(this)
   readonly nonCipMessages = new SecondCounter()
   #data: DeviceData
   #dscp: Dscp
@@ -260,6 +264,10 @@ class TargetDevice implements Device, DeviceContext, Routed, ApplicationHost {
     this.connectionManager.endPlainIo(this.#now)
   }
 
+  tellPull(notice: PullNotice): void {
+    this.pull.tell(notice)
+  }
+
   factoryReset(keepCommunication: boolean, now: number): void {
     const old = this.#data
     this.#now = now
@@ -284,6 +292,7 @@ class TargetDevice implements Device, DeviceContext, Routed, ApplicationHost {
     this.changed()
     this.securityChanged()
     this.#actions.push({ kind: 'ports-changed' })
+    this.tellPull({ kind: 'reset', enabled: true })
   }
 
   // What a connection's application asks of its device.
@@ -541,6 +550,7 @@ class TargetDevice implements Device, DeviceContext, Routed, ApplicationHost {
     endTransfersOf(this)
     if (this.#data.cipSecurity.session !== undefined) endCipSecuritySession(this, 'powerUp')
     if (this.#data.ethernetIpSecurity.session !== undefined) endEthernetIpSecuritySession(this, 'powerUp')
+    restartPull(this)
     for (const [instance, fresh] of factoryAssemblies(this.options)) this.#data.assemblies.set(instance, fresh)
     for (const { link, neighbours } of this.#backplane.values()) {
       for (const neighbour of neighbours) neighbour.linkClosed(link, now)

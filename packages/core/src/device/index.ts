@@ -18,7 +18,7 @@ export {
   storeVendorPki,
   type VendorPki,
 } from './default-credentials.ts'
-export type { CipSecurityState, SecuritySettings } from './data.ts'
+export type { CipSecurityState, PullOrigin, SecuritySettings } from './data.ts'
 export { createDevice, type Device, defaultHeartbeats, type OutputListener } from './device.ts'
 export { DtlsMessages, type DtlsMessagesOptions, replayCacheMs, replayCacheSize } from './dtls-messages.ts'
 export {
@@ -51,6 +51,13 @@ export {
   defaultFileLimit,
   type SecurityOptions,
 } from './options.ts'
+export type {
+  DevicePull,
+  EarnedCertificate,
+  PullCredential,
+  PullNotice,
+  PullRequestWishes,
+} from './security/pull.ts'
 export type { Refusal } from './outcome.ts'
 export type { DeviceSecrets, DeviceState, StoredPlace, StoredSettings } from './persistence.ts'
 export type { StateMachine, Transition } from './state-machine.ts'

@@ -53,6 +53,8 @@ export interface SecurityOptions {
   readonly trustedIdentities?: boolean
   /** Kind of key that Create_CSR makes; default ECDSA P-256, because the required suites are ECDSA. */
   readonly keyKind?: 'ecdsa-p256' | 'ecdsa-p384' | 'rsa-2048' | 'rsa-3072'
+  /** Somebody drives the pull model for it, see `Device.pull`; default false. */
+  readonly pull?: boolean
 }
 
 /** Bytes of certificates that a device accepts: other products hold 4096. */

@@ -3,7 +3,7 @@ import { type EPath, paddedEPath } from '../cip/epath.ts'
 import type { PrivateKey } from '../crypto/provider.ts'
 import { MalformedMessage } from '../errors.ts'
 import { type CertificateStateName, certificateStates } from '../objects/certificate-management.ts'
-import type { EthernetIpSecurityStateName, PskUsage } from '../objects/ethernet-ip-security.ts'
+import { type EthernetIpSecurityStateName, type PskUsage, pullStatuses } from '../objects/ethernet-ip-security.ts'
 import { ethernetIpSecurityStates } from '../enip/identity-item.ts'
 import type { FileEncoding } from '../objects/file.ts'
 import { decode, encode } from '../wire/codec.ts'
@@ -16,6 +16,8 @@ import {
   defaultCertificateInstance,
   type FileData,
   factoryData,
+  type PullData,
+  type PullOrigin,
   type QosData,
   type SecuritySettings,
 } from './data.ts'
@@ -53,6 +55,14 @@ export interface DeviceState {
     readonly pullEnabled: boolean
     readonly pullStatus: number
     readonly generation: number
+    /** Absent: nothing was pulled and no request is under way. Byte strings are base64. */
+    readonly pull?: {
+      readonly origin?: PullOrigin
+      readonly request?: string
+      readonly renews?: string
+      /** Milliseconds: since when the request waits for approval. */
+      readonly since?: number
+    }
   }
   readonly certificates: readonly {
     readonly instance: number
@@ -99,6 +109,8 @@ export interface DeviceSecrets {
   readonly keys: readonly { readonly instance: number; readonly pkcs8: string }[]
   /** Keys of the pre-shared keys, in the order of attribute 5. */
   readonly preSharedKeys: readonly string[]
+  /** Key of the pull model's request, PKCS#8. */
+  readonly pullKey?: string
 }
 
 const storedPath = (path: EPath): string => encodeBase64(encode(paddedEPath, path))
@@ -119,6 +131,7 @@ export function persistData(data: DeviceData): { readonly state: DeviceState; re
       pullEnabled: ethernetIpSecurity.pullEnabled,
       pullStatus: ethernetIpSecurity.pullStatus,
       generation: ethernetIpSecurity.generation,
+      ...storePull(ethernetIpSecurity.pull),
     },
     certificates: dynamic.map(([instance, certificate]) => ({
       instance,
@@ -147,15 +160,30 @@ export function persistData(data: DeviceData): { readonly state: DeviceState; re
   return { state, secrets: persistSecrets(data) }
 }
 
+function storePull({ pending, origin }: PullData): Pick<DeviceState['ethernetIpSecurity'], 'pull'> {
+  if (pending === undefined && origin === undefined) return {}
+  return {
+    pull: {
+      ...(origin === undefined ? {} : { origin }),
+      ...(pending === undefined ? {} : { request: encodeBase64(pending.request) }),
+      ...(pending?.since === undefined ? {} : { since: pending.since }),
+      ...(pending?.renews === undefined ? {} : { renews: encodeBase64(pending.renews) }),
+    },
+  }
+}
+
 function persistSecrets(data: DeviceData): DeviceSecrets {
   const keys = [...data.certificates].flatMap(([instance, certificate]) => {
     const pkcs8 = instance === defaultCertificateInstance ? undefined : certificate.key?.export()
     return pkcs8 === undefined ? [] : [{ instance, pkcs8: encodeBase64(pkcs8) }]
   })
+  const { settings, pull } = data.ethernetIpSecurity
+  const pullKey = pull.pending?.key.export()
   return {
     version: 1,
     keys,
-    preSharedKeys: data.ethernetIpSecurity.settings.preSharedKeys.map((psk) => encodeBase64(psk.key)),
+    preSharedKeys: settings.preSharedKeys.map((psk) => encodeBase64(psk.key)),
+    ...(pullKey === undefined ? {} : { pullKey: encodeBase64(pullKey) }),
   }
 }
 
@@ -206,7 +234,9 @@ export function restoreData(options: DeviceOptions, state: DeviceState, secrets:
   security.previous = stored.state
   security.settings = restoreSettings(stored.settings, secrets)
   security.pullEnabled = stored.pullEnabled
-  security.pullStatus = stored.pullStatus
+  // Attribute 14 is not kept over a power cycle.
+  security.pullStatus = stored.pullEnabled ? pullStatuses.idle : pullStatuses.disabled
+  security.pull = restorePull(options, stored.pull, secrets.pullKey)
   security.generation = stored.generation
   const keys = new Map(secrets.keys.map(({ instance, pkcs8 }) => [instance, pkcs8]))
   for (const certificate of state.certificates) {
@@ -226,6 +256,23 @@ export function restoreData(options: DeviceOptions, state: DeviceState, secrets:
   if (state.qos.length === data.qos.length) data.qos = [...state.qos] as QosData // the lengths were compared
   Object.assign(data.identity, state.identity)
   return data
+}
+
+function restorePull(
+  { crypto }: DeviceOptions,
+  stored: DeviceState['ethernetIpSecurity']['pull'],
+  pullKey: string | undefined,
+): PullData {
+  const { origin, request, renews, since } = stored ?? {}
+  // A key that cannot leave its hardware is not among the secrets: then another is made.
+  if (request === undefined || pullKey === undefined) return { pending: undefined, origin, next: undefined }
+  const pending = {
+    key: crypto.importKey(decodeBase64(pullKey, 'a stored key')),
+    request: decodeBase64(request, 'a stored request'),
+    renews: renews === undefined ? undefined : decodeBase64(renews, 'a stored certificate'),
+    since,
+  }
+  return { pending, origin, next: undefined }
 }
 
 function restoreSettings(stored: StoredSettings, secrets: DeviceSecrets): SecuritySettings {

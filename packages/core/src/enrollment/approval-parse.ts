@@ -15,6 +15,7 @@ import {
 } from './approval-policy.ts'
 import { type EnrollmentFile, enrollmentSchema, type FileRule } from './approval-schema.ts'
 import { isEstLabel } from './est.ts'
+import { readNotify } from './notify-settings.ts'
 import { compilePattern } from './pattern.ts'
 import { defaultReplacementRule, type ReplacementRule } from './replacement.ts'
 
@@ -70,7 +71,25 @@ function readPolicy(file: EnrollmentFile, converter: Converter): EnrollmentPolic
   if (file.labels[defaultLabel] === undefined && Object.keys(file.labels).length === 0) {
     converter.problem('labels', 'there is no label', 'at least one, such as default', 'add `default:` and its rule')
   }
-  return { ...definitions, labels, replacement: readReplacement(file.replacement ?? {}) }
+  return {
+    ...definitions,
+    labels,
+    unlisted: readUnlisted(file, converter),
+    replacement: readReplacement(file.replacement ?? {}),
+    notify: readNotify(file.notify ?? {}, converter),
+  }
+}
+
+function readUnlisted(
+  { unlisted = {}, labels }: EnrollmentFile,
+  converter: Converter,
+): Map<string | undefined, string> {
+  const zones = new Map<string | undefined, string>()
+  for (const [label, zone] of Object.entries(unlisted)) {
+    expectKnown(`unlisted.${label}`, 'label', label, Object.keys(labels), converter)
+    zones.set(label === defaultLabel ? undefined : label, zone)
+  }
+  return zones
 }
 
 type Definitions = Pick<EnrollmentPolicy, 'vendors' | 'accounts' | 'provisioning'>

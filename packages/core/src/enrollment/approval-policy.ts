@@ -1,6 +1,7 @@
 import type { RevocationCheck } from '../crypto/provider.ts'
 import type { VendorTemplate } from '../x509/vendor-facts.ts'
 import type { Assurance } from './facts.ts'
+import type { ChannelSettings } from './notify-settings.ts'
 import type { ReplacementRule } from './replacement.ts'
 
 /**
@@ -110,8 +111,12 @@ export interface EnrollmentPolicy {
   readonly provisioning: ReadonlyMap<string, ProvisioningDefinition>
   /** The rule for each label; undefined is the path without one. A label that is not here does not exist. */
   readonly labels: ReadonlyMap<string | undefined, Rule>
+  /** Labels under which requesters count that the plant file does not list, with the zone that issues for them. */
+  readonly unlisted: ReadonlyMap<string | undefined, string>
   /** What a new unit must match to take over a role, for each zone and, undefined, for the others. */
   readonly replacement: ReadonlyMap<string | undefined, ReplacementRule>
+  /** Who is told what happens. */
+  readonly notify: readonly ChannelSettings[]
 }
 
 /** Longest time for which a global grant may be given: a week. */

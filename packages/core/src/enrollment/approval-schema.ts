@@ -2,6 +2,7 @@ import type { Static } from 'typebox'
 import { Type } from 'typebox'
 import { name, named, unsigned, words } from '../document/fields.ts'
 import { attributeTypes, type AttributeLabel } from '../x509/name.ts'
+import { notifySchema } from './notify-schema.ts'
 import { longestPattern } from './pattern.ts'
 
 /**
@@ -210,6 +211,13 @@ export const enrollmentSchema = Type.Object(
       ),
     ),
     labels: named(rule('The rule of this label.'), 'Rules by label; `default` is the path without one.'),
+    unlisted: Type.Optional(
+      named(
+        name('The zone whose authority issues the certificate, or `operations`.'),
+        'Labels under which requesters get a certificate that the plant file does not list, with the zone they get it from.',
+      ),
+    ),
+    notify: Type.Optional(notifySchema),
     replacement: Type.Optional(
       Type.Object(
         { ...replacementFields, zones: Type.Optional(named(replacementRule, 'Zones with a rule of their own.')) },

@@ -107,6 +107,7 @@ export {
   type Vendor,
   type VendorJudgement,
 } from './facts.ts'
+export { type FactsResult, parseEnrollmentFacts } from './facts-parse.ts'
 export {
   type ChallengeTexts,
   type ChannelBindings,
@@ -115,6 +116,14 @@ export {
   linkingText,
   readChallenges,
 } from './linking.ts'
+export {
+  type ChannelSettings,
+  isLoopback,
+  type MailSettings,
+  type SyslogSettings,
+  type WebhookSettings,
+} from './notify-settings.ts'
+export { type SyslogFacility, syslogFacilities } from './notify-schema.ts'
 export { compilePattern, longestPattern, type PatternResult } from './pattern.ts'
 export {
   type EstReply,

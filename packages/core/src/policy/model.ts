@@ -42,7 +42,7 @@ export interface AuthoritySubject {
 export interface AuthoritySettings {
   /** Kind of the authority's keys; for a hardware key the kind it is declared to have. */
   readonly key: PlantKeyKind
-  /** RFC 7512 URI of a hardware key (`pkcs11:…`), when the root's key lives in one. */
+  /** RFC 7512 URI (`pkcs11:…`) of the token that the authority's keys are made in, when they live in hardware. */
   readonly hardware?: string | undefined
   readonly subject: AuthoritySubject
   readonly device: {

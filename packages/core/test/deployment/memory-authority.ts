@@ -44,7 +44,7 @@ function fixedKey(name: string): Promise<PrivateKey> {
 }
 
 /** An authority in memory: what a deployment asks of one, without a store. */
-export class MemoryAuthority implements Pick<Authority, 'anchors' | 'crl' | 'list' | 'issueDevice'> {
+export class MemoryAuthority implements Pick<Authority, 'anchors' | 'crls' | 'list' | 'issueDevice'> {
   readonly #date: () => number
   readonly #issuers = new Map<string, Issuer>()
   readonly #records: CertificateRecord[] = []
@@ -99,8 +99,9 @@ export class MemoryAuthority implements Pick<Authority, 'anchors' | 'crl' | 'lis
     return Promise.resolve([this.#issuer(zone).certificate.der])
   }
 
-  crl(zone: string): Promise<Uint8Array | undefined> {
-    return Promise.resolve(this.#issuer(zone).crl)
+  crls(zone: string): Promise<readonly Uint8Array[]> {
+    const { crl } = this.#issuer(zone)
+    return Promise.resolve(crl === undefined ? [] : [crl])
   }
 
   list(): Promise<readonly CertificateRecord[]> {

@@ -21,6 +21,7 @@ describe('an enrollment file', () => {
       - allOf: [{ serialList: { list: spares } }, { not: { serialList: { list: stolen, by: mac, needs: claimed } } }]
       - globalGrant: { from: 2026-06-01T00:00:00Z, until: 2026-06-08T00:00:00Z }
   pc: { administrator: { approvals: 2 } }
+unlisted: { pc: operations, default: green }
 replacement: { deviceType: false, zones: { green: { majorRevision: same } } }
 `
     for (const source of [text, JSON.stringify(parse(text))]) {
@@ -40,6 +41,10 @@ replacement: { deviceType: false, zones: { green: { majorRevision: same } } }
         ],
       })
       expect(policy?.labels.get('pc')).toEqual({ kind: 'administrator', approvals: 2 })
+      expect([...(policy?.unlisted ?? [])]).toEqual([
+        ['pc', 'operations'],
+        [undefined, 'green'],
+      ])
       expect(policy && listsOf(policy)).toEqual(['spares', 'stolen'])
       expect(policy?.vendors.get('rockwell')).toMatchObject({
         anchors: ['rockwell-root'],
@@ -139,6 +144,92 @@ replacement: { deviceType: false, zones: { green: { majorRevision: same } } }
     const rule = part === 'accounts: {}' ? '{ vendorCertificate: {} }' : '{ administrator: {} }'
     const found = problems(`version: 1\n${part}\nlabels: { default: ${rule} }\n`)
     expect(found.map((each) => each.message).join('\n')).toMatch(message)
+  })
+
+  test('names the channels of notifications', () => {
+    const notify = `notify:
+  webhooks: { soc: { url: 'https://soc.example.com/cordon', secret: soc-hook, ca: soc.pem, kinds: [enrollment-alarm] } }
+  mail:
+    ops: { host: mail.example.com, port: 587, security: starttls, user: cordon, password: mail, from: c@example.com, to: [ops@example.com] }
+  syslog: { siem: { host: 10.0.0.9, port: 6514, transport: tls, certificate: me.pem, key: siem-key } }
+`
+    const { policy } = parseEnrollmentPolicy(`version: 1\n${notify}labels: { default: { administrator: {} } }\n`, 'x')
+    expect(policy?.notify).toEqual([
+      {
+        kind: 'webhook',
+        name: 'soc',
+        url: 'https://soc.example.com/cordon',
+        secret: 'soc-hook',
+        ca: 'soc.pem',
+        kinds: ['enrollment-alarm'],
+      },
+      {
+        kind: 'mail',
+        name: 'ops',
+        host: 'mail.example.com',
+        port: 587,
+        security: 'starttls',
+        login: { user: 'cordon', password: 'mail' },
+        from: 'c@example.com',
+        to: ['ops@example.com'],
+        kinds: undefined,
+        ca: undefined,
+      },
+      {
+        kind: 'syslog',
+        name: 'siem',
+        host: '10.0.0.9',
+        port: 6514,
+        transport: 'tls',
+        facility: 'authpriv',
+        client: { certificate: 'me.pem', key: 'siem-key' },
+        kinds: undefined,
+        ca: undefined,
+      },
+    ])
+  })
+
+  const mail = 'host: mail.example.com, port: 25, from: c@example.com'
+  const to = 'to: [o@example.com]'
+  test.each([
+    [
+      'plain HTTP over the network',
+      "webhooks: { soc: { url: 'http://soc.example.com/', secret: x } }",
+      "'http",
+      'plain HTTP',
+    ],
+    [
+      'a password in a URL',
+      "webhooks: { soc: { url: 'https://u:p@soc.example.com/', secret: x } }",
+      "'https",
+      'soc.url',
+    ],
+    ['plain SMTP over the network', `mail: { ops: { ${mail}, ${to}, security: none } }`, 'none', 'plain SMTP'],
+    ['a user without a password', `mail: { ops: { ${mail}, ${to}, security: tls, user: u } }`, 'u }', 'stands alone'],
+    [
+      'a header in a receiver',
+      `mail: { ops: { ${mail}, to: ["o@x\\nBcc: p@example.com"], security: tls } }`,
+      '"o@',
+      'to[0]',
+    ],
+    [
+      'certificates for UDP',
+      'syslog: { siem: { host: h, port: 514, transport: udp, ca: c.pem } }',
+      'c.pem',
+      'no certificates',
+    ],
+    [
+      'a name twice',
+      "webhooks: { a: { url: 'https://s.example/', secret: x } }, syslog: { a: { host: h, port: 1, transport: tcp } }",
+      '{ host',
+      'another channel has this name',
+    ],
+  ])('with %s in a channel is refused at its place', (_, part, at, message) => {
+    const line = `notify: { ${part} }`
+    const found = problems(`version: 1\nlabels: { default: { administrator: {} } }\n${line}\n`)
+    expect(found).toHaveLength(1)
+    expect(found[0]?.message).toContain(message)
+    expect({ line: found[0]?.line, column: found[0]?.column }).toEqual({ line: 3, column: line.indexOf(at) + 1 })
   })
 
   test('without a label is refused', () => {

@@ -34,6 +34,27 @@ describe('the example of RFC 7030', () => {
   test('is written as it came', () => expect(encodeBase64(encodeRequestWishes(read))).toBe(example))
 })
 
+describe('the attributes that the sample server of libest gives', () => {
+  /** EST_CSR_ATTR of libest's example/server/runserver.sh. */
+  const sample =
+    'MGwGBysGAQEBARYwIgYDiDcBMRsTGVBhcnNlIFNFVCBhcyAyLjk5OS4xIGRhdGEwJwYDiDcCMSAGA4g3AxMZUGFyc2UgU0VUIGFzIDIuOTk5LjIgZGF0YQYJKyQDAwIIAQELBglghkgBZQMEAgI='
+  const read = decodeRequestWishes(decodeBase64(sample))
+
+  test('are read, with their values of several types', () => {
+    const text = (value: string) => hex(derEncode(0x13, new TextEncoder().encode(value)))
+    expect(read.attributes.map(({ type, values }) => [type, values?.map(hex)])).toEqual([
+      [requestAttributes.macAddress, undefined],
+      ['2.999.1', [text('Parse SET as 2.999.1 data')]],
+      ['2.999.2', [hex(derOid('2.999.3')), text('Parse SET as 2.999.2 data')]],
+      ['1.3.36.3.3.2.8.1.1.11', undefined],
+      ['2.16.840.1.101.3.4.2.2', undefined],
+    ])
+    expect(wishedKey(read)).toBeUndefined()
+  })
+
+  test('are written as they came', () => expect(encodeBase64(encodeRequestWishes(read))).toBe(sample))
+})
+
 describe('a template', () => {
   const wishes: RequestWishes = {
     attributes: [],

@@ -1,6 +1,6 @@
 import type { InterfaceAddresses } from '@cordon/core/discovery'
 import { isIPv4 } from 'node:net'
-import { networkInterfaces } from 'node:os'
+import { type NetworkInterfaceInfo, networkInterfaces } from 'node:os'
 
 /** An interface of this machine that is up and has an IPv4 address. */
 export interface LinkInterface {
@@ -19,13 +19,15 @@ export type InterfaceSource = typeof networkInterfaces
 
 /**
  * The interfaces on which multicast DNS is spoken: those chosen by name or by address, or all but the loopback. Where
- * an address was chosen, it alone is announced. Link-local IPv6 is left out: without a zone nobody can use it.
+ * an address was chosen, it alone is announced. Link-local IPv6 is left out: without a zone nobody can use it. The system
+ * lists one address of the loopback; where all of its network are there, as on Linux, any of them may be chosen.
  */
 export function linkInterfaces(
   chosen: readonly string[] | undefined,
   source: InterfaceSource = networkInterfaces,
 ): readonly LinkInterface[] {
-  return Object.entries(source()).flatMap(([name, entries = []]) => {
+  return Object.entries(source()).flatMap(([name, listed = []]) => {
+    const entries = [...listed, ...loopbacks(chosen ?? [], listed)]
     const isNamed = chosen?.includes(name) === true
     const usable = entries.filter(({ address, internal }) =>
       chosen === undefined ? !internal : isNamed || chosen.includes(address),
@@ -44,6 +46,18 @@ export function linkInterfaces(
       },
     ]
   })
+}
+
+/** Chosen addresses that lie in the network of a loopback without being listed. */
+function loopbacks(chosen: readonly string[], listed: readonly NetworkInterfaceInfo[]): readonly NetworkInterfaceInfo[] {
+  const own = listed.find(({ internal, address }) => internal && isIPv4(address))
+  if (own === undefined) return []
+  const isThere = (address: string) => listed.some((entry) => entry.address === address)
+  const mask = ipv4Number(own.netmask)
+  return chosen
+    .filter((address) => isIPv4(address) && !isThere(address))
+    .filter((address) => (ipv4Number(address) & mask) === (ipv4Number(own.address) & mask))
+    .map((address) => ({ ...own, address, cidr: null }) as NetworkInterfaceInfo) // of the same family as `own`
 }
 
 /** Whether an address lies in a network of the interface: others are not on the link (RFC 6762 §11). */

@@ -43,8 +43,8 @@ export interface VerificationRequest {
   readonly managerZone: string
   /** Issuing authority certificates by zone. */
   readonly anchors: Readonly<Record<string, readonly string[]>>
-  /** The newest revocation list by zone. */
-  readonly lists: Readonly<Record<string, string>>
+  /** The newest revocation lists by zone, one of each generation of its CA; zones without any are left out. */
+  readonly lists: Readonly<Record<string, readonly string[]>>
   /** The newest certificate of each device and of the manager, by name. */
   readonly certificates: Readonly<Record<string, string>>
   /** Short-lived credentials in the place of devices and ranges, by their names. */
@@ -106,7 +106,7 @@ export function neededProbes(index: PlantIndex): readonly NeededProbe[] {
 export interface PrepareOptions {
   readonly plant: Plant
   readonly capabilities?: ReadonlyMap<string, DeviceCapabilities>
-  readonly authority: Pick<Authority, 'anchors' | 'crl' | 'list' | 'issueClient'>
+  readonly authority: Pick<Authority, 'anchors' | 'crls' | 'list' | 'issueClient'>
   /** The manager's own credential, where it is at hand. */
   readonly manager?: { readonly chain: readonly Uint8Array[]; readonly key: Uint8Array }
   /** Finds a pre-shared key by the name that the plant file uses. */
@@ -139,12 +139,12 @@ export async function prepareVerification(options: PrepareOptions): Promise<Veri
   const managerZone = managerAuthority(plant)
   const zones = plant.zones.filter(({ authentication }) => authentication === 'certificate').map(({ name }) => name)
   const anchors: Record<string, readonly string[]> = {}
-  const lists: Record<string, string> = {}
+  const lists: Record<string, readonly string[]> = {}
   // A plant of pre-shared keys alone has no authority to ask.
   for (const zone of zones.length === 0 ? [] : new Set([...zones, managerZone])) {
     anchors[zone] = (await authority.anchors(zone)).map((der) => encodeBase64(der))
-    const list = await authority.crl(zone)
-    if (list !== undefined) lists[zone] = encodeBase64(list)
+    const held = await authority.crls(zone)
+    if (held.length > 0) lists[zone] = held.map((der) => encodeBase64(der))
   }
   const issue = async (name: string, zone: string, addresses: readonly string[], dnsNames: readonly string[] = []) => {
     const issued = await authority.issueClient({ zone, name, addresses, dnsNames, validityMs })
@@ -170,7 +170,7 @@ export async function prepareVerification(options: PrepareOptions): Promise<Veri
   const certificates: Record<string, string> = {}
   for (const record of zones.length === 0 ? [] : await authority.list()) {
     // Oldest first, so the newest stays.
-    const isOfDevice = record.profile === 'device' || record.name === plant.manager
+    const isOfDevice = record.profile === 'device' || (record.profile === 'client' && record.name === plant.manager)
     if (isOfDevice && record.status === 'valid' && record.notAfter > date)
       certificates[record.name] = encodeBase64(record.certificate)
   }

@@ -209,12 +209,11 @@ class Verification {
     return judgeReadBack(check.id, typeof reading === 'string' ? reading : reading.evidence, {
       settings,
       expect: this.#request.plant.devices.find(({ name }) => name === device)?.expect,
-      lists: settings.authorities.flatMap((zone) => {
-        const list = this.#request.lists[zone]
-        return list === undefined
-          ? []
-          : [fingerprint(nodeCrypto, decodeBase64(list, `revocation list of zone ${zone}`))]
-      }),
+      lists: settings.authorities.flatMap((zone) =>
+        (this.#request.lists[zone] ?? []).map((list) =>
+          fingerprint(nodeCrypto, decodeBase64(list, `revocation list of zone ${zone}`)),
+        ),
+      ),
     })
   }
 
@@ -230,13 +229,12 @@ class Verification {
     const held = typeof reading === 'object' ? reading : undefined
     const zone = settings?.zone ?? ''
     const bytes = (text: string) => decodeBase64(text, `a certificate of zone ${zone}`)
-    const list = this.#request.lists[zone]
     return judgeCertificate(check.id, outcome.chain ?? [], {
       crypto: nodeCrypto,
       address: settings?.address ?? '',
       dnsName: this.#request.plant.devices.find(({ name }) => name === device)?.dnsName,
       anchors: (this.#request.anchors[zone] ?? []).map(bytes),
-      revocationLists: list === undefined ? [] : [bytes(list)],
+      revocationLists: (this.#request.lists[zone] ?? []).map(bytes),
       now: this.#date(),
       defaultCertificate: held?.defaultChain[0],
       active: held?.reading.active?.certificate,

@@ -58,6 +58,13 @@ describe('the interfaces', () => {
   })
 })
 
+test('any address of the loopback may be chosen, and no address of another network', () => {
+  const found = linkInterfaces(['127.60.34.2', '10.0.5.9', '203.0.113.1'], machine)
+  expect(found.map(({ name, address, addresses }) => [name, address, addresses.ipv4])).toEqual([
+    ['lo', '127.60.34.2', ['127.60.34.2']],
+  ])
+})
+
 describe('the border to the codec', () => {
   const values = fc.oneof(
     fc.anything(),

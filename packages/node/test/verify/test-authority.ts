@@ -40,7 +40,7 @@ export interface Oddity {
 const day = 24 * 60 * 60_000
 
 /** A plant's authority in memory, with everything a verification asks of one and what tests do to it. */
-export class TestPlantAuthority implements Pick<Authority, 'anchors' | 'crl' | 'list' | 'issueClient'> {
+export class TestPlantAuthority implements Pick<Authority, 'anchors' | 'crls' | 'list' | 'issueClient'> {
   readonly #issuers = new Map<string, Issuer>()
   readonly #records: CertificateRecord[] = []
 
@@ -81,8 +81,9 @@ export class TestPlantAuthority implements Pick<Authority, 'anchors' | 'crl' | '
     return [this.issuer(zone).certificate.der]
   }
 
-  async crl(zone: string): Promise<Uint8Array | undefined> {
-    return this.issuer(zone).crl
+  async crls(zone: string): Promise<readonly Uint8Array[]> {
+    const { crl } = this.issuer(zone)
+    return crl === undefined ? [] : [crl]
   }
 
   async list(): Promise<readonly CertificateRecord[]> {

@@ -1,9 +1,9 @@
 import type { DeviceReading, EarlierKey, FormerDevice } from '@cordon/core/deployment'
 import { fingerprint } from '@cordon/core/x509'
 import { nodeCrypto } from '@cordon/node/crypto'
-import { sql } from 'kysely'
+import { sql, type Transaction } from 'kysely'
 import { type GroupCommit, groupCommit } from '../store/group-commit.ts'
-import { jsonText } from '../store/schema.ts'
+import { type DeviceObserved, jsonText, type Schema } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
 
 /** A key that a device was given, with the version of the stored secret. */
@@ -25,8 +25,7 @@ export interface DeviceRecord {
   readonly keys: readonly GivenKey[]
 }
 
-interface Remembered {
-  readonly configured: boolean
+interface Remembered extends DeviceObserved {
   readonly keys: readonly GivenKey[]
 }
 
@@ -85,7 +84,7 @@ export function deviceRecordWriter(store: Store, plant: string): GroupCommit<Dev
       pinned: pinned ?? null,
       certificate:
         reading.active?.certificate === undefined ? null : fingerprint(nodeCrypto, reading.active.certificate),
-      observed: { configured, keys } satisfies Remembered,
+      observed: { configured, keys, anchors: anchorsOf(reading) } satisfies Remembered,
     }))
     await sql`
       insert into devices (plant, name, address, zone, identity, serial, vendor_fingerprint, pinned_at,
@@ -101,6 +100,10 @@ export function deviceRecordWriter(store: Store, plant: string): GroupCommit<Dev
         certificate_fingerprint = excluded.certificate_fingerprint, observed = excluded.observed,
         updated_at = now()`.execute(store.db)
   })
+}
+
+function anchorsOf({ authorities }: DeviceReading): readonly string[] {
+  return authorities.flatMap(({ contents }) => contents.map((der) => fingerprint(nodeCrypto, der)))
 }
 
 /** Puts devices that left the plant file on the orphan list, and takes those off that came back. */
@@ -121,8 +124,14 @@ export async function writeOrphans(store: Store, plant: string, former: readonly
 
 /** Forgets that a unit was commissioned under a name: it was released, or exchanged for another one. */
 export async function forgetDevice(store: Store, plant: string, device: string): Promise<void> {
-  await store.db.transaction().execute(async (trx) => {
-    await trx.deleteFrom('devices').where('plant', '=', plant).where('name', '=', device).execute()
-    await trx.deleteFrom('orphans').where('plant', '=', plant).where('device', '=', device).execute()
-  })
+  await store.db.transaction().execute((trx) => acceptReplacement(trx, plant, device))
+}
+
+/**
+ * Lets another unit be deployed under a name, in the transaction of whoever decided that it may: the next deployment
+ * meets it as a new one, and does not refuse it as exchanged.
+ */
+export async function acceptReplacement(trx: Transaction<Schema>, plant: string, device: string): Promise<void> {
+  await trx.deleteFrom('devices').where('plant', '=', plant).where('name', '=', device).execute()
+  await trx.deleteFrom('orphans').where('plant', '=', plant).where('device', '=', device).execute()
 }

@@ -104,6 +104,7 @@ export async function prepare(request: DeployRequest): Promise<Preparation> {
   await authority.initialize({
     name: plant.name,
     key: plant.authority.key,
+    hardware: plant.authority.hardware,
     subject: targetsOf(plant, assumedSettings).values().next().value?.certificate.subject ?? {},
     zones: plant.zones.filter((zone) => zone.authentication === 'certificate').map((zone) => zone.name),
   })

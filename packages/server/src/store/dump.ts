@@ -6,7 +6,7 @@ import { nodeCrypto } from '@cordon/node/crypto'
 import { type Kysely, sql, type Transaction } from 'kysely'
 import type { Schema } from './schema.ts'
 import { type SecretPlace, secretsUnder } from './secrets.ts'
-import { appliedMigration, type Store } from './store.ts'
+import { appliedMigration, keyProof, type Store } from './store.ts'
 
 /** Tables in the order in which they can be filled. The journal's secrets travel with it. */
 const tables = [
@@ -239,14 +239,22 @@ async function sealAnew(tx: Transaction<Schema>, store: Store, oldKey: Uint8Arra
       .where('id', '=', id)
       .execute()
   }
-  const proof = await tx.selectFrom('facts').select('value').where('name', '=', 'key').executeTakeFirst()
-  if (proof !== undefined) {
-    const place: SecretPlace = { table: 'facts', name: 'key' }
-    const sealed = again(place, new Uint8Array(Buffer.from(String(proof.value), 'base64')))
+  for (const { name, value } of await tx.selectFrom('facts').selectAll().execute()) {
+    const place: SecretPlace = { table: 'facts', name }
+    const sealedAgain = (text: string) =>
+      Buffer.from(again(place, new Uint8Array(Buffer.from(text, 'base64')))).toString('base64')
+    const anew = name === keyProof.name ? sealedAgain(String(value)) : withSecret(value, sealedAgain)
+    if (anew === undefined) continue
     await tx
       .updateTable('facts')
-      .set({ value: JSON.stringify(Buffer.from(sealed).toString('base64')) })
-      .where('name', '=', 'key')
+      .set({ value: JSON.stringify(anew) })
+      .where('name', '=', name)
       .execute()
   }
+}
+
+/** A fact with its `sealed` member replaced; undefined for one without. */
+function withSecret(value: unknown, replace: (text: string) => string): object | undefined {
+  if (typeof value !== 'object' || value === null || !('sealed' in value)) return undefined
+  return typeof value.sealed === 'string' ? { ...value, sealed: replace(value.sealed) } : undefined
 }

@@ -208,6 +208,7 @@ async function enrollment(db: Kysely<unknown>): Promise<void> {
     ])
     .execute()
   await db.schema.createIndex('enrollments_by_state').on('enrollments').columns(['state', 'id']).execute()
+  await db.schema.createIndex('enrollments_of_key').on('enrollments').column('key').execute()
   await db.schema.createIndex('enrollments_by_device').on('enrollments').column('device').execute()
   await db.schema
     .createTable('enrollment_words')
@@ -280,5 +281,11 @@ async function enrollment(db: Kysely<unknown>): Promise<void> {
     .addColumn('next_at', 'timestamptz', (c) => c.notNull().defaultTo(now))
     .addColumn('error', 'text')
     .addPrimaryKeyConstraint('notification_deliveries_pkey', ['notification', 'channel'])
+    .execute()
+  await db.schema
+    .createIndex('notification_deliveries_waiting')
+    .on('notification_deliveries')
+    .columns(['channel', 'notification'])
+    .where(sql.ref('state'), '=', sql.lit('waiting'))
     .execute()
 }

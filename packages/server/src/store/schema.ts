@@ -1,3 +1,4 @@
+import type { AuthorityState, CertificateProfile } from '@cordon/core/authority'
 import type { ColumnType, Generated } from 'kysely'
 
 /**
@@ -23,9 +24,6 @@ export interface FactTable {
   value: Json
 }
 
-/** Where an authority stands in its rollover. */
-export type AuthorityState = 'next' | 'active' | 'retiring' | 'retired'
-
 /** A certificate authority: the root (no zone) or one of a zone's issuing CAs, with its sealed key. */
 export interface AuthorityTable {
   /** Such as `root-1` or `green-1`: zone and generation. */
@@ -38,10 +36,6 @@ export interface AuthorityTable {
   sealed: ColumnType<Uint8Array | null, Uint8Array | null | undefined, Uint8Array | null>
   /** PKCS#11 URI (RFC 7512) of a key in hardware, without its PIN; null for a sealed one. */
   key_uri: ColumnType<string | null, string | null | undefined, string | null>
-  /**
-   * `next`: trusted already, does not sign yet. `active`: signs. `retiring`: signs lists only, still trusted.
-   * `retired`: neither.
-   */
   state: ColumnType<AuthorityState, AuthorityState | undefined, AuthorityState>
   /** Number of the newest revocation list, 0 before the first. */
   crl_number: Generated<number>
@@ -53,7 +47,7 @@ export interface CertificateTable {
   issuer_id: string
   /** Lower-case hex. */
   serial: string
-  profile: 'root' | 'issuing' | 'cross' | 'device' | 'client' | 'server' | 'provisioning'
+  profile: CertificateProfile
   zone: string | null
   /** The device or client. */
   name: string
@@ -91,6 +85,14 @@ export interface RevocationListTable {
   der: Bytes
   this_update: ColumnType<Date, Date, never>
   next_update: ColumnType<Date, Date, never>
+}
+
+/** What `devices.observed` tells about a device's trust, besides what only a deployment reads. */
+export interface DeviceObserved {
+  /** Under a policy of ours, as far as is known. */
+  readonly configured: boolean
+  /** SHA-256 of the CA certificates that it was last seen to trust, lower-case hex; absent where that is not on record. */
+  readonly anchors?: readonly string[]
 }
 
 /** Devices as they were met. */

@@ -4,6 +4,7 @@ import { surroundings } from '@cordon/node/files'
 import { Kysely, Migrator, PostgresDialect, sql } from 'kysely'
 import pg from 'pg'
 import { plainSpoken } from './connections.ts'
+import { listenOn } from './listen.ts'
 import {
   connectionTo,
   destroyManagedServer,
@@ -50,6 +51,11 @@ export interface Store extends AsyncDisposable {
   readonly key: StateKey
   /** Asks the database about itself. */
   status(): Promise<StoreStatus>
+  /**
+   * Calls `heard` whenever a committed transaction notified a channel of PostgreSQL, until it is disposed. A lost
+   * connection is made again; what is notified meanwhile is not heard, so listening only hurries what polling finds too.
+   */
+  listen(channel: string, heard: () => void): AsyncDisposable
 }
 
 /** int8 as a number: every counter here stays far below 2^53, and one that does not must not be rounded in silence. */
@@ -86,15 +92,14 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   }
   const key = await loadStateKey(nodeCrypto, options.state, { env })
   const server = isExternal ? undefined : await openManagedServer({ ...options, env })
-  const pool = new pg.Pool({
+  const connection = {
     ...(server === undefined ? { connectionString: url } : connectionTo(server.socketDirectory)),
-    max: options.connections ?? 10,
     connectionTimeoutMillis: 15_000,
     // A partition, unlike a kill, is noticed by the kernel only if it looks.
     keepAlive: true,
     application_name: 'cordon',
-    types: parsers,
-  })
+  }
+  const pool = new pg.Pool({ ...connection, max: options.connections ?? 10, types: parsers })
   // An idle connection that breaks is replaced by the next query, which reports what is wrong.
   pool.on('error', () => undefined)
   const db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool: plainSpoken(pool) }) })
@@ -117,6 +122,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       state: options.state,
       key,
       status: () => describe(db, { server, url, state: options.state, key }),
+      listen: (channel, heard) => listenOn(connection, channel, heard),
       [Symbol.asyncDispose]: () => {
         closing ??= close()
         return closing
@@ -174,7 +180,8 @@ export async function appliedMigration(db: Kysely<Schema>): Promise<string | und
   return applied.rows[0]?.name
 }
 
-const keyProof = { table: 'facts', name: 'key' } as const
+/** Where the proof lies that the state's key is the one that its secrets were sealed under. */
+export const keyProof = { table: 'facts', name: 'key' } as const
 const proofText = 'cordon'
 
 /** Seals a known word at first and opens it ever after: a wrong key is found here, not at the first signature. */

@@ -118,6 +118,7 @@ describe('an authority', () => {
     const rows = await store.db.selectFrom('authorities').select(['id', 'sealed']).execute()
     expect(rows.length).toBeGreaterThanOrEqual(4)
     for (const { id, sealed } of rows) {
+      if (sealed === null) throw new Error(`${id} has no sealed key`)
       expect(() => nodeCrypto.importKey(new Uint8Array(sealed))).toThrow(MalformedMessage)
       expect(() => store.secrets.open({ table: 'authorities', id: 'another' }, sealed)).toThrow(NotTrusted)
       expect(nodeCrypto.importKey(store.secrets.open({ table: 'authorities', id }, sealed)).kind).toBe('ecdsa-p256')

@@ -16,10 +16,10 @@ import {
 import { parseAddress } from '../../policy/address.ts'
 import { latin1Bytes } from '../../wire/text.ts'
 import { type Certificate, decodeCertificate } from '../../x509/certificate.ts'
-import { type Extension, subjectAlternativeName } from '../../x509/extensions.ts'
+import { subjectAlternativeName } from '../../x509/extensions.ts'
 import { type AttributeLabel, encodeName, type NameAttribute, nameAttribute, nameValue } from '../../x509/name.ts'
 import { encodePem } from '../../x509/pem.ts'
-import { buildRequest } from '../../x509/request.ts'
+import { buildRequest, type RequestContents } from '../../x509/request.ts'
 import { behaviour, type Call } from '../attributes.ts'
 import { type DeviceContext, isConfigured, mayConfigure } from '../context.ts'
 import {
@@ -93,6 +93,11 @@ const conflict = refuse(generalStatus.objectStateConflict)
 /** Certificate Management instances besides instance 1, of a device whose options say nothing. */
 const defaultCertificateSlots = 8
 
+/** How many more instances can be created. */
+export function certificateSlotsLeft({ options, data }: DeviceContext): number {
+  return Math.max(0, (options.security?.certificateSlots ?? defaultCertificateSlots) + 1 - data.certificates.size)
+}
+
 function create(call: Call, name: string): Outcome<number> {
   const { device } = call
   const { certificates } = device.data
@@ -101,9 +106,7 @@ function create(call: Call, name: string): Outcome<number> {
   for (const existing of certificates.values()) {
     if (existing.name === name) return refuse(generalStatus.objectAlreadyExists)
   }
-  if (certificates.size > (device.options.security?.certificateSlots ?? defaultCertificateSlots)) {
-    return refuse(generalStatus.resourceUnavailable)
-  }
+  if (certificateSlotsLeft(device) === 0) return refuse(generalStatus.resourceUnavailable)
   const instance = freeInstance(certificates, device.data.nextCertificate, defaultCertificateInstance + 1)
   device.data.nextCertificate = instance + 1
   const data: CertificateData = {
@@ -237,7 +240,7 @@ function contentsOf(
   device: DeviceContext,
   request: CertificateSigningRequest,
   names: AlternativeNames,
-): { readonly subject: ReturnType<typeof encodeName>; readonly extensions: readonly Extension[] } | undefined {
+): RequestContents | undefined {
   const [leaf] = device.options.security?.credentials.chain ?? []
   const defaults = leaf === undefined ? undefined : decodeCertificate(leaf).subject
   try {
@@ -257,6 +260,30 @@ function contentsOf(
     if (error instanceof UsageError) return undefined
     throw error
   }
+}
+
+/** What a request holds that Create_CSR makes with every field empty (cip-security-wire 6.2, step 6). */
+export function emptyRequestContents(device: DeviceContext): RequestContents {
+  const empty = ''
+  const contents = contentsOf(
+    device,
+    {
+      commonName: empty,
+      organization: empty,
+      organizationalUnit: empty,
+      city: empty,
+      state: empty,
+      country: empty,
+      email: empty,
+      serialNumber: empty,
+      subjectAlternativeName: empty,
+    },
+    alternativeNames(device, empty) ?? { addresses: [], dnsNames: [] },
+  )
+  if (contents === undefined) {
+    throw new UsageError('bad-value', `device ${device.options.address}: its host name cannot stand in a certificate`)
+  }
+  return contents
 }
 
 interface AlternativeNames {
@@ -373,8 +400,7 @@ const certificateManagementBehaviour = behaviour(certificateManagement, {
   instances,
   has: (device, instance) => device.data.certificates.has(instance),
   getClass: {
-    // Deviation: of the two models only push is served by this object; pull is driven from outside.
-    capabilityFlags: () => ({ push: true, pull: false }),
+    capabilityFlags: ({ device }) => ({ push: true, pull: device.options.security?.pull === true }),
     certificateList: ({ device }) =>
       instances(device).map((instance) => ({
         name: device.data.certificates.get(instance)?.name ?? '',

@@ -8,7 +8,7 @@ import type { CipSecurityState } from '../data.ts'
 import { done, type Outcome, type Refusal, refuse } from '../outcome.ts'
 import { nextState, type StateMachine } from '../state-machine.ts'
 import { cleanUp } from './cleanup.ts'
-import { ownerOnly, sessionOf } from './configuration-session.ts'
+import { ownerOnly, sessionBegan, sessionEnded, sessionOf } from './configuration-session.ts'
 import { closeSecuredLinks, resetEthernetIpSecurity } from './ethernet-ip-security.ts'
 
 /** What can happen to the CIP Security Object. */
@@ -18,6 +18,7 @@ export type CipSecurityEvent =
   | 'endConfig'
   | 'timeout'
   | 'configuratorLost'
+  | 'pullSucceeded'
   | 'reset'
   | 'powerUp'
 
@@ -41,7 +42,7 @@ export const cipSecurityMachine: StateMachine<CipSecurityState, CipSecurityEvent
     {
       from: ['factoryDefault', 'incompleteConfiguration'],
       event: 'beginConfig',
-      when: 'over a secure link once settings of 0x5E are in force, else 0x0F',
+      when: 'over a secure link once settings of 0x5E are in force, else 0x0F; not while 0x5E is in pull model in progress',
       to: 'firstConfiguration',
       effect: 'the caller owns the configuration for 10 s',
     },
@@ -73,6 +74,12 @@ export const cipSecurityMachine: StateMachine<CipSecurityState, CipSecurityEvent
     { from: ['reconfiguration'], event: 'configuratorLost', to: 'configured', effect: 'the settings in force stay' },
     { from: ['reconfiguration'], event: 'powerUp', to: 'configured', effect: 'the settings in force stay' },
     {
+      from: ['factoryDefault', 'incompleteConfiguration', 'configured'],
+      event: 'pullSucceeded',
+      to: 'configured',
+      effect: '0x5E is in pull model completed',
+    },
+    {
       from: 'any',
       event: 'reset',
       when: 'over a secure link once configured, else 0x0F',
@@ -99,10 +106,13 @@ function begin(call: Call): Outcome<undefined> {
   // Asked for in progress is a conflict, whoever asks.
   if (device.data.cipSecurity.session !== undefined) return refuse(generalStatus.objectStateConflict)
   if (!mayConfigure(device, link)) return refuse(generalStatus.privilegeViolation)
+  // Deviation: as 0x5E answers in this state; a session that cannot reach 0x5E would only stop the enrollment.
+  if (device.data.ethernetIpSecurity.state === 'pullModelInProgress') return refuse(cipSecurityMachine.refusal)
   const refusal = step(device, 'beginConfig')
   if (refusal !== undefined) return refusal
   device.data.cipSecurity.session = sessionOf(call)
   device.deadlineMoved()
+  sessionBegan(device)
   device.report('config-begin', 'notice', 'configuration begun', link)
   return done
 }
@@ -121,6 +131,7 @@ function end(call: Call): Outcome<undefined> {
   call.device.data.cipSecurity.session = undefined
   call.device.deadlineMoved()
   call.device.report('config-end', 'notice', 'configuration ended', call.link)
+  sessionEnded(call.device)
   return done
 }
 
@@ -131,6 +142,7 @@ function reset(call: Call): Outcome<undefined> {
   resetEthernetIpSecurity(device, true)
   closeSecuredLinks(device, 0, 'CIP Security reset')
   device.report('reset', 'warning', 'CIP Security reset to factory default', link)
+  device.tellPull({ kind: 'reset', enabled: true })
   return done
 }
 
@@ -149,6 +161,12 @@ export function endCipSecuritySession(device: DeviceContext, event: 'timeout' | 
   device.data.cipSecurity.session = undefined
   device.deadlineMoved()
   if (event === 'timeout') device.report('config-timeout', 'warning', '0x5D: no Kick_Timer for 10 s', session?.owner)
+  sessionEnded(device)
+}
+
+/** The pull model gave the device an identity (cip-security-wire 6.2, step 8). */
+export function completePull(device: DeviceContext): void {
+  step(device, 'pullSucceeded')
 }
 
 function objectCleanup(call: Call): Outcome<undefined> {
@@ -199,7 +217,9 @@ export function wireState(device: DeviceContext): keyof typeof cipSecurityStates
 /** Attribute 2. */
 export function supportedProfiles(device: DeviceContext): number {
   const { security } = device.options
-  return security === undefined ? 0 : (security.profiles ?? securityProfiles.confidentiality)
+  if (security === undefined) return 0
+  const profiles = security.profiles ?? securityProfiles.confidentiality
+  return security.pull === true ? profiles | securityProfiles.pullModel : profiles
 }
 
 /** Attribute 3. Deviation: 0 until configured. */

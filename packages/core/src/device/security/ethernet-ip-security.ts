@@ -17,13 +17,13 @@ import {
 import { findSuite } from '../../security/cipher-suites.ts'
 import { behaviour, type BehaviourDeclaration, type Call } from '../attributes.ts'
 import { type DeviceContext, isConfigured, mayConfigure } from '../context.ts'
-import { defaultCertificateInstance, factorySettings, type SecuritySettings } from '../data.ts'
+import { defaultCertificateInstance, factoryPull, factorySettings, type SecuritySettings } from '../data.ts'
 import type { ActiveSecurity } from '../hosted-device.ts'
 import { isConfidentialLink } from '../link.ts'
 import { done, type Outcome, type Refusal, refuse } from '../outcome.ts'
 import { nextState, type StateMachine } from '../state-machine.ts'
 import { cleanUp } from './cleanup.ts'
-import { ownerOnly, sessionOf } from './configuration-session.ts'
+import { ownerOnly, sessionBegan, sessionEnded, sessionOf } from './configuration-session.ts'
 import {
   authorityFile,
   certificateOf,
@@ -109,10 +109,11 @@ export const ethernetIpSecurityMachine: StateMachine<EthernetIpSecurityStateName
       to: 'pullModelInProgress',
     },
     {
-      from: ['pullModelInProgress'],
+      from: ['pullModelInProgress', 'pullModelCompleted'],
       event: 'pullSucceeded',
       when: 'the certificate was verified',
       to: 'pullModelCompleted',
+      effect: 'key, certificate and CA certificates are in force for associations set up from now on',
     },
     { from: ['pullModelInProgress'], event: 'pullGaveUp', to: 'factoryDefault', effect: 'tried again later' },
     { from: ['pullModelInProgress'], event: 'powerUp', to: 'factoryDefault' },
@@ -133,7 +134,8 @@ export const ethernetIpSecurityMachine: StateMachine<EthernetIpSecurityStateName
   ],
 }
 
-function step(device: DeviceContext, event: EthernetIpSecurityEvent): Refusal | undefined {
+/** A step of the machine; nothing when it is allowed. */
+export function stepEthernetIpSecurity(device: DeviceContext, event: EthernetIpSecurityEvent): Refusal | undefined {
   const data = device.data.ethernetIpSecurity
   const next = nextState(ethernetIpSecurityMachine, data.state, event, data.previous)
   if (next === undefined) return refuse(ethernetIpSecurityMachine.refusal)
@@ -141,27 +143,33 @@ function step(device: DeviceContext, event: EthernetIpSecurityEvent): Refusal | 
     const begins = next === 'configurationInProgress'
     if (begins) data.previous = data.state
     data.state = next
-    // A power cycle leads back to the state before, so a begun configuration is nothing to store.
-    if (!begins) device.changed()
+    // A power cycle leads back to the state before, so what is begun is nothing to store.
+    if (!begins && !passing.includes(event)) device.changed()
   }
   return undefined
 }
+
+/** Events between states that a power cycle makes one. */
+const passing: readonly EthernetIpSecurityEvent[] = ['pullStarted', 'pullGaveUp']
 
 function begin(call: Call): Outcome<undefined> {
   const { device, link } = call
   const data = device.data.ethernetIpSecurity
   if (data.session !== undefined) return refuse(generalStatus.objectStateConflict)
   if (!mayConfigure(device, link)) return refuse(generalStatus.privilegeViolation)
-  const refusal = step(device, 'beginConfig')
+  const refusal = stepEthernetIpSecurity(device, 'beginConfig')
   if (refusal !== undefined) return refusal
   data.session = sessionOf(call)
   data.pending = data.settings
   device.deadlineMoved()
+  sessionBegan(device)
   return done
 }
 
 function kick(call: Call): Outcome<undefined> {
-  const refusal = ownerOnly(call.device.data.ethernetIpSecurity.session, call.link) ?? step(call.device, 'kickTimer')
+  const refusal =
+    ownerOnly(call.device.data.ethernetIpSecurity.session, call.link) ??
+    stepEthernetIpSecurity(call.device, 'kickTimer')
   if (refusal !== undefined) return refusal
   call.device.data.ethernetIpSecurity.session = sessionOf(call)
   call.device.deadlineMoved()
@@ -173,6 +181,7 @@ function abort(call: Call): Outcome<undefined> {
   if (refusal !== undefined) return refusal
   dropPending(call.device, 'abortConfig')
   call.device.report('config-aborted', 'notice', 'pending settings dropped', call.link)
+  sessionEnded(call.device)
   return done
 }
 
@@ -181,7 +190,7 @@ function dropPending(device: DeviceContext, event: EthernetIpSecurityEvent): voi
   eraseKeys(data.pending?.preSharedKeys ?? [], data.settings.preSharedKeys)
   data.pending = undefined
   data.session = undefined
-  step(device, event)
+  stepEthernetIpSecurity(device, event)
   device.deadlineMoved()
 }
 
@@ -200,6 +209,7 @@ export function endEthernetIpSecuritySession(
   const owner = data.session?.owner
   dropPending(device, event)
   if (event === 'timeout') device.report('config-timeout', 'warning', '0x5E: no Kick_Timer for 10 s', owner)
+  sessionEnded(device)
 }
 
 function apply(call: Call, request: ApplyConfig | undefined): Outcome<undefined> {
@@ -218,7 +228,9 @@ function apply(call: Call, request: ApplyConfig | undefined): Outcome<undefined>
   data.settings = pending
   data.pending = undefined
   data.session = undefined
-  step(device, 'applyConfig')
+  // From now on the identity is the configurator's to renew.
+  data.pull = factoryPull()
+  stepEthernetIpSecurity(device, 'applyConfig')
   eraseKeys(old.preSharedKeys, pending.preSharedKeys)
   device.deadlineMoved()
   device.securityChanged()
@@ -228,6 +240,7 @@ function apply(call: Call, request: ApplyConfig | undefined): Outcome<undefined>
     closeSecuredLinks(device, request?.closeDelayMs ?? 0, 'Apply_Config closes connections of the old settings')
   }
   if ((flags & applyFlags.cleanUp) !== 0) cleanUp(device)
+  sessionEnded(device)
   return done
 }
 
@@ -262,7 +275,8 @@ function kindOf(kind: KeyKind): 'ecdsa' | 'rsa' {
   return kind.startsWith('rsa') ? 'rsa' : 'ecdsa'
 }
 
-function activeInstance(settings: SecuritySettings): number | undefined {
+/** The Certificate Management instance that settings name, if any. */
+export function activeInstance(settings: SecuritySettings): number | undefined {
   const [path] = settings.activeCertificates
   return path === undefined ? undefined : certificateOf(path)
 }
@@ -273,10 +287,14 @@ function reset(call: Call, request: { readonly enablePull?: boolean }): Outcome<
   resetEthernetIpSecurity(device, request.enablePull ?? true)
   closeSecuredLinks(device, 0, 'EtherNet/IP Security reset')
   device.report('reset', 'warning', 'EtherNet/IP Security reset', link)
+  device.tellPull({ kind: 'reset', enabled: request.enablePull ?? true })
   return done
 }
 
-/** 0x5E goes to its defaults, with or without pull. Pre-shared keys are overwritten. */
+/**
+ * 0x5E goes to its defaults, with or without pull. Pre-shared keys are overwritten; what was pulled, and everything else
+ * that nothing refers to any more, is erased from a device that has the pull model.
+ */
 export function resetEthernetIpSecurity(device: DeviceContext, enablePull: boolean): void {
   const data = device.data.ethernetIpSecurity
   eraseKeys(data.pending?.preSharedKeys ?? [], [])
@@ -286,7 +304,9 @@ export function resetEthernetIpSecurity(device: DeviceContext, enablePull: boole
   data.settings = factorySettings(device.options.security)
   data.pullEnabled = enablePull
   data.pullStatus = enablePull ? pullStatuses.idle : pullStatuses.disabled
-  step(device, enablePull ? 'reset' : 'resetWithoutPull')
+  data.pull = factoryPull()
+  if (device.options.security?.pull === true) cleanUp(device)
+  stepEthernetIpSecurity(device, enablePull ? 'reset' : 'resetWithoutPull')
   data.previous = data.state
   device.changed()
   device.deadlineMoved()

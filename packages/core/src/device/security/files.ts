@@ -129,7 +129,8 @@ export function allocateFile(device: DeviceContext, instance: number, data: File
   return free
 }
 
-function limitOf(device: DeviceContext): number {
+/** Largest file that the device takes, bytes. */
+export function fileLimitOf(device: DeviceContext): number {
   return device.options.security?.fileLimit ?? defaultFileLimit
 }
 
@@ -279,7 +280,7 @@ function initiateDownload(
   if (data.readOnly) return refuse(generalStatus.objectStateConflict, fileReadOnly)
   if (nextState(fileMachine, data.state, 'initiateDownload') === undefined || isInForce(call)) return wrongState(data)
   if (request.formatVersion !== 1) return refuse(generalStatus.invalidParameter, fileFailures.formatVersion)
-  if (request.size > limitOf(call.device)) return refuse(generalStatus.invalidParameter, fileFailures.tooLarge)
+  if (request.size > fileLimitOf(call.device)) return refuse(generalStatus.invalidParameter, fileFailures.tooLarge)
   const refusal = checkName(request.fileName)
   if (refusal !== undefined) return refusal
   step(data, 'initiateDownload')
