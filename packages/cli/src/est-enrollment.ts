@@ -136,7 +136,7 @@ export function failureOf({ status, reason }: Waiting): Error {
 
 /** A certificate in force, for programs. */
 export function enrolledResult(name: string, unit: FileUnit, { state }: Extract<PullEnd, { kind: 'enrolled' }>) {
-  const { identity, renewAt } = state
+  const { identity } = state
   const certificate = decodeCertificate(identity.certificate)
   const { certificate: leaf, chain, authorities, key } = unit.files
   return {
@@ -147,7 +147,7 @@ export function enrolledResult(name: string, unit: FileUnit, { state }: Extract<
     issuer: formatName(certificate.issuer),
     serial: certificate.serial,
     notAfter: expiry(certificate),
-    renewAt: renewAt === undefined ? 'never' : moment(renewAt),
+    renewAt: renewal(certificate),
     authorities: identity.authorities.map((der) => ({
       name: formatName(decodeCertificate(der).subject),
       fingerprint: fingerprint(nodeCrypto, der),
@@ -176,6 +176,11 @@ function place({ host, port, label }: EstServer) {
 
 function expiry({ notAfter }: Certificate): string {
   return notAfter === noExpiry ? 'never' : moment(notAfter)
+}
+
+/** When its turn comes, also of one that was renewed before its time. */
+function renewal({ notBefore, notAfter }: Certificate): string {
+  return notAfter === noExpiry ? 'never' : moment(notBefore + ((notAfter - notBefore) * 2) / 3)
 }
 
 /** Shares of a lifetime, as the state machine has them; 0 renews what is still good. */

@@ -193,10 +193,10 @@ async function refuseUnknown(
   throw new NotTrusted(
     'unknown-authority',
     [
-      `the authority of ${server.host}:${server.port} is not known here, and nothing was sent to it:`,
+      `the authority of ${server.host}:${server.port} is not known here, and it was asked for nothing else:`,
       `  ${authority.name}`,
       `  SHA-256 ${authority.fingerprint}`,
-      'Compare the fingerprint with the one that the authority’s administrator has (cordon ca show). If it is the same:',
+      'Compare the fingerprint with the one that the authority’s administrator has (cordon ca show --output json). If it is the same:',
       `  ${next}`,
     ].join('\n'),
   )
