@@ -46,6 +46,9 @@ export interface PlantOptions {
 /** Exchanges with EST servers that units have at the same time: one unit's takes a few milliseconds of this process. */
 const exchangesTogether = 16
 
+/** Units that begin to pull at the same time. */
+const beginTogether = 16
+
 /** Devices that are opened at the same time while a plant starts. */
 const startTogether = 32
 
@@ -70,7 +73,12 @@ export class VirtualPlant implements AsyncDisposable {
   #vendors: VendorPki | undefined
   readonly #search: EstSearch
   readonly #exchanges = new Turnstile(exchangesTogether)
+  readonly #beginnings = new Turnstile(beginTogether)
   readonly #materials = new Map<string, PullMaterials>()
+  #isReady: () => void = () => undefined
+  readonly #ready = new Promise<void>((resolve) => {
+    this.#isReady = resolve
+  })
   #broadcast: BroadcastResponder | undefined
   #timer: NodeJS.Timeout | undefined
   #moving: readonly VirtualDevice[] = []
@@ -134,6 +142,7 @@ export class VirtualPlant implements AsyncDisposable {
       if (connection.when !== 'after' || all === true) this.#originators.begin(connection)
     }
     this.#startClock()
+    this.#isReady()
   }
 
   async #readPullFiles(pairs: readonly (readonly [PlantDevice, SimulatedDevice])[]): Promise<void> {
@@ -197,6 +206,8 @@ export class VirtualPlant implements AsyncDisposable {
         look: (signal) => this.#search.look(signal),
         materials: (device) => this.#materials.get(device),
         exchanges: this.#exchanges,
+        beginnings: this.#beginnings,
+        ready: this.#ready,
       },
     }
   }

@@ -18,6 +18,10 @@ export interface PullSurroundings {
   readonly materials: (device: string) => PullMaterials | undefined
   /** So many exchanges at the same time: more only wait for the processor. */
   readonly exchanges: Turnstile
+  /** So many units begin at the same time: a plant that is switched on must not wait for itself until answers are late. */
+  readonly beginnings: Turnstile
+  /** Resolves when every unit of the plant is switched on: none begins before. */
+  readonly ready: Promise<void>
 }
 
 /** What a unit gives whoever pulls for it. */
@@ -35,6 +39,9 @@ export interface UnitPullOptions {
   readonly wait: (ms: number) => Promise<void>
 }
 
+/** How long a unit keeps others from beginning, milliseconds, when its server takes its time. */
+const beginningMs = 5_000
+
 /** How long an exchange waits for a cable to be put in, milliseconds. */
 const cableMs = 10_000
 
@@ -46,6 +53,10 @@ export class UnitPull {
   readonly #options: UnitPullOptions
   readonly #device: Device
   #client: PullClient | undefined
+  /** Ends what waits for its turn. */
+  #stop = new AbortController()
+  /** Told when the first round of the client is over. */
+  #settled: () => void = () => undefined
   #ending: Promise<void> = Promise.resolve()
   #isOver = false
   #told = ''
@@ -65,6 +76,8 @@ export class UnitPull {
   }
 
   #end(): Promise<void> {
+    this.#stop.abort()
+    this.#settled()
     const client = this.#client
     this.#client = undefined
     if (client !== undefined) this.#ending = Promise.all([this.#ending, client.close()]).then(() => undefined)
@@ -108,7 +121,26 @@ export class UnitPull {
       },
     })
     this.#client = client
-    client.resume(pull.kept())
+    this.#stop = new AbortController()
+    const kept = pull.kept()
+    if (kept.identity !== undefined && kept.pending === undefined) client.resume(kept)
+    else void this.#inTurn(client, this.#stop.signal)
+  }
+
+  /** Begins when it is this unit's turn, unless it is over by then. */
+  async #inTurn(client: PullClient, signal: AbortSignal): Promise<void> {
+    const { beginnings, ready } = this.#options.shared
+    await ready
+    const begin = async () => {
+      const isSettled = new Promise<void>((resolve) => {
+        this.#settled = resolve
+      })
+      client.resume(this.#device.pull.kept())
+      await Promise.race([isSettled, this.#options.wait(beginningMs)])
+    }
+    await beginnings.pass(begin, signal).catch((error: unknown) => {
+      if (!signal.aborted) this.#say('error', 'pull-failed', String(error))
+    })
   }
 
   /** The unit as the client meets it; `follow` hears of its states. */
@@ -138,6 +170,7 @@ export class UnitPull {
   #follow(state: PullState): void {
     this.#device.pull.follow(state)
     void this.#options.used()
+    if (state.kind !== 'working') this.#settled()
     if (state.kind !== 'waiting') return
     // Whoever waits says so once, and not with each look at a server.
     const words = `${pullReport(state).status}: ${state.reason}`
@@ -167,7 +200,7 @@ export class UnitPull {
     const forget = cable.onChange(() => cut.abort())
     const signal = options.signal === undefined ? cut.signal : AbortSignal.any([options.signal, cut.signal])
     try {
-      return await shared.exchanges.pass(() => exchange(request, { ...options, signal }))
+      return await shared.exchanges.pass(() => exchange(request, { ...options, signal }), signal)
     } catch (error) {
       if (!cut.signal.aborted || options.signal?.aborted === true) throw error
       throw new TransportError('timeout', `${doing}: its cable was pulled out`, { cause: error })

@@ -20,9 +20,7 @@ describe('The search of a plant', () => {
       asked.push(options)
       return [server]
     })
-    const found = await Promise.all(
-      Array.from({ length: 1000 }, () => search.look(new AbortController().signal)),
-    )
+    const found = await Promise.all(Array.from({ length: 1000 }, () => search.look(new AbortController().signal)))
     expect(new Set(found)).toEqual(new Set([[server]]))
     expect(asked.map(({ subtype }) => subtype)).toEqual(['_cell'])
     await search.close()

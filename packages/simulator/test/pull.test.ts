@@ -1,4 +1,7 @@
-import { decodeCertificate, encodePem, formatName } from '@cordon/core/x509'
+import { decodeCertificate, decodeRequest, encodePem, formatName } from '@cordon/core/x509'
+import { path } from '@cordon/core/cip'
+import type { Link } from '@cordon/core/device'
+import { ethernetIpSecurity } from '@cordon/core/objects'
 import { nodeCrypto } from '@cordon/node/crypto'
 import { advertise } from '@cordon/node/mdns'
 import { readFile, writeFile } from 'node:fs/promises'
@@ -198,6 +201,64 @@ describe('A virtual device that pulls', () => {
     const est = await serve(freshAddress())
     const written = onePlant(freshAddress(), est, ', certificate: { chain: nowhere.pem, key: nowhere.key }')
     await expect(startPlant(written, { base: await freshDirectory() })).rejects.toThrow(/pull: chain: there is no file/)
+  })
+})
+
+describe('A reset of a virtual device', () => {
+  const link: Link = {
+    transport: 'tls',
+    localPort: 2221,
+    peer: { address: '127.0.0.1', port: 50_000 },
+    security: { suite: 0xc02b, encrypts: true, authenticated: 'certificate' },
+  }
+  /** Reset of 0x5E, as a configurator would send it. */
+  const reset = async (plant: VirtualPlant, enablePull: boolean) => {
+    const { hosted, host } = device(plant, 'Unit')
+    const target = path({ class: ethernetIpSecurity.id, instance: 1 })
+    const service = ethernetIpSecurity.services.reset.code
+    const data = Uint8Array.of(enablePull ? 1 : 0)
+    const reply = await hosted.request({ service, path: target, data }, link, plant.now())
+    host?.deviceChanged()
+    expect(reply.status).toBe(0)
+  }
+
+  it('without pull turns it off, over a power cycle', async () => {
+    const { est, plant } = await start()
+    await becomes(plant, 'enrolled')
+    await reset(plant, false)
+    expect(word(plant)).toBe('off')
+    await plant.fault('Unit', { kind: 'power-cycle', downMs: 1 })
+    expect(status(plant)).toMatchObject({ pull: 'off' })
+    expect(est.seen).toHaveLength(1)
+  })
+
+  it('with pull takes it back from a foreign authority', async () => {
+    const foreign = await serve(freshAddress())
+    const address = freshAddress()
+    const { plant, directory } = await startPlant(onePlant(address, foreign))
+    await becomes(plant, 'enrolled')
+    await stopPlants()
+    const own = await serve(freshAddress())
+    const { plant: again } = await startPlant(onePlant(address, own), { directory })
+    expect(word(again)).toBe('enrolled')
+    expect(device(again, 'Unit').device.security().anchors).toEqual([foreign.authority.certificate.der])
+    await reset(again, true)
+    await until(() => own.seen.length > 0 && word(again) === 'enrolled', 'an identity of the own authority')
+    expect(device(again, 'Unit').device.security().anchors).toEqual([own.authority.certificate.der])
+    const keys = [...foreign.seen, ...own.seen].map(({ request }) => String(decodeRequest(request).publicKey))
+    expect(new Set(keys).size).toBe(2)
+  })
+
+  it('is heard while the server decides', async () => {
+    const est = await serve(freshAddress())
+    est.decide = () => 'pending'
+    const { plant } = await startPlant(onePlant(freshAddress(), est))
+    await becomes(plant, 'waiting-for-approval')
+    await reset(plant, true)
+    est.decide = () => 'grant'
+    await becomes(plant, 'enrolled')
+    const keys = est.seen.map(({ request }) => String(decodeRequest(request).publicKey))
+    expect(keys.at(-1)).not.toBe(keys[0])
   })
 })
 

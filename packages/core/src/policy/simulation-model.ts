@@ -1,5 +1,4 @@
 import type { KeyKind } from '../crypto/provider.ts'
-import type { PullTrust } from '../enrollment/pull.ts'
 import { securityProfiles } from '../security/profiles.ts'
 import type { DeviceCapabilities } from './capabilities.ts'
 
@@ -48,7 +47,11 @@ export interface SimulatedPull {
   readonly servers: readonly { readonly host: string; readonly port: number }[] | undefined
   /** Path label of the servers; undefined: what discovery says, else none. */
   readonly label: string | undefined
-  readonly trust: Exclude<PullTrust, { kind: 'anchors' }> | { readonly kind: 'anchors'; readonly file: string }
+  readonly trust:
+    | { readonly kind: 'provisional' }
+    /** SHA-256 of an authority, lower-case hex. */
+    | { readonly kind: 'fingerprint'; readonly sha256: string }
+    | { readonly kind: 'anchors'; readonly file: string }
   /** Told to a server that asks, once it is believed. */
   readonly basic: { readonly user: string; readonly passwordFile: string } | undefined
   /** Shown instead of the default certificate, PEM files. */
