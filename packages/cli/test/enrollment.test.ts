@@ -1,31 +1,49 @@
 import { X509Certificate } from 'node:crypto'
-import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { openStore, type Store } from '@cordon/server/store'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { ask, keyOf } from '../../packages/server/test/enrollment/queue-rows.ts'
-import { cordon, type RunOptions, writePlant } from './cli.ts'
+import { openAuthority } from '@cordon/server/authority'
+import { destroyStore, openStore, type Store } from '@cordon/server/store'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { ask, keyOf } from '../../server/test/enrollment/queue-rows.ts'
+import { environment, TemporaryState } from '../../server/test/store/support.ts'
+import { main } from '../src/main.ts'
 
-let work = ''
+let place: TemporaryState
 /** Open beside the commands: they find the database running, and the tests write what devices ask. */
 let store: Store
-const state = (): string => join(work, 'state')
+let work = ''
+const before = process.cwd()
 const file = async (name: string, text: string): Promise<void> => await writeFile(join(work, name), text)
 
-const run = async (args: readonly string[], options: RunOptions = {}) =>
-  await cordon(['enrollment', ...args], {
-    directory: work,
-    ...options,
-    environment: { CORDON_STATE: state(), ...options.environment },
-  })
+/** Runs `cordon enrollment …` in this process; `stopAt` sends Ctrl-C once standard error holds this text. */
+async function run(args: readonly string[], stopAt?: RegExp) {
+  let stdout = ''
+  let stderr = ''
+  let isRunning = true
+  const spies = [
+    vi.spyOn(process.stdout, 'write').mockImplementation((part) => {
+      stdout += String(part)
+      return true
+    }),
+    vi.spyOn(process.stderr, 'write').mockImplementation((part) => {
+      stderr += String(part)
+      if (isRunning && stopAt?.test(stderr) === true) {
+        isRunning = false
+        process.emit('SIGINT')
+      }
+      return true
+    }),
+  ]
+  try {
+    return { status: await main(['enrollment', ...args, '--state', place.state]), stdout, stderr }
+  } finally {
+    for (const spy of spies) spy.mockRestore()
+  }
+}
 
 /** The document of a command that ends as it should. */
-async function document(
-  args: readonly string[],
-  { status = 0, ...options }: RunOptions & { readonly status?: number } = {},
-): Promise<Record<string, unknown>> {
-  const ended = await run([...args, '--output', 'json'], options)
+async function document(args: readonly string[], status = 0): Promise<Record<string, unknown>> {
+  const ended = await run([...args, '--output', 'json'])
   expect(ended.status, ended.stderr).toBe(status)
   return JSON.parse(ended.stdout) as Record<string, unknown>
 }
@@ -42,28 +60,31 @@ labels:
 `
 
 beforeAll(async () => {
-  work = await mkdtemp(join(tmpdir(), 'cordon-enrollment-'))
-  await writePlant(work)
-  const made = await cordon(['ca', 'init', '--plant', 'plant.yaml'], {
-    directory: work,
-    environment: { CORDON_STATE: state() },
-  })
-  expect(made.status, made.stderr).toBe(0)
-  store = await openStore({ state: state(), env: { PATH: process.env['PATH'], HOME: process.env['HOME'] } })
+  place = new TemporaryState()
+  work = place.path('work')
+  await mkdir(work)
+  process.chdir(work)
+  // Where the commands look for it, and not where TemporaryState has it as root.
+  store = await openStore({ state: place.state, env: environment(), durable: false })
+  const plan = { name: 'line', key: 'ecdsa-p256', subject: { organization: 'Example Works' }, zones: ['line'] } as const
+  await openAuthority(store).initialize(plan)
 })
 
 afterAll(async () => {
-  await store?.[Symbol.asyncDispose]()
-  await rm(work, { recursive: true, force: true })
+  process.chdir(before)
+  await store[Symbol.asyncDispose]()
+  await destroyStore({ state: place.state, env: environment() })
+  await place[Symbol.asyncDispose]()
 })
 
 describe('the queue', () => {
-  it('is listed, shown and decided; what is refused is said with its exit code', async () => {
+  // The first to run loads what the commands are made of.
+  it('is listed, shown and decided; what is refused is said with its exit code', { timeout: 120_000 }, async () => {
     const ids = [await ask(store, 'Line_Mixer'), await ask(store, 'Line_Robot'), await ask(store, 'Line_Valve')]
     const [mixer, robot, valve] = ids.map(String) as [string, string, string]
     expect(await document(['list'])).toMatchObject({ enrollments: ids.map((id) => ({ id, state: 'pending' })) })
     expect((await run(['list', '--text', 'robot'])).stdout).toMatch(/Line_Robot/)
-    const approved = await document(['approve', mixer, robot, '999999'], { status: 3 })
+    const approved = await document(['approve', mixer, robot, '999999'], 3)
     expect(approved['results']).toMatchObject([{ result: 'done' }, { result: 'done' }, { result: 'refused' }])
     const again = await run(['approve', mixer])
     expect(again.status).toBe(4)
@@ -84,11 +105,11 @@ describe('the queue', () => {
   })
 
   it('is followed until Ctrl-C, and what was told is the document', async () => {
-    const followed = await run(['list', '--all', '--follow', '--output', 'json'], {
-      interrupt: { when: /Line_Robot/, signal: 'SIGINT' },
-    })
+    const followed = await run(['list', '--all', '--follow', '--output', 'json'], /Line_Robot/)
     expect(followed.status, followed.stderr).toBe(0)
-    expect(JSON.parse(followed.stdout)).toMatchObject({ enrollments: expect.arrayContaining([]) })
+    expect(JSON.parse(followed.stdout)).toMatchObject({
+      enrollments: expect.arrayContaining([expect.objectContaining({ device: 'Line_Valve', state: 'denied' })]),
+    })
   })
 
   it('has its clone alarms cleared for a reason', async () => {
@@ -135,7 +156,7 @@ describe('rules', () => {
     expect(await said('--unit', '1:0x00E17388')).toMatch(/^pend: [\s\S]*only claimed/)
     expect(await said('--approved-by', 'anna', '--approved-by', 'bert')).toMatch(/^grant: approved by anna and bert/)
     await file('facts.json', '{ "administrators": [{ "by": "anna", "verdict": "deny", "reason": "no" }] }')
-    expect(await document(['policy', 'try', 'enrollment.yaml', '--facts', 'facts.json'], { status: 4 })).toMatchObject({
+    expect(await document(['policy', 'try', 'enrollment.yaml', '--facts', 'facts.json'], 4)).toMatchObject({
       evaluation: { verdict: 'deny' },
     })
     const [{ id } = { id: 0 }] = (await document(['list', '--text', 'Line_Mixer']))['enrollments'] as { id: number }[]
@@ -192,7 +213,7 @@ describe('administrators', () => {
       /not an administrator/,
     )
     await document(['approve', id, ...as('anna')])
-    await document(['approve', id, '--as', 'bert', '--password-file', '-'], { input: 'the password of bert\n' })
+    await document(['approve', id, ...as('bert')])
     const { enrollments } = await document(['list', '--device', 'Line_Guarded'])
     expect(enrollments).toMatchObject([{ approvedBy: ['anna', 'bert'] }])
     await document(['administrator', 'revoke', 'bert', '--reason', 'left', '--yes', ...as('anna')])
