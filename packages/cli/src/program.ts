@@ -392,7 +392,7 @@ export function createProgram(start: Start, version: string): Command {
   const list = (value: string, previous: string[] = []): string[] => [...previous, value]
   const from = new Option('--from <address>', 'local address to connect from').argParser(ipv4)
 
-  add(
+  const demo = add(
     program,
     'demo',
     'bring up the demonstration plant, secure it while it runs, verify it',
@@ -401,6 +401,13 @@ export function createProgram(start: Start, version: string): Command {
   )
     .option('--once', 'end when the verification is done')
     .option('--key-log <file>', 'write TLS keys for a packet capture to this file: whoever reads it reads the traffic')
+  add(
+    demo,
+    'pull',
+    'the pull model: devices find the authority, earn certificates under six policies, one is replaced',
+    'demo pull --once --output json',
+    async () => (await import('./commands/demo-pull.ts')).run,
+  ).option('--once', 'end when it was shown')
   add(
     program,
     'simulate <plant>',
