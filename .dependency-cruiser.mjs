@@ -49,6 +49,7 @@ const sideways = {
   ],
   node: [
     { from: 'schedule', to: 'clock', reason: 'deadlines are in the time of a clock' },
+    { from: 'est', to: 'mdns', reason: 'a pull begins with finding a server on the link' },
     { from: 'originator', to: 'target', reason: "a device's originator sends from the sockets of its target" },
   ],
   server: [],

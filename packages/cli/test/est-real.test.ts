@@ -1,4 +1,3 @@
-import { operationsZone } from '@cordon/server/authority'
 import { decide, listEnrollments } from '@cordon/server/enrollment'
 import { type EstServer, serveEst } from '@cordon/server/est'
 import type { Store } from '@cordon/server/store'
@@ -34,7 +33,6 @@ beforeAll(async () => {
   await initialize(store, now)
   bench = await openBench(store, await makeWorld(), now, { files: files(await makeWorld(), rules) })
   const issued = await bench.authority.issueServer({
-    zone: operationsZone,
     name: 'est',
     addresses: [host],
     dnsNames: [],

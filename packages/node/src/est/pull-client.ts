@@ -138,6 +138,7 @@ export class PullClient implements AsyncDisposable {
     await Promise.all(this.#works)
   }
 
+  /** The same as {@link PullClient.close}. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }
