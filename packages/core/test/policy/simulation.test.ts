@@ -272,16 +272,11 @@ describe('the pull model of a unit', () => {
   })
 
   test.each([
-    [
-      'a password for whoever answers',
-      'pull: { basic: { user: ann, passwordFile: pw } }',
-      /nothing vouches for/,
-      'pull.basic',
-    ],
-    ['a server without a port', 'pull: { servers: [{ host: a }] }', /port/, undefined],
-    ['no servers at all', 'pull: { servers: [] }', /servers/, undefined],
-    ['half a fingerprint', "pull: { trust: { fingerprint: 'ab' } }", /./, undefined],
-    ['a word that is not known', 'pull: { server: a }', /server/, undefined],
+    ['a password for whoever answers', 'pull: { basic: { user: ann, passwordFile: pw } }', /nothing vouches for/],
+    ['a server without a port', 'pull: { servers: [{ host: a }] }', /port/],
+    ['no servers at all', 'pull: { servers: [] }', /servers/],
+    ['half a fingerprint', "pull: { trust: { fingerprint: 'ab' } }", /./],
+    ['a word that is not known', 'pull: { server: a }', /server/],
   ] as const)('is refused with %s, with its place in the file', (_, text, message) => {
     const line = base.split('\n').length
     const problem = refusal(`  A: { kind: drive, ${secure}, ${text} }\n`)
