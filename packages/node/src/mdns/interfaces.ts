@@ -49,7 +49,10 @@ export function linkInterfaces(
 }
 
 /** Chosen addresses that lie in the network of a loopback without being listed. */
-function loopbacks(chosen: readonly string[], listed: readonly NetworkInterfaceInfo[]): readonly NetworkInterfaceInfo[] {
+function loopbacks(
+  chosen: readonly string[],
+  listed: readonly NetworkInterfaceInfo[],
+): readonly NetworkInterfaceInfo[] {
   const own = listed.find(({ internal, address }) => internal && isIPv4(address))
   if (own === undefined) return []
   const isThere = (address: string) => listed.some((entry) => entry.address === address)

@@ -207,7 +207,7 @@ class Enrollment implements StoreEnrollment {
     this.#observe = options.observe ?? networkObserver()
     this.#places = placesOf(options.plant)
     this.#rules = new RuleKeeper(options.files, options.path, zones, (problems) => this.#refuseFiles(problems))
-    this.#authorities = new AuthorityReader(options.store, this.#crypto)
+    this.#authorities = new AuthorityReader(options.store, options.authority, this.#crypto)
     this.#limit = new RateLimit(options.perMinute ?? 60)
     this.#readKey = keyReader(options.store.db)
     this.#readName = nameReader(options.store.db, options.plant.name)

@@ -1,5 +1,7 @@
 import type { Crypto } from '@cordon/core/crypto'
 import { type Certificate, decodeCertificate, isSignedBy } from '@cordon/core/x509'
+import type { StoreAuthority } from '../authority/authority.ts'
+import { isProvisioning } from '../authority/signers.ts'
 import type { Store } from '../store/store.ts'
 
 /** How long what was read of the authorities counts, milliseconds: a rollover takes days. */
@@ -26,17 +28,19 @@ export interface OwnAuthorities {
 /** Reads the plant's authorities, at most once in a while. */
 export class AuthorityReader {
   readonly #store: Pick<Store, 'db'>
+  readonly #authority: Pick<StoreAuthority, 'caCertificates'>
   readonly #crypto: Crypto
   #kept: { readonly at: number; readonly found: Promise<OwnAuthorities> } | undefined
 
-  constructor(store: Pick<Store, 'db'>, crypto: Crypto) {
+  constructor(store: Pick<Store, 'db'>, authority: Pick<StoreAuthority, 'caCertificates'>, crypto: Crypto) {
     this.#store = store
+    this.#authority = authority
     this.#crypto = crypto
   }
 
   async read(now: number): Promise<OwnAuthorities> {
     if (this.#kept === undefined || Math.abs(now - this.#kept.at) >= keptMs) {
-      const kept = { at: now, found: this.#load(now) }
+      const kept = { at: now, found: this.#load() }
       this.#kept = kept
       kept.found.catch(() => {
         if (this.#kept === kept) this.#kept = undefined
@@ -56,43 +60,25 @@ export class AuthorityReader {
     return [issuer, root].flatMap((each) => (each === undefined ? [] : [each.certificate.der]))
   }
 
-  async #load(now: number): Promise<OwnAuthorities> {
-    const { db } = this.#store
-    const [rows, crosses] = await Promise.all([
-      db
-        .selectFrom('authorities as a')
-        .select(['a.id', 'a.zone', 'a.certificate'])
-        .where('a.state', '!=', 'retired')
-        // A CA of provisioning certificates is none of the plant: no device may believe it.
-        .where(({ exists, selectFrom }) =>
-          exists(
-            selectFrom('certificates as c')
-              .select('c.serial')
-              .whereRef('c.certificate', '=', 'a.certificate')
-              .where('c.profile', 'in', ['root', 'issuing']),
-          ),
-        )
-        .orderBy('a.zone', (order) => order.asc().nullsFirst())
-        .orderBy('a.generation', 'desc')
+  async #load(): Promise<OwnAuthorities> {
+    const [rows, published] = await Promise.all([
+      this.#store.db
+        .selectFrom('authorities')
+        .select(['id', 'zone', 'certificate'])
+        .where('state', '!=', 'retired')
+        .orderBy('zone', (order) => order.asc().nullsFirst())
+        .orderBy('generation', 'desc')
         .execute(),
-      db
-        .selectFrom('certificates')
-        .select('certificate')
-        .where('profile', '=', 'cross')
-        .where('status', '=', 'valid')
-        .where('not_after', '>', new Date(now))
-        .execute(),
+      this.#authority.caCertificates(),
     ])
-    const all = rows.map(({ id, zone, certificate }) => ({
-      id,
-      zone,
-      certificate: decodeCertificate(new Uint8Array(certificate)),
-    }))
-    const anchors = all.map(({ certificate }) => certificate.der)
+    // A CA of provisioning certificates is none of the plant: no device may believe it.
+    const all = rows
+      .filter(({ zone }) => !isProvisioning(zone))
+      .map(({ id, zone, certificate }) => ({ id, zone, certificate: decodeCertificate(new Uint8Array(certificate)) }))
     return {
       all,
-      anchors,
-      published: [...anchors, ...crosses.map(({ certificate }) => new Uint8Array(certificate))],
+      published,
+      anchors: all.map(({ certificate }) => certificate.der),
       subjects: new Set(all.map(({ certificate }) => Buffer.from(certificate.subject.der).toString('hex'))),
     }
   }

@@ -67,7 +67,7 @@ function describeAuthority(where: string, make: () => Place): void {
       store = await state.open()
       authority = keys.open(store, () => now)
       await authority.initialize(keys.plan)
-    })
+    }, 180_000)
     afterAll(async () => {
       await store[Symbol.asyncDispose]()
       await state[Symbol.asyncDispose]()

@@ -651,6 +651,11 @@ describe('an enrollment service', () => {
     expect([undefined, 'admin', 'nowhere'].map((label) => bench.service.hasLabel(label))).toEqual([true, true, false])
     const published = (await bench.service.authorities(undefined)).map((der) => decodeCertificate(der))
     expect(published.map(({ extensions }) => extensions.basicConstraints?.ca)).toEqual([true, true, true, true])
+    // A device believes whoever is among them: never the CA of provisioning certificates.
+    const provisioning = await bench.authority.provisioningAnchor()
+    await using later = await beside({})
+    const named = await later.service.authorities(undefined)
+    expect(named.map((der) => nodeCrypto.equal(der, provisioning))).toEqual([false, false, false, false])
     const wishes = await bench.service.attributes('admin')
     expect(wishes && wishedKey(decodeRequestWishes(wishes))).toBe('ecdsa-p256')
     expect(await bench.service.attributes('nowhere')).toBeUndefined()

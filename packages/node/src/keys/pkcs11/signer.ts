@@ -72,6 +72,7 @@ export class Signers implements AsyncDisposable {
     return [...this.#byModule.values()].map(({ pid }) => pid).filter((pid) => pid !== undefined)
   }
 
+  /** Ends the signers; what they were asked fails. */
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all([...this.#byModule.values()].map((signer) => signer[Symbol.asyncDispose]()))
     this.#byModule.clear()

@@ -26,9 +26,12 @@ describe.skipIf(noSoftToken)('keys in SoftHSM', () => {
   let token: SoftToken
   let signers: Signers
 
-  beforeAll(() => {
+  // The first use in a checkout builds the addon.
+  beforeAll(async () => {
     token = makeSoftToken()
-  })
+    await using first = new Signers()
+    await new Pkcs11KeyStore(token.uri, { signers: first }).names()
+  }, 180_000)
   afterAll(() => {
     token.remove()
   })
