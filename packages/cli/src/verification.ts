@@ -19,6 +19,8 @@ export interface VerifyInput {
   readonly live?: readonly LiveConnection[]
   /** A certificate of the devices' maker, to be tried at the doors. */
   readonly vendor?: { readonly chain: readonly Uint8Array[]; readonly key: Uint8Array }
+  /** A credential of a zone that was revoked, to be tried there too. */
+  readonly revoked?: { readonly zone: string; readonly chain: readonly Uint8Array[]; readonly key: Uint8Array }
   readonly only?: readonly string[]
   readonly verifierAddress?: string
 }
@@ -32,7 +34,7 @@ export function verificationStep(
   return {
     title: 'Verify from outside, in a process of its own',
     run: async (show, rename) => {
-      const { plant, workspace, capabilities, live, vendor, only, verifierAddress } = await input()
+      const { plant, workspace, capabilities, live, vendor, revoked, only, verifierAddress } = await input()
       const { authority, store } = workspace
       const credential = await managerCredential(store, authority, managerOf(plant))
       const key = credential.key.export()
@@ -49,6 +51,7 @@ export function verificationStep(
         ...(capabilities === undefined || capabilities.size === 0 ? {} : { capabilities }),
         ...(live === undefined ? {} : { live }),
         ...(vendor === undefined ? {} : { vendor }),
+        ...(revoked === undefined ? {} : { revoked }),
         ...(only === undefined ? {} : { only }),
         ...(verifierAddress === undefined ? {} : { verifierAddress }),
       })

@@ -14,6 +14,7 @@ import {
   type PlantControl,
 } from '@cordon/simulator'
 import { type AcceptedPlant, acceptedPlant } from '../accepted-plant.ts'
+import { boughtUnit } from '../bought-unit.ts'
 import { connectionsTable } from '../connections-table.ts'
 import type { CommandContext } from '../context.ts'
 import { freshDemoState } from '../demo-state.ts'
@@ -23,7 +24,7 @@ import { managerOf } from '../manager.ts'
 import { table } from '../output.ts'
 import { type ProgressStep, withProgress } from '../progress.ts'
 import { preparePull, type PullFiles } from '../pull-materials.ts'
-import { verificationStep, verificationText } from '../verification.ts'
+import { type VerifyInput, verificationStep, verificationText } from '../verification.ts'
 import { type PlantProcess, startPlantProcess } from '../virtual-plant-process.ts'
 import { authorityPlan, openWorkspace, type Workspace } from '../workspace.ts'
 
@@ -47,6 +48,7 @@ const replaced = { device: 'Filler_IO', unit: { serial: 0x00a1001f, major: 1, mi
 /** How long each part may take, milliseconds. */
 const patienceMs = 90_000
 const lookMs = 200
+const probeMs = 3_600_000
 
 /** What became of a request under one policy. */
 interface PullEntry {
@@ -109,6 +111,7 @@ class PullDemonstration {
   #process: PlantProcess | undefined
   #files: PullFiles | undefined
   #waited: string | undefined
+  #revoked: VerifyInput['revoked']
 
   constructor(context: CommandContext, plant: AcceptedPlant) {
     this.#context = context
@@ -142,6 +145,8 @@ class PullDemonstration {
           workspace: this.#store,
           capabilities: this.#plant.files.capabilities,
           live: await this.#connections(),
+          ...(await boughtUnit(this.#context.state, this.#devices, this.#plant.files.simulation)),
+          ...(this.#revoked === undefined ? {} : { revoked: this.#revoked }),
         }),
         (finished) => {
           verification = finished
@@ -176,7 +181,7 @@ class PullDemonstration {
     this.#workspace = workspace
     const { store, authority } = workspace
     await authority.initialize(authorityPlan(plant))
-    const devices = defaultDirectory(state, plant.name)
+    const devices = this.#devices
     this.#files = await preparePull(example, join(state, 'pull'), { workspace, simulation, state, devices })
     this.#host = await openEstHost({
       store,
@@ -197,10 +202,9 @@ class PullDemonstration {
 
   async #powerUp(rename: (title: string) => void): Promise<void> {
     const { state, signal, output } = this.#context
-    const { plant } = this.#plant.files
     this.#process = await startPlantProcess({
       plantFile: this.#files?.plant ?? '',
-      directory: defaultDirectory(state, plant.name),
+      directory: this.#devices,
       state,
       signal,
       note: (line) => {
@@ -279,6 +283,7 @@ class PullDemonstration {
   async #replace(show: (text: string) => void): Promise<PullResult['replacement']> {
     const { device, unit } = replaced
     const before = newest(await this.#queue(), device, undefined)
+    await this.#revoke()
     const begun = performance.now()
     await this.#control.call('exchange', { device, unit })
     await this.#until(`the new unit has the role of ${device}`, async () => {
@@ -301,6 +306,16 @@ class PullDemonstration {
       backInServiceMs: Math.round(performance.now() - begun),
       pass: granted && (await this.#isRevoked(before?.serial)),
     }
+  }
+
+  /** Revokes a certificate whose key is at hand: the verification tries it, as the key of the unit that is gone is gone. */
+  async #revoke(): Promise<void> {
+    const { authority } = this.#store
+    const zone = this.#plant.files.plant.devices.find(({ name }) => name === replaced.device)?.zone ?? ''
+    const issued = await authority.issueClient({ zone, name: 'revoked-probe', validityMs: probeMs })
+    const key = issued.key?.export()
+    await authority.revoke(issued.serial, 'cessationOfOperation')
+    if (key !== undefined) this.#revoked = { zone, chain: [issued.certificate, ...issued.chain.slice(0, 1)], key }
   }
 
   /** The certificate of the unit that is gone opens nothing any more. */
@@ -354,6 +369,11 @@ class PullDemonstration {
       }
       await sleep(lookMs, undefined, { signal: this.#context.signal })
     }
+  }
+
+  /** Where the virtual devices have their storage. */
+  get #devices(): string {
+    return defaultDirectory(this.#context.state, this.#plant.files.plant.name)
   }
 
   get #control(): PlantControl {

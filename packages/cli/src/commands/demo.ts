@@ -3,7 +3,6 @@ import { fileURLToPath } from 'node:url'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { TransportError, UsageError } from '@cordon/core/errors'
 import type { VerificationResult } from '@cordon/core/verification'
-import { loadStateKey, nodeCrypto } from '@cordon/node/crypto'
 import { discover } from '@cordon/node/originator'
 import { keyLogFile } from '@cordon/node/transports'
 import { deploy, prepare, type StoredReport } from '@cordon/server/deploy'
@@ -12,10 +11,10 @@ import {
   type ConnectionStatus,
   defaultDirectory,
   lockAddresses,
-  openVendorPki,
   type PlantControl,
 } from '@cordon/simulator'
 import { type AcceptedPlant, acceptedPlant } from '../accepted-plant.ts'
+import { boughtUnit } from '../bought-unit.ts'
 import { connectionsTable } from '../connections-table.ts'
 import type { CommandContext } from '../context.ts'
 import { freshDemoState } from '../demo-state.ts'
@@ -41,9 +40,6 @@ const plantFile = fileURLToPath(new URL('../../../../examples/cpwe/plant.yaml', 
 
 /** How long the plant's own traffic may take to be up, milliseconds. */
 const trafficTimeoutMs = 60_000
-
-/** Serial number of a device that nobody put into the plant. */
-const boughtSerial = 0x00badbad
 
 /** What the demonstration did, for programs. */
 interface DemoResult {
@@ -172,7 +168,7 @@ class Demonstration {
             workspace: await this.#store(),
             capabilities,
             live: connections,
-            ...(simulation === undefined ? {} : await this.#vendor(directory)),
+            ...(simulation === undefined ? {} : await boughtUnit(state, directory, simulation)),
           }
         },
         (finished) => {
@@ -211,23 +207,6 @@ class Demonstration {
       const request = { plant, store: workspace.store, authority: workspace.authority, options }
       return deploy({ ...request, preparation: await prepare(request) })
     })
-  }
-
-  /** A vendor certificate as any buyer of such a device has one: it must open nothing. */
-  async #vendor(
-    directory: string,
-  ): Promise<{ vendor: { chain: readonly Uint8Array[]; key: Uint8Array } } | Record<never, never>> {
-    const { simulation } = this.#plant.files
-    const [maker] = simulation?.vendors ?? []
-    const unit = simulation?.devices.find((device) => device.security !== undefined)
-    if (maker === undefined || unit === undefined) return {}
-    const { key: sealingKey } = await loadStateKey(nodeCrypto, this.#context.state)
-    const pki = await openVendorPki(directory, simulation?.vendors ?? [], sealingKey, Date.now())
-    const { vendor: vendorId, type: deviceType, product: productCode, major, minor, name: productName } = unit.identity
-    const identity = { vendorId, deviceType, productCode, majorRevision: major, minorRevision: minor, productName }
-    const bought = await pki.issue(maker.name, { ...identity, serialNumber: boughtSerial })
-    const key = bought.key.export()
-    return key === undefined ? {} : { vendor: { chain: bought.chain, key } }
   }
 
   /** Waits until every connection that was begun runs; returns how many do. */

@@ -112,6 +112,8 @@ export interface PrepareOptions {
   /** Finds a pre-shared key by the name that the plant file uses. */
   readonly psk?: (name: string) => Promise<{ readonly identity: Uint8Array; readonly key: Uint8Array } | undefined>
   readonly vendor?: { readonly chain: readonly Uint8Array[]; readonly key: Uint8Array }
+  /** A credential of a zone that its list names, to be tried at the doors. */
+  readonly revoked?: { readonly zone: string; readonly chain: readonly Uint8Array[]; readonly key: Uint8Array }
   readonly live?: readonly LiveConnection[]
   readonly verifierAddress?: string
   readonly only?: readonly string[]
@@ -191,6 +193,7 @@ export async function prepareVerification(options: PrepareOptions): Promise<Veri
     zoneProbes,
     psk: await neededKeys(plant, options.psk),
     ...(vendor === undefined ? {} : { vendor: stored(vendor) }),
+    ...(options.revoked === undefined ? {} : { revoked: { [options.revoked.zone]: stored(options.revoked) } }),
     ...(live === undefined ? {} : { live }),
     ...(verifierAddress === undefined ? {} : { verifierAddress }),
     ...(only === undefined ? {} : { only }),
