@@ -6,6 +6,7 @@ const measurements: Readonly<Record<string, () => Promise<readonly Figure[]>>> =
   approval: async () => (await import('./approval.ts')).approvalFigures(),
   devices: async () => (await import('./devices.ts')).deviceFigures(),
   signing: async () => (await import('./signing.ts')).signingFigures(),
+  enrollment: async () => (await import('./enrollment.ts')).enrollmentFigures(),
   commissioning: async () => (await import('./commissioning.ts')).commissioningFigures(),
 }
 
