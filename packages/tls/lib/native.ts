@@ -149,6 +149,7 @@ export interface Binding {
   destroy(session: SessionHandle): void
   /** `undefined` where the handshake never finished. */
   info(session: SessionHandle): NativeInfo | undefined
+  shown(session: SessionHandle): Uint8Array[]
   failure(session: SessionHandle): NativeFailure
   exportKeyingMaterial(
     session: SessionHandle,

@@ -129,6 +129,14 @@ export class Session {
     return this.#info
   }
 
+  /**
+   * The certificates that the peer has shown until now, DER, leaf first: also of a peer that refused us afterwards. What was
+   * shown in a handshake that did not end well proves nothing. Empty after `destroy`.
+   */
+  get shown(): readonly Uint8Array[] {
+    return this.#handle === undefined ? [] : load().shown(this.#handle)
+  }
+
   /** A client sends its ClientHello; for both roles the time for the handshake begins. `now` in milliseconds of any steady clock. */
   start(now: number): void {
     const handle = this.#live()

@@ -623,6 +623,16 @@ static napi_value js_info(napi_env env, napi_callback_info info) {
   return object;
 }
 
+/* What the peer showed, also where the handshake failed after it. */
+static napi_value js_shown(napi_env env, napi_callback_info info) {
+  session *s = begin(env, info, "", NULL, NULL);
+  if (s == NULL) return NULL;
+  ERR_clear_error();
+  napi_value chain = make_peer_chain(env, s);
+  ERR_clear_error();
+  return chain;
+}
+
 static napi_value js_failure(napi_env env, napi_callback_info info) {
   napi_value args[1];
   instance *in;
@@ -915,6 +925,7 @@ NAPI_MODULE_INIT() {
       {"abort", js_abort},
       {"destroy", js_destroy},
       {"info", js_info},
+      {"shown", js_shown},
       {"failure", js_failure},
       {"exportKeyingMaterial", js_export},
       {"ticket", js_ticket},

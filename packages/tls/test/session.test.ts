@@ -67,6 +67,19 @@ describe.each(protocols)('a %s session', (protocol) => {
     )
   })
 
+  it('has the certificate of a server that refused it', () => {
+    const pair = handshake(
+      makePair(
+        server(protocol, { verify: { peer: 'require' } }),
+        clientContext(protocol, { anchors, verify: { peer: 'none' } }),
+      ),
+    )
+    expect([failure(pair.server).code, pair.client.state]).toEqual(['certificate-required', 'failed'])
+    expect([pair.client.info, pair.client.shown]).toEqual([undefined, [device.der]])
+    pair.client.destroy()
+    expect(pair.client.shown).toEqual([])
+  })
+
   it('carries data both ways', () => {
     const pair = established(server(protocol), client(protocol))
     pair.client.write(text('ping'))

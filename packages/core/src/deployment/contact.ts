@@ -69,8 +69,11 @@ function ownAccesses({ manager, materials }: ContactMeans, psk: readonly PskCred
 }
 
 /** Whether the device showed a certificate that an authority of this plant issued. */
-export function isOfThisPlant({ crypto, materials }: ContactMeans, session: DeviceSession): boolean {
-  const [leaf] = session.presented
+export function isOfThisPlant(
+  { crypto, materials }: Pick<ContactMeans, 'crypto' | 'materials'>,
+  { presented }: Pick<DeviceSession, 'presented'>,
+): boolean {
+  const [leaf] = presented
   if (leaf === undefined) return false
   if (materials.holderOf(leaf) !== undefined) return true
   const anchors = materials.anchorsOf(leaf)

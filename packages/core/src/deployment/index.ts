@@ -4,6 +4,14 @@
  * @module
  */
 export {
+  type Allegiance,
+  type AllegianceJudgement,
+  type AllegianceMeans,
+  type DeviceOutside,
+  judgeAllegiance,
+  type ShownCertificate,
+} from './allegiance.ts'
+export {
   type Assessment,
   assess,
   type ChangePart,

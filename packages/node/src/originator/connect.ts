@@ -26,6 +26,11 @@ export type SessionTransport = 'tcp' | 'tls' | 'dtls' | 'udp' | 'udp-dtls'
 export interface Commissioning {
   /** Sees what the target showed; what it throws ends the attempt. */
   readonly inspect: (peer: PeerInfo) => void | Promise<void>
+  /**
+   * Hears the certificates that the target showed, DER, leaf first, also where it then refused us: a configured device
+   * shows its own before it asks for ours. Such a chain proves nothing.
+   */
+  readonly shown?: (chain: readonly Uint8Array[]) => void
 }
 
 /** How a session is opened. */
@@ -130,6 +135,9 @@ async function openCarrier(
     ...(options.dscp === undefined ? {} : { dscp: options.dscp.explicit }),
     ...(options.cable === undefined ? {} : { cable: options.cable }),
     ...(options.keyLog === undefined ? {} : { keyLog: options.keyLog }),
+    ...(typeof options.commissioning === 'object' && options.commissioning.shown !== undefined
+      ? { shown: options.commissioning.shown }
+      : {}),
   }
   switch (transport) {
     case 'tcp':

@@ -17,6 +17,11 @@ import { formatEndpoint, type Transport, type TransportHandlers, type TransportS
 export interface SecureOptions {
   readonly keyLog?: KeyLog
   readonly schedule?: Schedule
+  /**
+   * Hears the certificates that the peer showed, DER, leaf first, before the handshake's end or failure is told: a peer
+   * that refuses us has shown them all the same. Not called where it showed none.
+   */
+  readonly shown?: (chain: readonly Uint8Array[]) => void
   /** Whoever feeds the session calls {@link SecureTransport.pump} after; default: the transport feeds it. */
   readonly fedByListener?: boolean
 }
@@ -37,6 +42,7 @@ export class SecureTransport implements Transport {
   readonly #session: Session
   readonly #schedule: Schedule
   readonly #keyLog: KeyLog | undefined
+  readonly #shown: SecureOptions['shown']
   readonly #queue: ReceiveQueue
   readonly #deadline: Deadline
   #resolve: () => void = () => {}
@@ -54,6 +60,7 @@ export class SecureTransport implements Transport {
     this.#session = session
     this.#schedule = options.schedule ?? processSchedule()
     this.#keyLog = options.keyLog
+    this.#shown = options.shown
     this.#queue = new ReceiveQueue(this.kind === 'tls' ? Number.POSITIVE_INFINITY : receiveLimit)
     this.#lastReceivedAt = this.#schedule.now()
     this.#deadline = this.#schedule.idle((now) => {
@@ -234,8 +241,14 @@ export class SecureTransport implements Transport {
       resumed: info.resumed,
       ...(info.pskIdentity === undefined ? {} : { pskIdentity: info.pskIdentity }),
     }
+    this.#tellShown()
     this.#state = 'open'
     this.#resolve()
+  }
+
+  #tellShown(): void {
+    const chain = this.#shown === undefined ? [] : this.#session.shown
+    if (chain.length > 0) this.#shown?.(chain)
   }
 
   #orderly(): void {
@@ -280,6 +293,7 @@ export class SecureTransport implements Transport {
     const opening = this.#state === 'opening'
     this.#state = 'closed'
     this.#deadline.cancel()
+    if (opening) this.#tellShown()
     this.#session.destroy()
     if (opening)
       this.#reject(

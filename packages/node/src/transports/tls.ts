@@ -16,6 +16,8 @@ export interface ConnectSecureOptions extends ConnectOptions {
   /** Takes up an earlier session of the same context. */
   readonly resume?: ResumptionTicket
   readonly keyLog?: KeyLog
+  /** Hears the certificates that the peer showed, also where it then refused us. */
+  readonly shown?: (chain: readonly Uint8Array[]) => void
   readonly schedule?: Schedule
 }
 

@@ -31,6 +31,7 @@ interface Setup {
   readonly client?: Credentials
   readonly anyServer?: boolean
   readonly keyLog?: (line: string) => void
+  readonly shown?: (chain: readonly Uint8Array[]) => void
   readonly timeoutMs?: number
   readonly handshakeTimeoutMs?: number
 }
@@ -69,6 +70,7 @@ async function join(setup: Setup) {
       localAddress: testAddress(21),
       context: clientContext,
       ...(setup.timeoutMs === undefined ? {} : { timeoutMs: setup.timeoutMs }),
+      ...(setup.shown === undefined ? {} : { shown: setup.shown }),
     })
   return {
     listener,
@@ -197,6 +199,15 @@ for (const protocol of ['tls', 'dtls'] as const) {
       expect(pair.client.security?.authenticated).toBe('none')
       expect(Buffer.from(pair.client.security?.peerChain[0] ?? []).equals(Buffer.from(selfMade.certificate))).toBe(true)
       pair.client.destroy()
+      await joined.dispose()
+    })
+
+    it('tells what a server showed that then asked for a certificate', async () => {
+      const shown: Uint8Array[][] = []
+      const joined = await join({ protocol, client: {}, anyServer: true, shown: (chain) => shown.push([...chain]) })
+      // The client's side of TLS 1.2 ends after the server's refusal.
+      await expect(joined.open()).rejects.toBeInstanceOf(PeerError)
+      expect(shown).toEqual([[new Uint8Array(server.certificate)]])
       await joined.dispose()
     })
 
