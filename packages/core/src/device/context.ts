@@ -2,7 +2,7 @@ import type { DeviceData } from './data.ts'
 import type { DeviceAction, DeviceEvent } from './hosted-device.ts'
 import { isSecureLink, type Link } from './link.ts'
 import type { DeviceOptions } from './options.ts'
-import type { PullNotice } from './security/pull.ts'
+import type { PullNotice } from './device-pull.ts'
 import type { SecondCounter } from './second-counter.ts'
 
 /** What the Connection Manager counts, attributes 1 to 8 of class 0x06. */

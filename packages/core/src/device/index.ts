@@ -57,7 +57,7 @@ export type {
   PullCredential,
   PullNotice,
   PullRequestWishes,
-} from './security/pull.ts'
+} from './device-pull.ts'
 export type { Refusal } from './outcome.ts'
 export type { DeviceSecrets, DeviceState, StoredPlace, StoredSettings } from './persistence.ts'
 export type { StateMachine, Transition } from './state-machine.ts'
