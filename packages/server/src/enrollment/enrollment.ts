@@ -104,6 +104,7 @@ export interface EnrollmentStatus {
 export interface StoreEnrollment extends EnrollmentService, AsyncDisposable {
   /** Reads the enrollment file and what it names again. */
   reload(): Promise<void>
+  /** What people are to see now: a grant for everybody, and what is wrong with the files. */
   status(): EnrollmentStatus
 }
 

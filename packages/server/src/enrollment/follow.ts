@@ -16,6 +16,7 @@ export interface FollowOptions {
   readonly deployment?: Omit<ApplyOptions, 'onlyDevices' | 'resume' | 'signal'>
   /** Hears how each push went. */
   readonly pushed?: (push: FollowedPush) => void
+  /** Hears the steps of each push. */
   readonly event?: (event: DeploymentEvent) => void
   /** Hears why a push could not be made at all; it is tried again. */
   readonly problem?: (error: Error) => void

@@ -53,6 +53,7 @@ export interface EstHostOptions {
   readonly push: Pick<FollowOptions, 'deployment' | 'pushed' | 'event'> | false
   readonly serverKeyGeneration?: boolean
   readonly limits?: Partial<EstLimits>
+  /** Hears what happens. */
   readonly log: (entry: HostLogEntry) => void
 }
 
@@ -72,6 +73,7 @@ export interface EstHostStatus extends EstStatus {
 
 /** The enrollment service of a plant with all that belongs to it: listener, announcement, queue, notices, push. */
 export interface EstHost extends AsyncDisposable {
+  /** How it does now. */
   status(): EstHostStatus
 }
 
