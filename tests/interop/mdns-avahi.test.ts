@@ -6,16 +6,21 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type Avahi, avahiMissing, TwoHosts } from './avahi.ts'
 
-const product = join(dirname(fileURLToPath(import.meta.url)), '../../packages/node/dist/mdns/index.js')
-const missing = existsSync(product) ? avahiMissing() : 'packages/node is not built: npm run build'
+const packages = join(dirname(fileURLToPath(import.meta.url)), '../../packages')
+const product = join(packages, 'node/dist/mdns/index.js')
+const listener = join(packages, 'server/dist/est/announce.js')
+const missing = existsSync(product) && existsSync(listener) ? avahiMissing() : 'it is not built: npm run build'
 
 /** Runs in the other namespace: announces or looks, tells events as lines of JSON, ends well on SIGTERM. */
 const script = `
 const { advertise, browse } = await import(process.argv[1])
+const { announceEst } = await import(process.argv[3])
 const tell = (what) => (value) => process.stdout.write(JSON.stringify({ what, ...value }) + '\\n')
 const problem = ({ interface: at, error }) => tell('problem')({ at, message: error.message })
 const settings = JSON.parse(process.argv[2])
 const open = [
+  ...(settings.listener ? [announceEst({ ...settings.listener, problem, labels: settings.listener.labels.map((label) => label || undefined), alarm: tell('alarm'),
+      renamed: (from, to) => tell('renamed')({ kind: 'renamed', from, to }) })] : []),
   ...(settings.advertise ? [advertise({ ...settings.advertise, pollMs: 200, event: tell('advertise'), problem })] : []),
   ...(settings.browse
     ? [browse({ ...settings.browse, pollMs: 200, problem,
@@ -50,7 +55,8 @@ class Product {
 
   constructor(namespace: string, settings: object) {
     const args = [process.execPath, '--input-type=module', '-e', script, pathToFileURL(product).href]
-    this.#child = spawn('ip', ['netns', 'exec', namespace, ...args, JSON.stringify(settings)])
+    const told = [JSON.stringify(settings), pathToFileURL(listener).href]
+    this.#child = spawn('ip', ['netns', 'exec', namespace, ...args, ...told])
     let rest = ''
     this.#child.stdout?.on('data', (bytes: Buffer) => {
       const parts = (rest + bytes.toString()).split('\n')
@@ -151,6 +157,26 @@ describe.skipIf(missing !== undefined)(
         () => avahi.browse('_est._tcp'),
         ({ length }) => length === 0,
       )
+    })
+
+    test('a listener is announced on the interface whose address it listens on alone, by label, and hears avahi there alone', async () => {
+      const stop = await avahi.publish('Their EST', '_est._tcp', 8443)
+      const listen = [{ address: '10.77.1.1', port: 8444 }]
+      const one = start({ listener: { name: 'Plant', host: 'manager', listen, labels: ['', 'cell 3'] } })
+      const ours = async () => (await avahi.browse('_est._tcp')).filter(({ port }) => port === 8444)
+      const found = await until('found', ours, ({ length }) => length >= 2)
+      const common = { interface: 'b1', host: 'manager.local', address: '10.77.1.1', port: 8444 }
+      expect([...found].sort((a, b) => a.instance.localeCompare(b.instance))).toEqual([
+        { ...common, instance: 'Plant', text: '"path=/.well-known/est" "txtvers=1"' },
+        { ...common, instance: 'Plant cell 3', text: '"label=cell 3" "path=/.well-known/est" "txtvers=1"' },
+      ])
+      const raised = ({ what, kind }: Line) => what === 'alarm' && kind === 'raised'
+      expect((await one.saw('alarmed', raised)).interface).toBe('a1')
+      await stop()
+      await one.saw('cleared', ({ what, kind }) => what === 'alarm' && kind === 'cleared')
+      expect(one.lines.filter(({ interface: at }) => at === 'a0')).toEqual([])
+      expect(await one.stop()).toBe(0)
+      await until('gone', ours, ({ length }) => length === 0)
     })
 
     test('a question is answered long after the announcement: avahi that started later finds it, by subtype and among all types', async () => {

@@ -715,6 +715,37 @@ export function createProgram(start: Start, version: string): Command {
   )
   add(
     est,
+    'zone <plant>',
+    'lines for a DNS server, by which devices beyond a router find the service',
+    'est zone plant.yaml --domain plant.example --rules enrollment.yaml',
+    async () => (await import('./commands/est-zone.ts')).run,
+  )
+    .requiredOption('--domain <domain>', 'the domain in which devices search')
+    .option('--host <name>', 'full name of the server, which the zone resolves (default: cordon-PLANT in the domain)')
+    .option('--port <port>', 'port of the service', '8444')
+    .option('--rules <file>', 'the enrollment file: one service for each of its labels')
+    .addOption(new Option('--label <label>', 'this label only (may be given again)').argParser(list).conflicts('rules'))
+    .option('--instance <name>', 'name under which it is announced (default: the plant’s)')
+    .option('--service-type <type>', 'type under which it is announced (default: _est._tcp)')
+    .option('--subtype <subtype>', 'announce it under this subtype too (may be given again)', list)
+    .option('--text <key=value>', 'one more key of its TXT record (may be given again)', list)
+  add(
+    est,
+    'foreign <plant>',
+    'devices and servers of foreign authorities; takes devices back; exit 3 when something is foreign',
+    'est foreign plant.yaml --take-back Blue_Drive',
+    async () => (await import('./commands/est-foreign.ts')).run,
+  )
+    .option('--take-back <device>', 'reset this device to its factory default (may be given again)', list)
+    .option('--trust-vendor <file>', 'PEM file with a vendor authority (may be given again)', list)
+    .option('--wait <seconds>', 'how long to listen for servers that are announced', '3')
+    .option('--interface <interface>', 'where to listen (may be given again; default: all)', list)
+    .option('--type <type>', 'service type of the servers (default: _est._tcp)')
+    .addOption(from)
+    .option('--force', 'take back although a foreign server is announced')
+    .option('-y, --yes', 'do not ask')
+  add(
+    est,
     'enroll [server]',
     'get a certificate from an EST server and write it with its chain and key (0600)',
     'est enroll est.plant.example:8444 --name panel --trust root.pem',
@@ -745,6 +776,8 @@ export function createProgram(start: Start, version: string): Command {
     .option('--keep', 'stay in the foreground and renew it before it ends')
     .option('--interface <interface>', 'where to look for servers (may be given again; default: all)', list)
     .option('--domain <domain>', 'domain whose DNS is asked for servers too')
+    .option('--type <type>', 'service type of the servers (default: _est._tcp)')
+    .option('--subtype <subtype>', 'only servers of this subtype, such as _cip')
     .addOption(from)
     .option('--force', 'replace files of that name that another command wrote')
   add(
@@ -757,6 +790,7 @@ export function createProgram(start: Start, version: string): Command {
     .option('--wait <seconds>', 'how long to collect answers', '3')
     .option('--interface <interface>', 'where to ask (may be given again; default: all)', list)
     .option('--domain <domain>', 'domain whose DNS is asked too')
+    .option('--type <type>', 'service type to ask for (default: _est._tcp)')
     .option('--subtype <subtype>', 'only servers of this subtype, such as _cip')
 
   const psk = group('psk', 'stored pre-shared keys, named by plant files', 'psk add cell3-2026 --generate')

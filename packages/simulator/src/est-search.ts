@@ -48,6 +48,7 @@ export class EstSearch {
     const { discovery, addresses, problem, search = estServers } = this.#options
     return search({
       interfaces: discovery.interfaces ?? interfacesOf(addresses),
+      type: discovery.type,
       subtype: discovery.subtype,
       waitMs,
       signal: this.#end.signal,

@@ -549,6 +549,7 @@ function securityOptions(
     profiles: security.profiles,
     pskSlots: security.pskSlots,
     fileSlots: security.fileSlots,
+    plainReset: security.plainReset,
     fileLimit: security.fileLimit,
     ingressEgress: security.ingressEgress,
     trustedIdentities: security.trustedIdentities,

@@ -7,7 +7,7 @@ const server: EstServer = { host: 'est.example', port: 8444 }
 
 const searchOf = (answer: (options: EstSearchOptions) => Promise<readonly EstServer[]>) =>
   new EstSearch({
-    discovery: { interfaces: undefined, subtype: '_cell' },
+    discovery: { interfaces: undefined, type: '_est2._tcp', subtype: '_cell' },
     addresses: ['127.64.0.1'],
     problem: () => {},
     search: answer,
@@ -22,7 +22,7 @@ describe('The search of a plant', () => {
     })
     const found = await Promise.all(Array.from({ length: 1000 }, () => search.look(new AbortController().signal)))
     expect(new Set(found)).toEqual(new Set([[server]]))
-    expect(asked.map(({ subtype }) => subtype)).toEqual(['_cell'])
+    expect(asked.map(({ type, subtype }) => [type, subtype])).toEqual([['_est2._tcp', '_cell']])
     await search.close()
   })
 

@@ -11,16 +11,18 @@ export async function run(
     readonly wait: string
     readonly interface?: readonly string[]
     readonly domain?: string
+    readonly type?: string
     readonly subtype?: string
   },
 ): Promise<ExitCode> {
   const { output, signal } = context
   const waitMs = parseNumber(options.wait, '--wait', 3600) * 1000
-  const { interface: interfaces, domain, subtype } = options
+  const { interface: interfaces, domain, type, subtype } = options
   if (output.interactive) output.note(`asking for EST servers for ${options.wait} s …`)
   const found = await announcedEstServers({
     interfaces,
     domain,
+    type,
     subtype,
     waitMs,
     signal,

@@ -38,6 +38,8 @@ export interface EnrollFlags extends TrustFlags {
   readonly keep?: boolean
   readonly interface?: readonly string[]
   readonly domain?: string
+  readonly type?: string
+  readonly subtype?: string
   readonly from?: string
   readonly force?: boolean
 }
@@ -117,12 +119,14 @@ function known({ authorities }: { readonly authorities: readonly Uint8Array[] })
 }
 
 function searchOf({ output }: CommandContext, flags: EnrollFlags, server: EstServer | undefined) {
-  const { interface: interfaces, domain, label } = flags
+  const { interface: interfaces, domain, type, subtype, label } = flags
   return async (signal: AbortSignal): Promise<readonly EstServer[]> =>
     server === undefined
       ? await estServers({
           interfaces,
           domain,
+          type,
+          subtype,
           label,
           signal,
           waitMs: discoveryMs,
@@ -217,6 +221,8 @@ function commandLine(flags: EnrollFlags, named: string | undefined): string {
       ['--trust', flags.trust],
       ['--wait', flags.wait === '0' ? undefined : flags.wait],
       ['--domain', flags.domain],
+      ['--type', flags.type],
+      ['--subtype', flags.subtype],
       ['--from', flags.from],
       ...(flags.address ?? []).map((address) => ['--address', address] as const),
       ...(flags.interface ?? []).map((each) => ['--interface', each] as const),

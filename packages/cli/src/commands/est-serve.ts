@@ -1,4 +1,3 @@
-import type { ServiceText } from '@cordon/core/discovery'
 import { UsageError } from '@cordon/core/errors'
 import { fingerprint } from '@cordon/core/x509'
 import { nodeCrypto } from '@cordon/node/crypto'
@@ -12,6 +11,7 @@ import { type ExitCode, exitCodes } from '../exit-codes.ts'
 import { managerOf } from '../manager.ts'
 import { type Output, pairs } from '../output.ts'
 import { printProblems } from '../plant-file.ts'
+import { serviceText } from '../service-text.ts'
 import { authorityPlan, openWorkspace } from '../workspace.ts'
 
 /** What `cordon est serve` takes. */
@@ -124,15 +124,4 @@ export function listenAddresses(
     }
     return { address, port }
   })
-}
-
-/** `key=value` pairs for the TXT record. */
-function serviceText(given: readonly string[]): ServiceText | undefined {
-  if (given.length === 0) return undefined
-  return Object.fromEntries(
-    given.map((pair) => {
-      const at = pair.indexOf('=')
-      return at < 0 ? [pair, true] : [pair.slice(0, at), pair.slice(at + 1)]
-    }),
-  )
 }

@@ -2,6 +2,7 @@ import type { Crypto } from '../crypto/provider.ts'
 import type { CipSecurityStateName } from '../objects/cip-security.ts'
 import type { EthernetIpSecurityStateName } from '../objects/ethernet-ip-security.ts'
 import { fingerprint } from '../x509/certificate.ts'
+import { hex } from '../x509/der.ts'
 import { formatName } from '../x509/name.ts'
 import { vendorFacts, type VendorTemplate, vendorTemplates } from '../x509/vendor-facts.ts'
 import { isOfThisPlant } from './contact.ts'
@@ -30,6 +31,8 @@ export interface ShownCertificate {
   readonly fingerprint: string
   /** SHA-256 of the issuer's own certificate where the device sent it along, lower-case hex. */
   readonly issuerFingerprint: string | undefined
+  /** Identifier of the issuer's key by the certificate's own word (RFC 5280 4.2.1.1), lower-case hex. */
+  readonly issuerKey: string | undefined
   readonly serial: string
   /** Milliseconds since 1970. */
   readonly notBefore: number
@@ -77,11 +80,13 @@ export function judgeAllegiance(means: AllegianceMeans, outside: DeviceOutside):
   }
   const { certificate, selfSigned } = known
   const [, issuer] = outside.presented
+  const { authorityKeyIdentifier } = certificate.extensions
   const shown: ShownCertificate = {
     subject: formatName(certificate.subject),
     issuer: formatName(certificate.issuer),
     fingerprint: fingerprint(crypto, leaf),
     issuerFingerprint: issuer === undefined ? undefined : fingerprint(crypto, issuer),
+    issuerKey: authorityKeyIdentifier === undefined ? undefined : hex(authorityKeyIdentifier),
     serial: certificate.serial,
     notBefore: certificate.notBefore,
     notAfter: certificate.notAfter,

@@ -52,7 +52,16 @@ export {
   type StepName,
   stepNames,
 } from './journal.ts'
-export { type EarlierKey, type Judgement, judgeDevice, type KeyChange, type Knowledge, keyChange } from './judge.ts'
+export {
+  type EarlierKey,
+  type Judgement,
+  judgeDevice,
+  type KeyChange,
+  type Knowledge,
+  keyChange,
+  spellSerial,
+  unexpectedUnit,
+} from './judge.ts'
 export { kickIntervalMs } from './keeper.ts'
 export { type IssuedTo, loadMaterials, Materials } from './materials.ts'
 export {

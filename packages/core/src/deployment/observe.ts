@@ -3,6 +3,7 @@ import { generalStatus } from '../cip/general-status.ts'
 import { upload } from '../client/file-transfer.ts'
 import { ObjectClient } from '../client/object-client.ts'
 import { isStatus } from '../client/reply-status.ts'
+import type { Requester } from '../client/requester.ts'
 import type { Crypto } from '../crypto/provider.ts'
 import { MalformedMessage } from '../errors.ts'
 import { certificateManagement } from '../objects/certificate-management.ts'
@@ -175,7 +176,7 @@ const absent: readonly number[] = [
 ]
 
 /** Reads the Identity object: who is there, before anything else is asked. */
-export async function readUnit(session: DeviceSession): Promise<UnitIdentity> {
+export async function readUnit(session: Requester): Promise<UnitIdentity> {
   const all = await new ObjectClient(session).getAll(identity, 1)
   const { vendorId, deviceType, productCode, revision, serialNumber, productName } = all
   if (

@@ -53,6 +53,11 @@ export interface SecurityOptions {
   readonly trustedIdentities?: boolean
   /** Kind of key that Create_CSR makes; default ECDSA P-256, because the required suites are ECDSA. */
   readonly keyKind?: 'ecdsa-p256' | 'ecdsa-p384' | 'rsa-2048' | 'rsa-3072'
+  /**
+   * Identity Reset is taken in plain even from a device under a policy; default false. That it then needs a secure link is
+   * inferred, and products may differ (cip-security-wire 4.10).
+   */
+  readonly plainReset?: boolean
   /** Somebody drives the pull model for it, see `Device.pull`; default false. */
   readonly pull?: boolean
 }

@@ -7,6 +7,8 @@ export interface OwnServices {
   readonly instances: readonly string[]
   /** Every address of our servers, on this and other machines. */
   readonly addresses: readonly string[]
+  /** Addresses of servers of ours whose names are not known here: two managers of a plant may rename each other. */
+  readonly peers?: readonly string[]
 }
 
 /** Whether an advertiser is one of ours, and why. */
@@ -24,14 +26,19 @@ export interface ForeignAlarm {
 
 /**
  * Whether a service is ours. The name alone proves nothing, since anyone can announce it: every address, and the one
- * that announced it, must be ours as well.
+ * that announced it, must be ours as well. A peer is known by its addresses alone.
  */
 export function judgeAdvertiser(service: FoundService, own: OwnServices): AdvertiserJudgement {
-  const addresses = new Set(own.addresses.map(foldName))
-  const strange = [...service.addresses, service.advertiser].filter((address) => !addresses.has(foldName(address)))
+  const strangeTo = (known: readonly string[]) => {
+    const addresses = new Set(known.map(foldName))
+    return [...service.addresses, service.advertiser].filter((address) => !addresses.has(foldName(address)))
+  }
+  const { peers = [] } = own
+  const strange = strangeTo([...own.addresses, ...peers])
   const isNamed = own.instances.some((instance) => foldName(instance) === foldName(service.instance))
   const where = `${service.host}:${service.port} (${service.addresses.join(', ')})`
   if (isNamed && strange.length === 0) return { verdict: 'ours', reason: `${service.instance} at ${where} is ours` }
+  if (strangeTo(peers).length === 0) return { verdict: 'ours', reason: `${where} is another server of ours` }
   const told = `announced by ${service.advertiser} as "${service.instance}" at ${where}`
   if (isNamed)
     return { verdict: 'foreign', reason: `our name from an address that is not ours, ${strange[0]}: ${told}` }

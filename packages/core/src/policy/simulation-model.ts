@@ -37,6 +37,8 @@ export interface SimulatedVendor {
 export interface SimulatedDiscovery {
   /** Names of interfaces; undefined: those on which the units have their addresses. */
   readonly interfaces: readonly string[] | undefined
+  /** Service type of the servers; undefined: `_est._tcp`. */
+  readonly type: string | undefined
   /** Only servers announced under this subtype, so that two plants on one link find each their own. */
   readonly subtype: string | undefined
 }
@@ -120,6 +122,8 @@ export interface SimulatedSecurity {
   readonly fileLimit: number
   /** File instances it can hold besides the static ones. */
   readonly fileSlots: number
+  /** A factory reset is taken in plain even under a policy. */
+  readonly plainReset: boolean
   /** 0x5D attribute 2. */
   readonly profiles: number
   readonly credential: DefaultCredential

@@ -73,6 +73,9 @@ const security = Type.Object(
     ingressEgress: Type.Optional(Type.Boolean({ description: 'Has class 0x63.' })),
     trustedIdentities: Type.Optional(Type.Boolean({ description: '0x5E attribute 12 may be set.' })),
     fileLimit: Type.Optional(Type.Integer({ minimum: 256, maximum: 1_048_576, description: 'Largest file in bytes.' })),
+    plainReset: Type.Optional(
+      Type.Boolean({ description: 'True: a reset of its Identity object is taken in plain even under a policy.' }),
+    ),
     fileSlots: Type.Optional(Type.Integer({ minimum: 1, maximum: 1024, description: 'File instances it can hold.' })),
     profiles: Type.Optional(unsigned(16, '0x5D attribute 2.')),
     credential: Type.Optional(
@@ -361,6 +364,13 @@ export const simulationSchema = Type.Object(
               { minItems: 1, maxItems: 16, description: 'Interfaces; those of the units when absent.' },
             ),
           ),
+          type: Type.Optional(
+            Type.String({
+              pattern: '^_[A-Za-z0-9-]{1,15}\\._(tcp|udp)$',
+              description: 'Service type of the servers, `_est._tcp` when absent.',
+              'x-expected': 'a service type such as _est._tcp',
+            }),
+          ),
           subtype: Type.Optional(
             Type.String({
               pattern: '^_?[A-Za-z0-9-]{1,61}$',
@@ -465,8 +475,8 @@ function readSimulation(file: SimulationFile, converter: Converter): Simulation 
     return device
   })
   for (const device of devices) checkClone(device, devices, converter)
-  const { interfaces, subtype } = file.discovery ?? {}
-  return { version: 1, plant: file.plant, vendors, discovery: { interfaces, subtype }, devices }
+  const { interfaces, type, subtype } = file.discovery ?? {}
+  return { version: 1, plant: file.plant, vendors, discovery: { interfaces, type, subtype }, devices }
 }
 
 function checkClone({ name, security }: SimulatedDevice, all: readonly SimulatedDevice[], converter: Converter): void {
@@ -593,6 +603,7 @@ function readSecurity(
     trustedIdentities: file.trustedIdentities ?? true,
     fileLimit: file.fileLimit ?? 16_384,
     fileSlots: file.fileSlots ?? 32,
+    plainReset: file.plainReset ?? false,
     profiles: file.profiles ?? securityProfiles.confidentiality,
     credential:
       file.credential === undefined || file.credential === 'self-signed'

@@ -522,6 +522,15 @@ describe('the watch for foreign advertisers', () => {
     expect(judgeAdvertiser(service({ advertiser: '10.0.0.6' }), own).verdict).toBe('foreign')
   })
 
+  test('knows a peer by its addresses under whatever name, and only by all of them', () => {
+    const withPeer = { ...own, peers: ['10.0.0.6'] }
+    const peer = { instance: 'Plant EST (2)', addresses: ['10.0.0.6'], advertiser: '10.0.0.6' }
+    expect(judgeAdvertiser(service(peer), withPeer).verdict).toBe('ours')
+    expect(judgeAdvertiser(service(peer), own).verdict).toBe('foreign')
+    expect(judgeAdvertiser(service({ ...peer, advertiser: '10.0.0.7' }), withPeer).verdict).toBe('foreign')
+    expect(judgeAdvertiser(service({ ...peer, addresses: ['10.0.0.6', '10.0.0.7'] }), withPeer).verdict).toBe('foreign')
+  })
+
   test('raises one alarm for each, and clears it when it goes or turns out to be ours', () => {
     const watch = new ForeignWatch()
     const rogue = service({ instance: 'Rogue' })

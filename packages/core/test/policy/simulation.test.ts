@@ -80,6 +80,7 @@ describe('a unit', () => {
       ingressEgress: true,
       trustedIdentities: true,
       fileLimit: 16_384,
+      plainReset: false,
       fileSlots: 32,
       profiles: 0x0002,
       credential: { kind: 'self-signed' },

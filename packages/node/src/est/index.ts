@@ -9,4 +9,5 @@ export {
   estServers,
   parseEstServer,
 } from './servers.ts'
+export { ServiceResolver, type ServiceResolverOptions } from './service-resolver.ts'
 export { FileUnit, type FileUnitOptions, type UnitFiles, unitFiles } from './file-unit.ts'

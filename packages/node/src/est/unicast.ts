@@ -2,8 +2,9 @@ import { decodeText, type FoundService, type Preference } from '@cordon/core/dis
 import { UsageError } from '@cordon/core/errors'
 import { utf8Bytes } from '@cordon/core/wire'
 import type { SrvRecord } from 'node:dns'
-import { Resolver } from 'node:dns/promises'
+import type { Resolver } from 'node:dns/promises'
 import { aborted, errorCode } from '../transports/system-error.ts'
+import { ServiceResolver, unescapedName } from './service-resolver.ts'
 
 /** The questions of DNS that service discovery asks; {@link Resolver} answers them. */
 export type DnsQuestions = Pick<Resolver, 'resolvePtr' | 'resolveSrv' | 'resolveTxt' | 'cancel'>
@@ -40,7 +41,7 @@ export async function domainServices(search: DomainSearch): Promise<readonly Dom
   if (!/^[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$/.test(domain)) {
     throw new UsageError('bad-value', 'a domain is written as example.com')
   }
-  const resolver = search.resolver ?? new Resolver({ timeout: Math.max(500, Math.ceil(waitMs / 3)), tries: 2 })
+  const resolver = search.resolver ?? new ServiceResolver({ timeoutMs: Math.max(500, Math.ceil(waitMs / 3)) })
   const stop = () => resolver.cancel()
   const late = setTimeout(stop, Math.max(waitMs, 1_000))
   signal.addEventListener('abort', stop, { once: true })
@@ -65,7 +66,7 @@ async function instanceServices(
   domain: string,
 ): Promise<readonly DomainService[]> {
   const [servers, texts] = await Promise.all([answered(resolver.resolveSrv(name)), answered(resolver.resolveTxt(name))])
-  const instance = name === base ? base : unescaped(name.slice(0, -base.length - 1))
+  const instance = name === base ? base : readable(name.slice(0, -base.length - 1))
   const text = decodeText((texts[0] ?? []).map((line) => utf8Bytes(line)))
   return servers
     .slice(0, mostServers)
@@ -83,11 +84,9 @@ async function instanceServices(
     }))
 }
 
-/** Characters that DNS writes with a backslash, alone or as three decimal digits (RFC 1035 5.1). */
-function unescaped(name: string): string {
-  return name.replace(/\\(\d{3}|.)/gs, (_, code: string) =>
-    code.length === 3 ? String.fromCharCode(Number(code) & 0xff) : code,
-  )
+/** An instance name as people see it; where it is no UTF-8, as DNS writes it. */
+function readable(escaped: string): string {
+  return unescapedName(escaped) ?? escaped
 }
 
 /** What DNS does not know, or does not say in time, is an empty answer. */

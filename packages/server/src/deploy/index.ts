@@ -12,6 +12,7 @@ export {
   type StoredReport,
 } from './deploy.ts'
 export { type DeviceRecord, forgetDevice, type GivenKey, readDeviceRecords } from './device-records.ts'
+export { type DeviceStanding, Lookout, type Standing, type StandingRequest } from './foreign.ts'
 export { managerCredential } from './manager-credential.ts'
 export { listPsks, type StoredPsk, storedSecrets, storePsk } from './pre-shared-keys.ts'
 export { type DeployOptions, type DeployRequest, type Preparation, prepare } from './prepare.ts'
@@ -20,3 +21,4 @@ export { type ReleaseReport, release } from './release.ts'
 export { type RevocationReport, revoke } from './revoke.ts'
 export { type ReachOptions, SessionPorts } from './session-port.ts'
 export { systemClock } from './system-clock.ts'
+export { takeBack, type TakeBackOutcome, type TakeBackResult } from './take-back.ts'

@@ -82,3 +82,8 @@ export async function readListeners(store: Store, now: number = Date.now()): Pro
   if (gone.length > 0) await store.db.deleteFrom('facts').where('name', 'in', gone).execute()
   return found.filter(({ name }) => !gone.includes(name)).map(({ status }) => status)
 }
+
+/** The address of one of {@link ListenerStatus.addresses}. */
+export function listenerAddress(place: string): string {
+  return place.slice(0, place.lastIndexOf(':')).replace(/^\[|\]$/g, '')
+}

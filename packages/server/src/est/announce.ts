@@ -15,7 +15,7 @@ export interface AnnounceOptions extends Pick<MdnsOptions, 'problem' | 'source'>
   readonly text?: ServiceText
   /** First label of the host's name. Default: this machine's. */
   readonly host?: string
-  /** Addresses of other listeners of this plant, which are no strangers. */
+  /** Addresses of other listeners of this plant, which are no strangers under whatever name. */
   readonly others?: () => readonly string[]
   /** Hears of advertisers of the type that are not ours. */
   readonly alarm?: (alarm: ForeignAlarm & { readonly interface: string }) => void
@@ -73,7 +73,7 @@ export function announceEst(options: AnnounceOptions): Announcement {
   const browser = browse({
     ...links,
     ...(type === undefined ? {} : { type }),
-    own: () => ({ instances: instances(), addresses: [...addresses, ...(others?.() ?? [])] }),
+    own: () => ({ instances: instances(), addresses, peers: others?.() ?? [] }),
     ...(alarm === undefined ? {} : { alarm }),
   })
   const close = async () => {

@@ -1,4 +1,4 @@
-import type { ForeignAlarm, ServiceText } from '@cordon/core/discovery'
+import { type ForeignAlarm, judgeAdvertiser, type ServiceText } from '@cordon/core/discovery'
 import { UsageError } from '@cordon/core/errors'
 import type { ParseProblem, Plant } from '@cordon/core/policy'
 import { dirname } from 'node:path'
@@ -8,7 +8,7 @@ import { verifyAccount } from '../enrollment/account-verifier.ts'
 import { openEnrollment, type StoreEnrollment } from '../enrollment/enrollment.ts'
 import { type EnrollmentFiles, loadEnrollmentFiles } from '../enrollment/files.ts'
 import { type Follower, followEnrollments, type FollowOptions } from '../enrollment/follow.ts'
-import { publishListener, readListeners } from '../enrollment/listeners.ts'
+import { listenerAddress, publishListener, readListeners } from '../enrollment/listeners.ts'
 import { expireEnrollments } from '../enrollment/words.ts'
 import type { EnrollmentAnswer, EnrollmentRequest, EnrollmentService } from '../enrollment/service.ts'
 import { openChannel } from '../notify/channels.ts'
@@ -229,6 +229,7 @@ async function announced(
   const { announcement, store, plant, log } = options
   if (announcement === false) return undefined
   const others = await otherListeners(store, plant.name)
+  const strangers = new Strangers(options, others)
   const running = announceEst({
     ...announcement,
     name: announcement.name ?? plant.name,
@@ -236,7 +237,7 @@ async function announced(
     listen: at.listen,
     labels,
     others: () => others.addresses(),
-    alarm: (alarm) => void tellForeign(options, alarm),
+    alarm: (alarm) => void strangers.hear(alarm),
     renamed: (from, to) => log({ severity: 'warning', message: `"${from}" is taken; announced as "${to}"` }),
     problem: ({ error }) => log({ severity: 'warning', message: `discovery: ${error.message}` }),
   })
@@ -247,20 +248,51 @@ async function announced(
   return { ...running, close, [Symbol.asyncDispose]: close }
 }
 
-/** Addresses of all listeners of the plant, ours and those of other managers on the same store. */
-async function otherListeners(
-  store: Store,
-  plant: string,
-): Promise<{ addresses: () => readonly string[]; close: () => void }> {
+interface OtherListeners {
+  addresses(): readonly string[]
+  /** Asks the store now. While it is away the last answer holds. */
+  look(): Promise<void>
+  close(): void
+}
+
+/** Addresses of the listeners that other managers run for the plant on the same store, and of ours once it is there. */
+async function otherListeners(store: Store, plant: string): Promise<OtherListeners> {
   let known: readonly string[] = []
-  const look = async () => {
+  const read = async () => {
     const listeners = (await readListeners(store)).filter((one) => one.plant === plant)
-    known = listeners.flatMap((one) => one.addresses.map((text) => text.slice(0, text.lastIndexOf(':'))))
+    known = listeners.flatMap((one) => one.addresses.map(listenerAddress))
   }
-  await look()
-  // While the store is away the last answer holds.
-  const timer = setInterval(() => void look().catch(() => undefined), othersMs)
-  return { addresses: () => known, close: () => clearInterval(timer) }
+  await read()
+  const look = () => read().catch(() => undefined)
+  const timer = setInterval(() => void look(), othersMs)
+  return { addresses: () => known, look, close: () => clearInterval(timer) }
+}
+
+/** Tells of foreign advertisers. */
+class Strangers {
+  readonly #options: EstHostOptions
+  readonly #others: OtherListeners
+  /** Instances that were told, so that only their end is told. */
+  readonly #told = new Set<string>()
+
+  constructor(options: EstHostOptions, others: OtherListeners) {
+    this.#options = options
+    this.#others = others
+  }
+
+  async hear(alarm: ForeignAlarm): Promise<void> {
+    const { kind, service } = alarm
+    if (kind === 'cleared') {
+      if (this.#told.delete(service.instance)) await tellForeign(this.#options, alarm)
+      return
+    }
+    // Another manager of the plant that began a moment ago is in the store already.
+    await this.#others.look()
+    const own = { instances: [], addresses: [], peers: this.#others.addresses() }
+    if (judgeAdvertiser(service, own).verdict === 'ours') return
+    this.#told.add(service.instance)
+    await tellForeign(this.#options, alarm)
+  }
 }
 
 async function tellForeign({ store, plant, log }: EstHostOptions, alarm: ForeignAlarm): Promise<void> {

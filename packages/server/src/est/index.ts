@@ -13,6 +13,7 @@ export { defaultEstLimits, type EstLimits } from './limits.ts'
 export { estPort, type EstLogEntry, type EstServeOptions, type EstServer, serveEst } from './serve.ts'
 export type { EstCounters, EstStatus } from './status.ts'
 export type { EstCredential } from './tls.ts'
+export { type AdvertiserSearch, foreignAdvertisers } from './advertisers.ts'
 export { type Announcement, announceEst, type AnnounceOptions, estServices } from './announce.ts'
 export {
   type EstHost,

@@ -60,6 +60,7 @@ export const identityBehaviour = behaviour(identity, {
   guard: ({ device, link }, service) => {
     if (service === identity.services.flashLeds.code) return undefined
     if (device.data.identity.protectionMode !== 0) return refuse(generalStatus.deviceStateConflict)
+    if (service === identity.services.reset.code && device.options.security?.plainReset === true) return undefined
     return isConfigured(device) && !mayConfigure(device, link) ? refuse(generalStatus.privilegeViolation) : undefined
   },
 })
