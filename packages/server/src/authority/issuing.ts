@@ -17,7 +17,7 @@ import { NotTrusted } from '@cordon/core/errors'
 import { type CertificateContents, decodeRequest, isProven } from '@cordon/core/x509'
 import { type GroupCommit, groupCommit } from '../store/group-commit.ts'
 import { operationsZone, provisioningAuthority } from './generations.ts'
-import { checkKeyHistory, earlierCertificates, hasLifeLeft } from './key-history.ts'
+import { checkKeyHistory, earlierReader, hasLifeLeft } from './key-history.ts'
 import type { Means } from './means.ts'
 import { readPlan, type StoredPlan } from './plan.ts'
 import { type CertificateRow, certificateRow, recordCertificates } from './records.ts'
@@ -80,11 +80,13 @@ export class Issuing {
   readonly #signers: Signers
   readonly #pending = new Map<string, Promise<IssuedCertificate>>()
   readonly #records: GroupCommit<CertificateRow>
+  readonly #earlier: ReturnType<typeof earlierReader>
   #plan: Promise<StoredPlan> | undefined
 
   constructor(means: Means, signers: Signers) {
     this.#means = means
     this.#signers = signers
+    this.#earlier = earlierReader(means.store.db)
     this.#records = groupCommit<CertificateRow>((rows) => recordCertificates(means.store.db, rows))
   }
 
@@ -170,11 +172,11 @@ export class Issuing {
   }
 
   async #sign({ profile, build, wish, names, keyHash }: Order): Promise<SignedCertificate> {
-    const { crypto, store } = this.#means
+    const { crypto } = this.#means
     const [{ signer, chain }, plan, earlier] = await Promise.all([
       this.#signers.active(wish.zone),
       this.#storedPlan(),
-      earlierCertificates(store.db, keyHash),
+      this.#earlier(Buffer.from(keyHash).toString('hex')),
     ])
     const now = this.#means.now()
     checkKeyHistory(earlier, { name: wish.name, profile }, now)

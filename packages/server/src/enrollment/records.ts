@@ -1,7 +1,7 @@
 import type { EnrollmentFacts, Evaluation, Sighting, UnitIdentity } from '@cordon/core/enrollment'
 import { type Kysely, type Selectable, sql } from 'kysely'
+import { groupedRead } from '../store/grouped-read.ts'
 import type { EnrollmentSightingTable, EnrollmentTable, EnrollmentWordTable, Schema } from '../store/schema.ts'
-import { groupedRead } from './grouped-read.ts'
 import type { Observation } from './observe.ts'
 
 /**
@@ -75,8 +75,9 @@ export function keyReader(db: Kysely<Schema>): KeyReader {
   }
 }
 
+/** At once: who writes checks that row and words are still those that were read. */
 async function loadKeys(db: Kysely<Schema>, keys: readonly string[]): Promise<ReadonlyMap<string, KeyRows>> {
-  const [rows, seen] = await Promise.all([
+  const [rows, words, seen] = await Promise.all([
     db
       .selectFrom('enrollments as e')
       .leftJoin('certificates as c', (join) =>
@@ -84,19 +85,17 @@ async function loadKeys(db: Kysely<Schema>, keys: readonly string[]): Promise<Re
       )
       .selectAll('e')
       .select(['c.certificate', 'c.status', 'c.names', 'c.not_before', 'c.not_after'])
-      .where('e.key', 'in', [...keys])
+      .where('e.key', '=', anyOf(keys))
       .execute(),
     db
-      .selectFrom('enrollment_sightings')
-      .selectAll()
-      .where('key', 'in', [...keys])
+      .selectFrom('enrollment_words as w')
+      .innerJoin('enrollments as e', 'e.id', 'w.enrollment')
+      .selectAll('w')
+      .where('e.key', '=', anyOf(keys))
+      .orderBy('w.id')
       .execute(),
+    db.selectFrom('enrollment_sightings').selectAll().where('key', '=', anyOf(keys)).execute(),
   ])
-  const ids = rows.map(({ id }) => id)
-  const words =
-    ids.length === 0
-      ? []
-      : await db.selectFrom('enrollment_words').selectAll().where('enrollment', 'in', ids).orderBy('id').execute()
   const wordsOf = grouped(words, ({ enrollment }) => enrollment)
   const rowsOf = grouped(rows, ({ key }) => key)
   const seenOf = grouped(seen, ({ key }) => key)
@@ -106,6 +105,11 @@ async function loadKeys(db: Kysely<Schema>, keys: readonly string[]): Promise<Re
       return [key, { rows: own, words: own.flatMap(({ id }) => wordsOf.get(id) ?? []), seen: seenOf.get(key) ?? [] }]
     }),
   )
+}
+
+/** A comparison with so many values that its text is the same for any number of them. */
+function anyOf(values: readonly string[]) {
+  return sql<string>`any(${[...values]}::text[])`
 }
 
 function grouped<Item, Key>(items: readonly Item[], keyOf: (item: Item) => Key): ReadonlyMap<Key, readonly Item[]> {
@@ -184,41 +188,52 @@ export interface CertificateStanding {
   readonly names: string
 }
 
-/** The record of a certificate that was shown; undefined: none was ever made. */
-export async function readCertificate(
-  db: Kysely<Schema>,
-  key: string,
-  fingerprint: string,
-): Promise<CertificateStanding | undefined> {
-  return await db
-    .selectFrom('certificates')
-    .select(['profile', 'status', 'name', 'zone', 'names'])
-    .where('key_hash', '=', Buffer.from(key, 'hex'))
-    .where('fingerprint', '=', fingerprint)
-    .executeTakeFirst()
+/** Reads the record of a certificate that was shown, by its key and fingerprint; undefined: none was ever made. */
+export type CertificateReader = (key: string, fingerprint: string) => Promise<CertificateStanding | undefined>
+
+/** A {@link CertificateReader} whose askers share queries. */
+export function certificateReader(db: Kysely<Schema>): CertificateReader {
+  const read = groupedRead<CertificateStanding & { readonly key: string }>(async (fingerprints) => {
+    const rows = await db
+      .selectFrom('certificates')
+      .select(['fingerprint', 'key_hash', 'profile', 'status', 'name', 'zone', 'names'])
+      .where('fingerprint', '=', anyOf(fingerprints))
+      .execute()
+    return new Map(
+      rows.map(({ fingerprint, key_hash: hash, ...row }) => [
+        fingerprint,
+        { ...row, key: Buffer.from(hash).toString('hex') },
+      ]),
+    )
+  })
+  return async (key, fingerprint) => {
+    const found = await read(fingerprint)
+    return found?.key === key ? found : undefined
+  }
 }
 
 /**
- * What is held against a key and those that it renewed: a denial of a person, or a credential that was revoked since.
- * Undefined: nothing.
+ * Reads what is held against a key and those that it renewed: a denial of a person, or a credential that was revoked
+ * since. Undefined: nothing. Askers share queries.
  */
-export async function readReproach(db: Kysely<Schema>, key: string): Promise<string | undefined> {
-  const { rows } = await sql<{ reason: string }>`
-    with recursive line(key) as (
-      select ${key}::text
-      union select e.facts->>'renews' from enrollments e join line on e.key = line.key where e.facts->>'renews' is not null
-    )
-    select r.kind || ' ' || r.credential || ' was revoked by ' || r.by || ': ' || r.reason as reason
-    from revoked_credentials r
-    where exists (select from credential_uses u
-      where u.kind = r.kind and u.credential = r.credential and u.key in (select key from line))
-    union all
-    select w.by || ' denied it: ' || w.reason from enrollments e join line on e.key = line.key
-    join enrollment_words w on w.enrollment = e.id
-    where w.kind = 'deny' and not exists (select from enrollment_words l where l.enrollment = w.enrollment
-      and l.id > w.id and (l.kind = 'expire' or l.kind in ('withdraw', 'approve') and l.by = w.by))
-    limit 1`.execute(db)
-  return rows[0]?.reason
+export function reproachReader(db: Kysely<Schema>): (key: string) => Promise<string | undefined> {
+  return groupedRead<string>(async (keys) => {
+    const { rows } = await sql<{ asked: string; reason: string }>`
+      with recursive line(asked, key) as (
+        select k, k from unnest(${[...keys]}::text[]) as k
+        union select line.asked, e.facts->>'renews' from enrollments e join line on e.key = line.key
+        where e.facts->>'renews' is not null
+      )
+      select line.asked, r.kind || ' ' || r.credential || ' was revoked by ' || r.by || ': ' || r.reason as reason
+      from line join credential_uses u on u.key = line.key
+      join revoked_credentials r on r.kind = u.kind and r.credential = u.credential
+      union all
+      select line.asked, w.by || ' denied it: ' || w.reason from line join enrollments e on e.key = line.key
+      join enrollment_words w on w.enrollment = e.id
+      where w.kind = 'deny' and not exists (select from enrollment_words l where l.enrollment = w.enrollment
+        and l.id > w.id and (l.kind = 'expire' or l.kind in ('withdraw', 'approve') and l.by = w.by))`.execute(db)
+    return new Map(rows.map(({ asked, reason }) => [asked, reason]))
+  })
 }
 
 /** What is known of a name in the plant. */
@@ -271,7 +286,7 @@ async function loadNames(
     db
       .selectFrom('certificates')
       .select(['name', 'issuer_id', 'serial', 'key_hash', 'profile', 'not_after'])
-      .where('name', 'in', [...names])
+      .where('name', '=', anyOf(names))
       .where('profile', 'in', ['device', 'client', 'server'])
       .where('status', '=', 'valid')
       .execute(),
@@ -279,7 +294,7 @@ async function loadNames(
       .selectFrom('devices')
       .select(['name', 'address', 'identity', 'serial'])
       .where('plant', '=', plant)
-      .where('name', 'in', [...names])
+      .where('name', '=', anyOf(names))
       .where(sql<boolean>`(observed->>'configured')::boolean`)
       .execute(),
     loadGranted(db, plant, names),
