@@ -546,7 +546,7 @@ class Enrollment implements StoreEnrollment {
 
   async #sign(request: EnrollmentRequest, target: Target, key: PrivateKey | undefined): Promise<SignedCertificate> {
     const { name, zone, addresses, dnsNames } = target
-    const csr = key === undefined ? request.request.der : await buildRequest(key, { subject: request.request.subject })
+    const csr = key === undefined ? request.request : await buildRequest(key, { subject: request.request.subject })
     const { validityMs } = this.#options.plant.authority.device
     return await this.#options.authority.signDevice({ zone, device: name, csr, addresses, dnsNames, validityMs })
   }
