@@ -22,7 +22,9 @@ import { benchPlant } from './virtual-plant.ts'
 /** Network of the devices: no other measurement uses it. */
 const network = '127.70'
 const address = `${network}.255.1`
-const sizes = { warmUp: 200, rounds: 3, round: 600, open: 3000, all: 5000 }
+const sizes = { warmUp: 200, rounds: 3, round: 600, all: 5000 }
+/** How long they come at a steady rate. */
+const steadyS = 10
 /** Clients at once, where each asks as soon as another was answered. */
 const atOnce = 64
 const perSecond = 300
@@ -185,7 +187,7 @@ async function measure(clients: Clients, servers: Servers, count: (size: number)
   }
   const rate = median(ours.map(rateOf))
   const offered = Math.min(perSecond, Math.max(1, Math.floor(rate * 0.7)))
-  const range = next(sizes.open)
+  const range = next(offered * steadyS)
   const open = { kind: 'open', perSecond: offered, ...range } as const
   const theirsOpen = await watched(() => clients.run({ ...open, server: stub }))
   const oursOpen = await watched(() => clients.run({ ...open, server: real }))

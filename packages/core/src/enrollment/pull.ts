@@ -240,8 +240,8 @@ export const pullTimes = {
   pollS: 60,
   firstBackOffS: 30,
   longestBackOffS: 3600,
-  /** The spread to either side. */
-  jitter: 0.1,
+  /** The spread to either side, as a share. Wide: devices that got their power back together fail together. */
+  jitter: 0.5,
   /** Longest wait for the answer to one action. */
   answerS: 60,
 } as const

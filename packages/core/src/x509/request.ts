@@ -106,9 +106,15 @@ function readAttributes(
   return { extensions, attributes }
 }
 
+/** Requests that were proven, each by whom: they do not change, and every step on the way to a certificate asks. */
+const proven = new WeakMap<CertificateRequest, Crypto>()
+
 /** Whether the request is signed by the key it is for: proof of possession. */
 export function isProven(crypto: Crypto, request: CertificateRequest): boolean {
-  return isSignedBy(crypto, request, request.publicKey)
+  if (proven.get(request) === crypto) return true
+  const holds = isSignedBy(crypto, request, request.publicKey)
+  if (holds) proven.set(request, crypto)
+  return holds
 }
 
 /** What a request is made of. */

@@ -212,7 +212,7 @@ describe('a device without an identity', () => {
     expect(client.action.kind).toBe('search')
   })
 
-  test('waits from half a minute to an hour between failures, spread by a tenth', () => {
+  test('waits from half a minute to an hour between failures, spread by half', () => {
     const client = new Client().give({ kind: 'enable' })
     const pauses: number[] = []
     for (let round = 0; round < 9; round++) {
@@ -221,8 +221,8 @@ describe('a device without an identity', () => {
     }
     expect(pauses).toEqual([30, 60, 120, 240, 480, 960, 1920, 3600, 3600])
     for (const [random, pause] of [
-      [0, 27],
-      [0.999_999, 33],
+      [0, 15],
+      [0.999_999, 45],
     ] as const) {
       const spread = new Client().toAuthorities().answer(status(500), random)
       expect(spread.wait()).toBeCloseTo(pause, 3)

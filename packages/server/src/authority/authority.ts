@@ -15,7 +15,13 @@ import { dumpStore } from '../store/dump.ts'
 import type { Store } from '../store/store.ts'
 import { type Expiring, readExpiring } from './expiry.ts'
 import { makeMissing, provisioningAuthority } from './generations.ts'
-import { Issuing, type ProvisioningRequest, type ServerRequest, type SignedCertificate } from './issuing.ts'
+import {
+  Issuing,
+  type ProvisioningRequest,
+  type ServerRequest,
+  type SignedCertificate,
+  type SigningRequest,
+} from './issuing.ts'
 import { AuthorityKeys, type HardwareKeys } from './keys.ts'
 import type { Means } from './means.ts'
 import { listCertificates } from './records.ts'
@@ -43,7 +49,7 @@ export interface StoreAuthority extends Authority {
    * Checks and signs as {@link Authority.issueDevice} does, and records nothing. Two calls at once for one key make two
    * certificates: the caller sees to it that only one is recorded, with {@link recordCertificates}, and handed out.
    */
-  signDevice(request: DeviceRequest): Promise<SignedCertificate>
+  signDevice(request: SigningRequest): Promise<SignedCertificate>
   /**
    * Issues the certificate of an EST server, by the CA of the operations zone; errors as {@link Authority.issueDevice}.
    * @throws UsageError `bad-value` without an address and a DNS name
@@ -117,7 +123,7 @@ class StoredAuthority implements StoreAuthority {
     return await this.#issuing.device(request)
   }
 
-  async signDevice(request: DeviceRequest): Promise<SignedCertificate> {
+  async signDevice(request: SigningRequest): Promise<SignedCertificate> {
     return await this.#issuing.signDevice(request)
   }
 

@@ -6,7 +6,7 @@ export { type AuthorityOptions, openAuthority, type StoreAuthority } from './aut
 export { estCredential } from './est-credential.ts'
 export type { Expiring, Renewal } from './expiry.ts'
 export { operationsZone } from './generations.ts'
-export type { ProvisioningRequest, ServerRequest, SignedCertificate } from './issuing.ts'
+export type { ProvisioningRequest, ServerRequest, SignedCertificate, SigningRequest } from './issuing.ts'
 export type { HardwareKeys } from './keys.ts'
 export { type CertificateRow, recordCertificates } from './records.ts'
 export {

@@ -14,10 +14,10 @@ import {
 } from '@cordon/core/authority'
 import type { Crypto, KeyKind } from '@cordon/core/crypto'
 import { NotTrusted } from '@cordon/core/errors'
-import { type CertificateContents, decodeRequest, isProven } from '@cordon/core/x509'
+import { type CertificateContents, type CertificateRequest, decodeRequest, isProven } from '@cordon/core/x509'
 import { type GroupCommit, groupCommit } from '../store/group-commit.ts'
 import { operationsZone, provisioningAuthority } from './generations.ts'
-import { checkKeyHistory, earlierCertificates, hasLifeLeft } from './key-history.ts'
+import { checkKeyHistory, earlierReader, hasLifeLeft } from './key-history.ts'
 import type { Means } from './means.ts'
 import { readPlan, type StoredPlan } from './plan.ts'
 import { type CertificateRow, certificateRow, recordCertificates } from './records.ts'
@@ -41,6 +41,9 @@ interface KeyedRequest {
   /** Kind of the key the authority makes; default P-256. */
   readonly key?: KeyKind
 }
+
+/** A device asks for its certificate; its request may have been read already. */
+export type SigningRequest = Omit<DeviceRequest, 'csr'> & { readonly csr: Uint8Array | CertificateRequest }
 
 /** An EST server asks for its certificate: at least one address or DNS name. Default one year. */
 export interface ServerRequest extends KeyedRequest {
@@ -80,11 +83,13 @@ export class Issuing {
   readonly #signers: Signers
   readonly #pending = new Map<string, Promise<IssuedCertificate>>()
   readonly #records: GroupCommit<CertificateRow>
+  readonly #earlier: ReturnType<typeof earlierReader>
   #plan: Promise<StoredPlan> | undefined
 
   constructor(means: Means, signers: Signers) {
     this.#means = means
     this.#signers = signers
+    this.#earlier = earlierReader(means.store.db)
     this.#records = groupCommit<CertificateRow>((rows) => recordCertificates(means.store.db, rows))
   }
 
@@ -98,7 +103,7 @@ export class Issuing {
   }
 
   /** As {@link Issuing.device}, not recorded. */
-  async signDevice(request: DeviceRequest): Promise<SignedCertificate> {
+  async signDevice(request: SigningRequest): Promise<SignedCertificate> {
     return await this.#sign(this.#deviceOrder(request))
   }
 
@@ -132,7 +137,7 @@ export class Issuing {
     return { ...issued, key }
   }
 
-  #deviceOrder(request: DeviceRequest): Order {
+  #deviceOrder(request: SigningRequest): Order {
     return this.#order(device, { ...request, name: request.device, publicKey: this.#provenKey(request.csr) })
   }
 
@@ -141,8 +146,8 @@ export class Issuing {
     return { ...profile, wish, names: namesOf(wish), keyHash }
   }
 
-  #provenKey(csr: Uint8Array): Uint8Array {
-    const request = decodeRequest(csr)
+  #provenKey(csr: Uint8Array | CertificateRequest): Uint8Array {
+    const request = csr instanceof Uint8Array ? decodeRequest(csr) : csr
     if (!isProven(this.#means.crypto, request)) {
       throw new NotTrusted(
         'bad-signature',
@@ -170,11 +175,11 @@ export class Issuing {
   }
 
   async #sign({ profile, build, wish, names, keyHash }: Order): Promise<SignedCertificate> {
-    const { crypto, store } = this.#means
+    const { crypto } = this.#means
     const [{ signer, chain }, plan, earlier] = await Promise.all([
       this.#signers.active(wish.zone),
       this.#storedPlan(),
-      earlierCertificates(store.db, keyHash),
+      this.#earlier(Buffer.from(keyHash).toString('hex')),
     ])
     const now = this.#means.now()
     checkKeyHistory(earlier, { name: wish.name, profile }, now)

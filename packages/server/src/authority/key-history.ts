@@ -1,6 +1,7 @@
 import type { CertificateProfile } from '@cordon/core/authority'
 import { NotAllowed } from '@cordon/core/errors'
-import type { Kysely } from 'kysely'
+import { type Kysely, sql } from 'kysely'
+import { groupedRead } from '../store/grouped-read.ts'
 import type { Schema } from '../store/schema.ts'
 
 /** Part of its life that a certificate must still have to be handed out again for the same key. */
@@ -19,8 +20,24 @@ export interface EarlierRow {
   readonly not_after: Date
 }
 
-/** Every certificate that a key ever had, the longest-lived first. */
-export async function earlierCertificates(db: Kysely<Schema>, keyHash: Uint8Array) {
+/** Reads every certificate that a key ever had, the longest-lived first, by its SHA-256 in hex. Askers share queries. */
+export function earlierReader(db: Kysely<Schema>) {
+  type Rows = Awaited<ReturnType<typeof earlierOf>>
+  const read = groupedRead<Rows>(async (keys) => {
+    const found = new Map<string, Rows>()
+    for (const row of await earlierOf(
+      db,
+      keys.map((key) => Buffer.from(key, 'hex')),
+    )) {
+      const key = Buffer.from(row.key_hash).toString('hex')
+      found.set(key, [...(found.get(key) ?? []), row])
+    }
+    return found
+  })
+  return async (key: string) => (await read(key)) ?? []
+}
+
+async function earlierOf(db: Kysely<Schema>, keyHashes: readonly Uint8Array[]) {
   return await db
     .selectFrom('certificates as c')
     .leftJoin('revocations as r', (join) =>
@@ -32,13 +49,14 @@ export async function earlierCertificates(db: Kysely<Schema>, keyHash: Uint8Arra
       'c.profile',
       'c.name',
       'c.names',
+      'c.key_hash',
       'c.certificate',
       'c.not_before',
       'c.not_after',
       'c.status',
       'r.reason',
     ])
-    .where('c.key_hash', '=', keyHash)
+    .where('c.key_hash', '=', sql<Uint8Array>`any(${[...keyHashes]}::bytea[])`)
     .orderBy('c.not_after', 'desc')
     .execute()
 }

@@ -1,8 +1,8 @@
 import type { CertificateProfile, CertificateRecord, RevocationReason } from '@cordon/core/authority'
 import type { Crypto } from '@cordon/core/crypto'
 import { type Certificate, fingerprint, formatName } from '@cordon/core/x509'
-import type { Kysely } from 'kysely'
-import type { Schema } from '../store/schema.ts'
+import { type Kysely, type RawBuilder, sql } from 'kysely'
+import { jsonText, type Schema } from '../store/schema.ts'
 
 /** A certificate as the row that remembers it. */
 export interface CertificateRow {
@@ -60,11 +60,29 @@ export function certificateRow(crypto: Crypto, certificate: Certificate, about: 
  * is committed.
  */
 export async function recordCertificates(db: Kysely<Schema>, records: readonly CertificateRow[]): Promise<void> {
-  if (records.length > 0)
-    await db
-      .insertInto('certificates')
-      .values([...records])
-      .execute()
+  if (records.length > 0) await certificatesInsert(records).execute(db)
+}
+
+/** What {@link recordCertificates} runs, for a statement that writes more than certificates. */
+export function certificatesInsert(records: readonly CertificateRow[]): RawBuilder<unknown> {
+  const values = records.map((record) => ({
+    ...record,
+    tbs_hash: base64(record.tbs_hash),
+    key_hash: base64(record.key_hash),
+    certificate: base64(record.certificate),
+  }))
+  return sql`
+    insert into certificates (issuer_id, serial, profile, zone, name, subject, issuer, tbs_hash, fingerprint, key_hash,
+      names, certificate, not_before, not_after, status)
+    select issuer_id, serial, profile, zone, name, subject, issuer, decode(tbs_hash, 'base64'), fingerprint,
+      decode(key_hash, 'base64'), names, decode(certificate, 'base64'), not_before, not_after, status
+    from jsonb_to_recordset(${jsonText(values)}::jsonb) as v(issuer_id text, serial text, profile text, zone text,
+      name text, subject text, issuer text, tbs_hash text, fingerprint text, key_hash text, names text,
+      certificate text, not_before timestamptz, not_after timestamptz, status text)`
+}
+
+function base64(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('base64')
 }
 
 /** Every certificate ever recorded, oldest first. */

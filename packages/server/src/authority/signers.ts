@@ -2,7 +2,8 @@ import type { AuthorityState } from '@cordon/core/authority'
 import type { PrivateKey } from '@cordon/core/crypto'
 import { UsageError } from '@cordon/core/errors'
 import { type Certificate, decodeCertificate } from '@cordon/core/x509'
-import type { Kysely } from 'kysely'
+import { type Kysely, sql } from 'kysely'
+import { groupedRead } from '../store/grouped-read.ts'
 import type { Schema } from '../store/schema.ts'
 import type { AuthorityKeys, KeyRow } from './keys.ts'
 import type { Means } from './means.ts'
@@ -31,6 +32,22 @@ export interface ActiveSigner {
   readonly signer: Signer
   /** DER, issuing CA first. */
   readonly chain: readonly Uint8Array[]
+}
+
+interface ActiveRows {
+  readonly row: AuthorityRow
+  readonly root: AuthorityRow | undefined
+}
+
+async function activeRows(db: Kysely<Schema>, zones: readonly string[]): Promise<ReadonlyMap<string, ActiveRows>> {
+  const rows = await db
+    .selectFrom('authorities')
+    .selectAll()
+    .where('state', '=', 'active')
+    .where((eb) => eb.or([eb('zone', '=', sql<string>`any(${[...zones]}::text[])`), eb('zone', 'is', null)]))
+    .execute()
+  const root = rows.find(({ zone }) => zone === null)
+  return new Map(rows.flatMap((row) => (row.zone === null ? [] : [[row.zone, { row, root }]])))
 }
 
 /** A CA with its key opened. */
@@ -62,20 +79,17 @@ export async function activeRoot(db: Kysely<Schema>, keys: AuthorityKeys): Promi
 export class Signers {
   readonly #means: Means
   readonly #signers = new Map<string, Signer>()
+  /** Of a zone; askers share queries. */
+  readonly #read: (zone: string) => Promise<ActiveRows | undefined>
 
   constructor(means: Means) {
     this.#means = means
+    this.#read = groupedRead((zones) => activeRows(means.store.db, zones))
   }
 
   /** The CA that signs for a zone. @throws UsageError `missing` */
   async active(zone: string): Promise<ActiveSigner> {
-    const rows = await this.#means.store.db
-      .selectFrom('authorities')
-      .selectAll()
-      .where('state', '=', 'active')
-      .where((eb) => eb.or([eb('zone', '=', zone), eb('zone', 'is', null)]))
-      .execute()
-    const row = rows.find((one) => one.zone === zone)
+    const { row, root } = (await this.#read(zone)) ?? {}
     if (row === undefined) {
       throw new UsageError(
         'missing',
@@ -83,8 +97,7 @@ export class Signers {
       )
     }
     const signer = await this.of(row)
-    const root = isProvisioning(zone) ? undefined : rows.find((one) => one.zone === null)
-    const above = root === undefined ? [] : [new Uint8Array(root.certificate)]
+    const above = root === undefined || isProvisioning(zone) ? [] : [new Uint8Array(root.certificate)]
     return { signer, chain: [signer.certificate.der, ...above] }
   }
 

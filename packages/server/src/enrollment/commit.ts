@@ -1,7 +1,7 @@
-import { type Kysely, sql, type Transaction } from 'kysely'
+import { type Kysely, type RawBuilder, sql, type Transaction } from 'kysely'
 import type { CountedUse, Evaluation, ReplacementVerdict } from '@cordon/core/enrollment'
 import type { SignedCertificate } from '../authority/issuing.ts'
-import { recordCertificates } from '../authority/records.ts'
+import { certificatesInsert } from '../authority/records.ts'
 import { acceptReplacement } from '../deploy/device-records.ts'
 import { groupCommit } from '../store/group-commit.ts'
 import { type EnrollmentTable, jsonText, type Schema } from '../store/schema.ts'
@@ -89,7 +89,7 @@ interface Item {
 
 /** Writes decisions, many in one commit. */
 export function decisionWriter(store: Pick<Store, 'db'>): (record: DecisionRecord) => Promise<CommitResult> {
-  const commits = groupCommit<Item>((items) => write(store.db, items), 64)
+  const commits = groupCommit<Item>((items) => write(store.db, items))
   return async (record) => {
     const item: Item = { record, result: undefined }
     await commits.add(item)
@@ -116,10 +116,10 @@ async function write(db: Kysely<Schema>, items: readonly Item[]): Promise<void> 
   const results = new Map<Item, CommitResult>()
   await db.transaction().execute(async (tx) => {
     results.clear()
-    const rows = await lockRows(tx, items)
-    const unchanged = await unchangedOf(tx, items, rows)
-    const vacant = await vacantOf(tx, unchanged)
-    const accepted = await coveredOf(tx, vacant)
+    const rows = await lockAll(tx, items)
+    const now = await readNow(tx, items, rows)
+    const unchanged = vacantOf(unchangedOf(items, rows, now.words), now.live)
+    const accepted = await coveredOf(tx, unchanged)
     await writeAll(tx, accepted)
     for (const { item, id } of accepted) results.set(item, { kind: 'written', id })
     await dropUndecided(tx, items, rows, results)
@@ -131,43 +131,80 @@ function rowKey({ label, key }: { readonly label: string; readonly key: string }
   return `${label} ${key}`
 }
 
-/** Locks the row of each decision, made where there is none. In order, so that two processes cannot wait for each other. */
-async function lockRows(tx: Transaction<Schema>, items: readonly Item[]): Promise<ReadonlyMap<string, LockedRow>> {
-  const values = items.map(({ record }) => ({
-    plant: record.plant,
-    label: record.label,
-    key: record.key,
-    operation: record.operation,
-    requester: record.requester,
-    address: record.address,
-    subject: record.subject,
-    request: Buffer.from(record.request).toString('hex'),
-    facts: record.facts,
-    evaluation: record.evaluation,
-  }))
+/**
+ * Locks what the decisions are about, until the commit: names and credentials, then the row of each decision, made where
+ * there is none. Each in order, so that two processes cannot wait for each other. What is found under these locks has to
+ * be read with another statement, as this one sees what was there when it began to wait.
+ */
+async function lockAll(tx: Transaction<Schema>, items: readonly Item[]): Promise<ReadonlyMap<string, LockedRow>> {
+  // What a row made here holds is written once its decision stands. What it is found by does not change then.
+  const values = items.map(({ record: { plant, label, key, operation, state, device } }) => {
+    return { plant, label, key, operation, state, device }
+  })
   const { rows } = await sql<LockedRow>`
+    with locks as materialized (
+      select count(pg_advisory_xact_lock(h)) as held from (
+        select distinct hashtextextended(n, 0) as h from unnest(${lockNames(items)}::text[]) as n order by h
+      ) as hashes
+    )
     insert into enrollments as e (plant, label, key, operation, requester, address, subject, request, facts, evaluation,
-      state, reason)
-    select v.plant, v.label, v.key, v.operation, v.requester, v.address, v.subject, decode(v.request, 'hex'), v.facts,
-      v.evaluation, 'denied', 'not decided yet'
-    from jsonb_to_recordset(${jsonText(values)}::jsonb) as v(plant text, label text, key text, operation text,
-      requester text, address text, subject text, request text, facts jsonb, evaluation jsonb)
+      state, reason, device)
+    select v.plant, v.label, v.key, v.operation, '', '', '', '', '{}', '{}', v.state, 'not decided yet', v.device
+    from locks, jsonb_to_recordset(${jsonText(values)}::jsonb) as v(plant text, label text, key text, operation text,
+      state text, device text)
+    where locks.held >= 0
     order by v.label, v.key
     on conflict (label, key) do update set updated_at = e.updated_at
     returning e.id, e.label, e.key, e.state, e.serial, (e.xmax = 0) as fresh`.execute(tx)
   return new Map(rows.map((row) => [rowKey(row), row]))
 }
 
-/** Decisions whose row is as it was when they were made. */
-async function unchangedOf(
+function lockNames(items: readonly Item[]): string[] {
+  return items.flatMap(({ record }) => [
+    ...(record.signed === undefined ? [] : [`cordon name ${record.device ?? ''}`]),
+    ...record.uses.map((use) => `cordon ${use.kind} ${credentialOf(use)}`),
+  ])
+}
+
+/** What decisions rest on, as it is under the locks. */
+interface Found {
+  /** Newest word by row. */
+  readonly words: ReadonlyMap<number, number>
+  /** Certificates in force: name and serial number. */
+  readonly live: readonly (readonly [string, string])[]
+}
+
+async function readNow(
   tx: Transaction<Schema>,
   items: readonly Item[],
   rows: ReadonlyMap<string, LockedRow>,
-): Promise<readonly Accepted[]> {
-  const words = await newestWords(
-    tx,
-    [...rows.values()].flatMap(({ id, fresh }) => (fresh ? [] : [id])),
-  )
+): Promise<Found> {
+  const ids = [...rows.values()].flatMap(({ id, fresh }) => (fresh ? [] : [id]))
+  const granted = items.flatMap(({ record }) => (record.signed === undefined ? [] : [record]))
+  if (ids.length === 0 && granted.length === 0) return { words: new Map(), live: [] }
+  const names = granted.flatMap(({ device }) => device ?? [])
+  const now = new Date(Math.max(0, ...granted.map((record) => record.now)))
+  const found = await sql<{ words: [number, number][]; live: Found['live'] }>`
+    select (
+      select coalesce(jsonb_agg(jsonb_build_array(enrollment, newest)), '[]') from (
+        select enrollment, max(id) as newest from enrollment_words where enrollment = any(${ids}::bigint[])
+        group by enrollment
+      ) as spoken
+    ) as words, (
+      select coalesce(jsonb_agg(jsonb_build_array(name, serial)), '[]') from certificates
+      where name = any(${names}::text[]) and profile in ('device', 'client', 'server') and status = 'valid'
+        and not_after > ${now}
+    ) as live`.execute(tx)
+  const [{ words, live } = { words: [], live: [] }] = found.rows
+  return { words: new Map(words), live }
+}
+
+/** Decisions whose row is as it was when they were made. */
+function unchangedOf(
+  items: readonly Item[],
+  rows: ReadonlyMap<string, LockedRow>,
+  words: Found['words'],
+): readonly Accepted[] {
   return items.flatMap((item) => {
     const { record } = item
     const row = rows.get(rowKey(record))
@@ -184,38 +221,16 @@ async function unchangedOf(
   })
 }
 
-async function newestWords(tx: Transaction<Schema>, ids: readonly number[]): Promise<ReadonlyMap<number, number>> {
-  if (ids.length === 0) return new Map()
-  const rows = await tx
-    .selectFrom('enrollment_words')
-    .select(({ fn }) => ['enrollment', fn.max('id').as('newest')])
-    .where('enrollment', 'in', [...ids])
-    .groupBy('enrollment')
-    .execute()
-  return new Map(rows.map(({ enrollment, newest }) => [enrollment, newest]))
-}
-
-/** Locks that last until the commit, always taken in the same order. */
-async function lockNames(tx: Transaction<Schema>, names: readonly string[]): Promise<void> {
-  if (names.length === 0) return
-  await sql`select pg_advisory_xact_lock(h) from (
-    select distinct hashtextextended(n, 0) as h from unnest(${[...names]}::text[]) as n order by h) as locks`.execute(
-    tx,
-  )
-}
-
 function credentialOf(use: CountedUse): string {
   return use.kind === 'account' ? use.account : use.fingerprint
 }
 
 /** Decisions whose credentials are neither used up nor revoked. Each use is written here, so that the next is counted. */
 async function coveredOf(tx: Transaction<Schema>, accepted: readonly Accepted[]): Promise<readonly Accepted[]> {
-  const counting = accepted.filter(({ record }) => record.uses.length > 0)
-  if (counting.length === 0) return accepted
-  const names = counting.flatMap(({ record }) => record.uses.map((use) => `cordon ${use.kind} ${credentialOf(use)}`))
-  await lockNames(tx, names)
   const refused = new Set<Accepted>()
-  for (const each of counting) if (!(await isCovered(tx, each))) refused.add(each)
+  for (const each of accepted) {
+    if (each.record.uses.length > 0 && !(await isCovered(tx, each))) refused.add(each)
+  }
   return accepted.filter((each) => !refused.has(each))
 }
 
@@ -243,51 +258,37 @@ async function hasRoom(tx: Transaction<Schema>, use: CountedUse, key: string): P
 }
 
 /** Grants whose name is held by whom it was when they were made. */
-async function vacantOf(tx: Transaction<Schema>, accepted: readonly Accepted[]): Promise<readonly Accepted[]> {
-  const granted = accepted.filter(({ record }) => record.signed !== undefined)
-  if (granted.length === 0) return accepted
-  const names = [...new Set(granted.flatMap(({ record }) => record.device ?? []))]
-  await lockNames(
-    tx,
-    names.map((name) => `cordon name ${name}`),
-  )
-  const now = Math.max(...granted.map(({ record }) => record.now))
-  const rows = await tx
-    .selectFrom('certificates')
-    .select(['name', 'serial'])
-    .where('name', 'in', names)
-    .where('profile', 'in', ['device', 'client', 'server'])
-    .where('status', '=', 'valid')
-    .where('not_after', '>', new Date(now))
-    .execute()
+function vacantOf(accepted: readonly Accepted[], held: Found['live']): readonly Accepted[] {
+  const serials = new Map<string, string[]>()
+  for (const [name, serial] of held) serials.set(name, [...(serials.get(name) ?? []), serial])
   const taken = new Set<string>()
   return accepted.filter(({ record }) => {
     if (record.signed === undefined) return true
     const name = record.device ?? ''
-    const live = rows.flatMap((row) => (row.name === name ? [row.serial] : [])).sort()
+    const live = (serials.get(name) ?? []).sort()
     const isSame = !taken.has(name) && live.join() === record.basis.live.join()
     if (isSame) taken.add(name)
     return isSame
   })
 }
 
+/** All in one statement: what it says refers to nothing else that it writes. */
 async function writeAll(tx: Transaction<Schema>, accepted: readonly Accepted[]): Promise<void> {
   if (accepted.length === 0) return
-  await recordCertificates(
-    tx,
-    accepted.flatMap(({ record }) => record.signed?.record ?? []),
-  )
-  await updateRows(tx, accepted)
-  await writeWords(tx, accepted)
-  await writeSightings(tx, accepted)
-  await writeNotices(tx, accepted)
+  await sql`
+    with certified as (${certificatesInsert(accepted.flatMap(({ record }) => record.signed?.record ?? []))}),
+      spoken as (${wordsInsert(accepted)}),
+      seen as (${sightingsInsert(accepted)}),
+      told as (${noticesInsert('notifications', accepted)}),
+      kept as (${noticesInsert('events', accepted)})
+    ${rowsUpdate(accepted)}`.execute(tx)
   for (const { record } of accepted) {
     if (record.signed !== undefined && record.replacement !== undefined)
       await acceptReplacement(tx, record.plant, record.replacement.device)
   }
 }
 
-async function updateRows(tx: Transaction<Schema>, accepted: readonly Accepted[]): Promise<void> {
+function rowsUpdate(accepted: readonly Accepted[]): RawBuilder<unknown> {
   const values = accepted
     .filter(({ record }) => !record.keepRow)
     .map(({ record, id }) => ({
@@ -296,7 +297,7 @@ async function updateRows(tx: Transaction<Schema>, accepted: readonly Accepted[]
       requester: record.requester,
       address: record.address,
       subject: record.subject,
-      request: Buffer.from(record.request).toString('hex'),
+      request: Buffer.from(record.request).toString('base64'),
       facts: record.facts,
       evaluation: record.evaluation,
       replacement: record.replacement ?? null,
@@ -309,57 +310,56 @@ async function updateRows(tx: Transaction<Schema>, accepted: readonly Accepted[]
       expires_at: record.expiresAt,
       now: new Date(record.now),
     }))
-  if (values.length === 0) return
-  await sql`
+  return sql`
     update enrollments e set operation = v.operation, requester = v.requester, address = v.address, subject = v.subject,
-      request = decode(v.request, 'hex'), facts = v.facts, evaluation = v.evaluation,
+      request = decode(v.request, 'base64'), facts = v.facts, evaluation = v.evaluation,
       replacement = nullif(v.replacement, 'null'::jsonb), state = v.state,
       reason = v.reason, device = v.device, zone = v.zone, issuer_id = coalesce(v.issuer_id, e.issuer_id),
       serial = coalesce(v.serial, e.serial), expires_at = v.expires_at, updated_at = v.now
     from jsonb_to_recordset(${jsonText(values)}::jsonb) as v(id bigint, operation text, requester text, address text,
       subject text, request text, facts jsonb, evaluation jsonb, replacement jsonb, state text, reason text, device text,
       zone text, issuer_id text, serial text, expires_at timestamptz, now timestamptz)
-    where e.id = v.id`.execute(tx)
+    where e.id = v.id`
 }
 
-async function writeWords(tx: Transaction<Schema>, accepted: readonly Accepted[]): Promise<void> {
-  const words = accepted.flatMap(({ record, id }) =>
-    record.words.map(({ kind, by, reason, detail }) => ({
-      enrollment: id,
-      kind,
-      by,
-      reason,
-      detail: detail === undefined ? null : jsonText(detail),
-    })),
+/** In their order, as the newest is the one with the highest number. */
+function wordsInsert(accepted: readonly Accepted[]): RawBuilder<unknown> {
+  const words = accepted.flatMap(({ record, id }) => record.words.map((word) => ({ enrollment: id, ...word })))
+  const values = words.map((word, place) => ({ ...word, place }))
+  return sql`
+    insert into enrollment_words (enrollment, kind, by, reason, detail)
+    select enrollment, kind, by, reason, detail
+    from jsonb_to_recordset(${jsonText(values)}::jsonb) as v(place integer, enrollment bigint, kind text, by text,
+      reason text, detail jsonb)
+    order by place`
+}
+
+function sightingsInsert(accepted: readonly Accepted[]): RawBuilder<unknown> {
+  const seen = accepted.flatMap(({ record: { key, address, sighting } }) =>
+    sighting === undefined ? [] : [{ key, address, ...sighting }],
   )
-  if (words.length > 0) await tx.insertInto('enrollment_words').values(words).execute()
+  return sql`
+    insert into enrollment_sightings (key, address, unit, mac)
+    select key, address, unit, mac
+    from jsonb_to_recordset(${jsonText(seen)}::jsonb) as v(key text, address text, unit text, mac text)
+    order by key
+    on conflict do nothing`
 }
 
-async function writeSightings(tx: Transaction<Schema>, accepted: readonly Accepted[]): Promise<void> {
-  const seen = accepted
-    .flatMap(({ record: { key, address, sighting } }) =>
-      sighting === undefined ? [] : [{ key, address, ...sighting }],
-    )
-    .sort((a, b) => (a.key < b.key ? -1 : 1))
-  if (seen.length === 0) return
-  await tx
-    .insertInto('enrollment_sightings')
-    .values(seen)
-    .onConflict((conflict) => conflict.doNothing())
-    .execute()
-}
-
-async function writeNotices(tx: Transaction<Schema>, accepted: readonly Accepted[]): Promise<void> {
-  const rows = accepted.flatMap(({ record, id }) =>
+function noticesInsert(table: 'notifications' | 'events', accepted: readonly Accepted[]): RawBuilder<unknown> {
+  const notices = accepted.flatMap(({ record, id }) =>
     record.notices.map(({ kind, detail }) => ({
       kind,
       subject: `enrollment ${id}`,
-      detail: jsonText({ enrollment: id, ...detail }),
+      detail: { enrollment: id, ...detail },
     })),
   )
-  if (rows.length === 0) return
-  await tx.insertInto('notifications').values(rows).execute()
-  await tx.insertInto('events').values(rows).execute()
+  const values = notices.map((notice, place) => ({ ...notice, place }))
+  return sql`
+    insert into ${sql.table(table)} (kind, subject, detail)
+    select kind, subject, detail
+    from jsonb_to_recordset(${jsonText(values)}::jsonb) as v(place integer, kind text, subject text, detail jsonb)
+    order by place`
 }
 
 /** Rows that were made for the lock alone. */

@@ -32,6 +32,8 @@ import { AuthorityReader } from './own-authorities.ts'
 import { bestUnit, type PlantPlaces, placesOf } from './place.ts'
 import { RateLimit } from './rate.ts'
 import {
+  type CertificateReader,
+  certificateReader,
   type CertificateStanding,
   type CredentialRecord,
   type EnrollmentRow,
@@ -42,9 +44,8 @@ import {
   type NameRecords,
   nameReader,
   placeKey,
-  readCertificate,
   readCredential,
-  readReproach,
+  reproachReader,
 } from './records.ts'
 import { RuleKeeper, type RulesInForce } from './rules.ts'
 import type { EnrollmentAnswer, EnrollmentRequest, EnrollmentService } from './service.ts'
@@ -191,6 +192,8 @@ class Enrollment implements StoreEnrollment {
   readonly #limit: RateLimit
   readonly #readKey: KeyReader
   readonly #readName: NameReader
+  readonly #readCertificate: CertificateReader
+  readonly #readReproach: (key: string) => Promise<string | undefined>
   readonly #write: (record: DecisionRecord) => Promise<CommitResult>
   readonly #underWay = new Map<string, Promise<unknown>>()
   /** Serial numbers of certificates that are to be revoked: what replaced them is committed. */
@@ -212,6 +215,8 @@ class Enrollment implements StoreEnrollment {
     this.#limit = new RateLimit(options.perMinute ?? 60)
     this.#readKey = keyReader(options.store.db)
     this.#readName = nameReader(options.store.db, options.plant.name)
+    this.#readCertificate = certificateReader(options.store.db)
+    this.#readReproach = reproachReader(options.store.db)
     this.#write = decisionWriter(options.store)
   }
 
@@ -343,7 +348,7 @@ class Enrollment implements StoreEnrollment {
     const own = shown?.own
     const [records, standing, provisioning, account] = await Promise.all([
       this.#readKey(label, key),
-      own === undefined ? undefined : readCertificate(db, own.key, own.fingerprint),
+      own === undefined ? undefined : this.#readCertificate(own.key, own.fingerprint),
       shown?.provisioning === undefined
         ? undefined
         : readCredential(db, { kind: 'provisioning', credential: shown.provisioning.fingerprint }, key),
@@ -381,9 +386,11 @@ class Enrollment implements StoreEnrollment {
       return { ...known, refusal: 'a renewal changes no names (ChangeSubjectName); change the plant file and deploy' }
     }
     if (!same) return { kind: 'malformed', reason: `a renewal keeps its names: ${differences.join('; ')}` }
-    const reproach = await readReproach(this.#store.db, own.key)
+    const [reproach, before] = await Promise.all([
+      this.#readReproach(own.key),
+      this.#readKey(request.label ?? '', own.key),
+    ])
     if (reproach !== undefined) return { ...known, refusal: `the certificate shown is not renewed: ${reproach}` }
-    const before = await this.#readKey(request.label ?? '', own.key)
     const unit = bestUnit(before.row?.facts.units ?? [])
     const records = {
       ...known.records,
@@ -540,7 +547,7 @@ class Enrollment implements StoreEnrollment {
 
   async #sign(request: EnrollmentRequest, target: Target, key: PrivateKey | undefined): Promise<SignedCertificate> {
     const { name, zone, addresses, dnsNames } = target
-    const csr = key === undefined ? request.request.der : await buildRequest(key, { subject: request.request.subject })
+    const csr = key === undefined ? request.request : await buildRequest(key, { subject: request.request.subject })
     const { validityMs } = this.#options.plant.authority.device
     return await this.#options.authority.signDevice({ zone, device: name, csr, addresses, dnsNames, validityMs })
   }

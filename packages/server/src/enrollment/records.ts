@@ -1,7 +1,7 @@
 import type { EnrollmentFacts, Evaluation, Sighting, UnitIdentity } from '@cordon/core/enrollment'
 import { type Kysely, type Selectable, sql } from 'kysely'
+import { groupedRead } from '../store/grouped-read.ts'
 import type { EnrollmentSightingTable, EnrollmentTable, EnrollmentWordTable, Schema } from '../store/schema.ts'
-import { groupedRead } from './grouped-read.ts'
 import type { Observation } from './observe.ts'
 
 /**
@@ -29,12 +29,15 @@ export interface EnrollmentRow extends Selectable<EnrollmentTable> {
   readonly not_after: Date | null
 }
 
+/** A word about a row. */
+export type RowWord = Omit<Selectable<EnrollmentWordTable>, 'at'>
+
 /** What is known of a key. */
 export interface KeyRecords {
   /** Of the label; undefined: it never asked there. */
   readonly row: EnrollmentRow | undefined
   /** About that row, in their order. */
-  readonly words: readonly Selectable<EnrollmentWordTable>[]
+  readonly words: readonly RowWord[]
   /** Denials of people, under any label. */
   readonly denials: readonly { readonly by: string; readonly reason: string }[]
   /** Where it was seen, what was declared harmless left out. */
@@ -50,10 +53,12 @@ export function placeKey({ address, unit, mac }: { address: string; unit: string
 
 /** What is known of a key under all labels. */
 interface KeyRows {
-  readonly rows: readonly (Omit<EnrollmentRow, 'facts' | 'evaluation'> & { facts: unknown; evaluation: unknown })[]
-  readonly words: readonly Selectable<EnrollmentWordTable>[]
-  readonly seen: readonly Selectable<EnrollmentSightingTable>[]
+  readonly rows: readonly EnrollmentRow[]
+  readonly words: readonly RowWord[]
+  readonly seen: readonly Seen[]
 }
+
+type Seen = Pick<Selectable<EnrollmentSightingTable>, 'address' | 'unit' | 'mac' | 'cleared_by'>
 
 /** Reads what is known of a key under a label (empty: the path without one). */
 export type KeyReader = (label: string, key: string) => Promise<KeyRecords>
@@ -63,8 +68,7 @@ export function keyReader(db: Kysely<Schema>): KeyReader {
   const read = groupedRead<KeyRows>((keys) => loadKeys(db, keys))
   return async (label, key) => {
     const { rows, words, seen } = (await read(key)) ?? { rows: [], words: [], seen: [] }
-    // Both columns are written by this folder alone.
-    const row = rows.find((each) => each.label === label) as EnrollmentRow | undefined
+    const row = rows.find((each) => each.label === label)
     return {
       row,
       words: words.filter(({ enrollment }) => enrollment === row?.id),
@@ -75,51 +79,47 @@ export function keyReader(db: Kysely<Schema>): KeyReader {
   }
 }
 
+/** A row of a key, or none, with all words about it and all that is known of where the key was seen. */
+type KeyRow = { readonly asked: string; readonly words: readonly RowWord[]; readonly seen: readonly Seen[] } & (
+  | EnrollmentRow
+  | { readonly id: null }
+)
+
+/** One statement: each costs a journey to the database and back. */
 async function loadKeys(db: Kysely<Schema>, keys: readonly string[]): Promise<ReadonlyMap<string, KeyRows>> {
-  const [rows, seen] = await Promise.all([
-    db
-      .selectFrom('enrollments as e')
-      .leftJoin('certificates as c', (join) =>
-        join.onRef('c.issuer_id', '=', 'e.issuer_id').onRef('c.serial', '=', 'e.serial'),
-      )
-      .selectAll('e')
-      .select(['c.certificate', 'c.status', 'c.names', 'c.not_before', 'c.not_after'])
-      .where('e.key', 'in', [...keys])
-      .execute(),
-    db
-      .selectFrom('enrollment_sightings')
-      .selectAll()
-      .where('key', 'in', [...keys])
-      .execute(),
-  ])
-  const ids = rows.map(({ id }) => id)
-  const words =
-    ids.length === 0
-      ? []
-      : await db.selectFrom('enrollment_words').selectAll().where('enrollment', 'in', ids).orderBy('id').execute()
-  const wordsOf = grouped(words, ({ enrollment }) => enrollment)
-  const rowsOf = grouped(rows, ({ key }) => key)
-  const seenOf = grouped(seen, ({ key }) => key)
+  const { rows } = await sql<KeyRow>`
+    select k.key as asked, e.*, c.certificate, c.status, c.names, c.not_before, c.not_after,
+      coalesce(w.words, '[]') as words, coalesce(s.seen, '[]') as seen
+    from unnest(${[...keys]}::text[]) as k(key)
+    left join enrollments e on e.key = k.key
+    left join certificates c on c.issuer_id = e.issuer_id and c.serial = e.serial
+    left join lateral (
+      select jsonb_agg(jsonb_build_object('id', id, 'enrollment', enrollment, 'kind', kind, 'by', by, 'reason', reason,
+        'detail', detail) order by id) as words
+      from enrollment_words where enrollment = e.id
+    ) as w on true
+    left join lateral (
+      select jsonb_agg(jsonb_build_object('address', address, 'unit', unit, 'mac', mac, 'cleared_by', cleared_by)) as seen
+      from enrollment_sightings where key = k.key
+    ) as s on true`.execute(db)
+  const found = new Map<string, KeyRow[]>()
+  for (const row of rows) found.set(row.asked, [...(found.get(row.asked) ?? []), row])
   return new Map(
-    keys.map((key) => {
-      const own = rowsOf.get(key) ?? []
-      return [key, { rows: own, words: own.flatMap(({ id }) => wordsOf.get(id) ?? []), seen: seenOf.get(key) ?? [] }]
+    [...found].map(([key, own]) => {
+      const words = own.flatMap((row) => row.words).sort((a, b) => a.id - b.id)
+      const real = own.filter((row): row is KeyRow & EnrollmentRow => row.id !== null)
+      return [key, { rows: real, words, seen: own[0]?.seen ?? [] }]
     }),
   )
 }
 
-function grouped<Item, Key>(items: readonly Item[], keyOf: (item: Item) => Key): ReadonlyMap<Key, readonly Item[]> {
-  const groups = new Map<Key, Item[]>()
-  for (const item of items) {
-    const group = groups.get(keyOf(item))
-    if (group === undefined) groups.set(keyOf(item), [item])
-    else group.push(item)
-  }
-  return groups
+/** A comparison with so many values that its text is the same for any number of them. */
+function anyOf(values: readonly string[]) {
+  return sql<string>`any(${[...values]}::text[])`
 }
 
 /** Denials that nobody took back, of words about several rows in their order. */
-function denialsIn(words: readonly Selectable<EnrollmentWordTable>[]): KeyRecords['denials'] {
+function denialsIn(words: readonly RowWord[]): KeyRecords['denials'] {
   const standing = new Map<string, { by: string; reason: string; enrollment: number }>()
   for (const { enrollment, kind, by, reason } of words) {
     if (kind === 'deny') standing.set(`${enrollment} ${by}`, { by, reason, enrollment })
@@ -184,41 +184,52 @@ export interface CertificateStanding {
   readonly names: string
 }
 
-/** The record of a certificate that was shown; undefined: none was ever made. */
-export async function readCertificate(
-  db: Kysely<Schema>,
-  key: string,
-  fingerprint: string,
-): Promise<CertificateStanding | undefined> {
-  return await db
-    .selectFrom('certificates')
-    .select(['profile', 'status', 'name', 'zone', 'names'])
-    .where('key_hash', '=', Buffer.from(key, 'hex'))
-    .where('fingerprint', '=', fingerprint)
-    .executeTakeFirst()
+/** Reads the record of a certificate that was shown, by its key and fingerprint; undefined: none was ever made. */
+export type CertificateReader = (key: string, fingerprint: string) => Promise<CertificateStanding | undefined>
+
+/** A {@link CertificateReader} whose askers share queries. */
+export function certificateReader(db: Kysely<Schema>): CertificateReader {
+  const read = groupedRead<CertificateStanding & { readonly key: string }>(async (fingerprints) => {
+    const rows = await db
+      .selectFrom('certificates')
+      .select(['fingerprint', 'key_hash', 'profile', 'status', 'name', 'zone', 'names'])
+      .where('fingerprint', '=', anyOf(fingerprints))
+      .execute()
+    return new Map(
+      rows.map(({ fingerprint, key_hash: hash, ...row }) => [
+        fingerprint,
+        { ...row, key: Buffer.from(hash).toString('hex') },
+      ]),
+    )
+  })
+  return async (key, fingerprint) => {
+    const found = await read(fingerprint)
+    return found?.key === key ? found : undefined
+  }
 }
 
 /**
- * What is held against a key and those that it renewed: a denial of a person, or a credential that was revoked since.
- * Undefined: nothing.
+ * Reads what is held against a key and those that it renewed: a denial of a person, or a credential that was revoked
+ * since. Undefined: nothing. Askers share queries.
  */
-export async function readReproach(db: Kysely<Schema>, key: string): Promise<string | undefined> {
-  const { rows } = await sql<{ reason: string }>`
-    with recursive line(key) as (
-      select ${key}::text
-      union select e.facts->>'renews' from enrollments e join line on e.key = line.key where e.facts->>'renews' is not null
-    )
-    select r.kind || ' ' || r.credential || ' was revoked by ' || r.by || ': ' || r.reason as reason
-    from revoked_credentials r
-    where exists (select from credential_uses u
-      where u.kind = r.kind and u.credential = r.credential and u.key in (select key from line))
-    union all
-    select w.by || ' denied it: ' || w.reason from enrollments e join line on e.key = line.key
-    join enrollment_words w on w.enrollment = e.id
-    where w.kind = 'deny' and not exists (select from enrollment_words l where l.enrollment = w.enrollment
-      and l.id > w.id and (l.kind = 'expire' or l.kind in ('withdraw', 'approve') and l.by = w.by))
-    limit 1`.execute(db)
-  return rows[0]?.reason
+export function reproachReader(db: Kysely<Schema>): (key: string) => Promise<string | undefined> {
+  return groupedRead<string>(async (keys) => {
+    const { rows } = await sql<{ asked: string; reason: string }>`
+      with recursive line(asked, key) as (
+        select k, k from unnest(${[...keys]}::text[]) as k
+        union select line.asked, e.facts->>'renews' from enrollments e join line on e.key = line.key
+        where e.facts->>'renews' is not null
+      )
+      select line.asked, r.kind || ' ' || r.credential || ' was revoked by ' || r.by || ': ' || r.reason as reason
+      from line join credential_uses u on u.key = line.key
+      join revoked_credentials r on r.kind = u.kind and r.credential = u.credential
+      union all
+      select line.asked, w.by || ' denied it: ' || w.reason from line join enrollments e on e.key = line.key
+      join enrollment_words w on w.enrollment = e.id
+      where w.kind = 'deny' and not exists (select from enrollment_words l where l.enrollment = w.enrollment
+        and l.id > w.id and (l.kind = 'expire' or l.kind in ('withdraw', 'approve') and l.by = w.by))`.execute(db)
+    return new Map(rows.map(({ asked, reason }) => [asked, reason]))
+  })
 }
 
 /** What is known of a name in the plant. */
@@ -262,64 +273,41 @@ export function nameReader(db: Kysely<Schema>, plant: string): NameReader {
   }
 }
 
+/** One statement. Of who was granted a name, those come first whose certificate is not revoked, then the newest. */
 async function loadNames(
   db: Kysely<Schema>,
   plant: string,
   names: readonly string[],
 ): Promise<ReadonlyMap<string, NameRows>> {
-  const [live, met, granted] = await Promise.all([
-    db
-      .selectFrom('certificates')
-      .select(['name', 'issuer_id', 'serial', 'key_hash', 'profile', 'not_after'])
-      .where('name', 'in', [...names])
-      .where('profile', 'in', ['device', 'client', 'server'])
-      .where('status', '=', 'valid')
-      .execute(),
-    db
-      .selectFrom('devices')
-      .select(['name', 'address', 'identity', 'serial'])
-      .where('plant', '=', plant)
-      .where('name', 'in', [...names])
-      .where(sql<boolean>`(observed->>'configured')::boolean`)
-      .execute(),
-    loadGranted(db, plant, names),
-  ])
-  return new Map(
-    names.map((name) => {
-      const device = met.find((each) => each.name === name)
-      return [
-        name,
-        {
-          live: live.flatMap((row) => (row.name === name ? [liveOf(row)] : [])),
-          met: device === undefined || device.serial === null ? undefined : { ...device, serial: device.serial },
-          granted: granted.filter((each) => each.device === name),
-        },
-      ]
-    }),
-  )
-}
-
-function liveOf(row: {
-  issuer_id: string
-  serial: string
-  key_hash: Uint8Array
-  profile: string
-  not_after: Date
-}): NameRows['live'][number] {
-  const { issuer_id: issuerId, serial, profile } = row
-  return { issuerId, serial, key: Buffer.from(row.key_hash).toString('hex'), profile, until: row.not_after.getTime() }
-}
-
-/** Who was granted a name: those first whose certificate is not revoked, then the newest. */
-async function loadGranted(db: Kysely<Schema>, plant: string, names: readonly string[]) {
-  const { rows } = await sql<{ device: string; key: string; address: string; facts: unknown }>`
-    select device, key, address, facts from (
-      select distinct on (e.device, e.key) e.device, e.key, e.address, e.facts, e.id, e.updated_at,
-        c.status is not distinct from 'valid' as valid
-      from enrollments e left join certificates c on c.issuer_id = e.issuer_id and c.serial = e.serial
-      where e.device = any(${[...names]}::text[]) and e.plant = ${plant} and e.state = 'granted'
-      order by e.device, e.key, e.id desc
-    ) as newest
-    order by device, valid desc, updated_at desc, id desc`.execute(db)
-  return rows
+  const { rows } = await sql<{
+    name: string
+    live: NameRows['live']
+    met: NameRecords['met'] | null
+    granted: NameRows['granted']
+  }>`
+    select n.name, coalesce(live.rows, '[]') as live, met.row as met, coalesce(granted.rows, '[]') as granted
+    from unnest(${[...names]}::text[]) as n(name)
+    left join lateral (
+      select jsonb_agg(jsonb_build_object('issuerId', issuer_id, 'serial', serial, 'key', encode(key_hash, 'hex'),
+        'profile', profile, 'until', extract(epoch from not_after) * 1000)) as rows
+      from certificates
+      where name = n.name and profile in ('device', 'client', 'server') and status = 'valid'
+    ) as live on true
+    left join lateral (
+      select jsonb_build_object('address', address, 'identity', identity, 'serial', serial) as row
+      from devices
+      where plant = ${plant} and name = n.name and serial is not null and (observed->>'configured')::boolean
+    ) as met on true
+    left join lateral (
+      select jsonb_agg(jsonb_build_object('key', key, 'address', address, 'facts', facts)
+        order by valid desc, updated_at desc, id desc) as rows
+      from (
+        select distinct on (e.key) e.key, e.address, e.facts, e.id, e.updated_at,
+          c.status is not distinct from 'valid' as valid
+        from enrollments e left join certificates c on c.issuer_id = e.issuer_id and c.serial = e.serial
+        where e.device = n.name and e.plant = ${plant} and e.state = 'granted'
+        order by e.key, e.id desc
+      ) as newest
+    ) as granted on true`.execute(db)
+  return new Map(rows.map(({ name, live, met, granted }) => [name, { live, met: met ?? undefined, granted }]))
 }
