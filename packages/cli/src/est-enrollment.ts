@@ -1,9 +1,9 @@
 import type { Certificate } from '@cordon/core/x509'
 import { decodeCertificate, decodeRequest, fingerprint, formatName, noExpiry } from '@cordon/core/x509'
 import { type EstServer, keyFingerprint, type PullOptions, type PullState } from '@cordon/core/enrollment'
-import { NotAllowed, NotTrusted, PeerError, TransportError } from '@cordon/core/errors'
+import { NotAllowed, NotTrusted, PeerError, TransportError, UsageError } from '@cordon/core/errors'
 import { nodeCrypto } from '@cordon/node/crypto'
-import { type FileUnit, PullClient, type PullClientOptions } from '@cordon/node/est'
+import { type FileUnit, PullClient, type PullClientOptions, type PullProblem } from '@cordon/node/est'
 import { moment } from './dates.ts'
 
 /** How a pull came to its end. */
@@ -46,14 +46,21 @@ export class PullStates {
  * Pulls until there is a certificate, a wait or a failure. What was kept is taken up; what is under way at the end is
  * ended and kept.
  * @throws TransportError `aborted`, and `io` when something could not be kept
+ * @throws UsageError for a credential that cannot be used here; NotAllowed `refused` for the wrong PIN of a card
  */
 export async function pullUntil(pull: Pull, say: (line: string) => void): Promise<PullEnd> {
   const { unit, signal, waitMs } = pull
   let patience: NodeJS.Timeout | undefined
   let onAbort = () => {}
-  await using client = new PullClient(pull)
+  let stop: (error: Error) => void = () => {}
+  const problem = ({ doing, error }: PullProblem) => {
+    // Only a person can put these right, and a wrong PIN must not be tried again.
+    if (doing === 'exchange' && (error instanceof UsageError || error instanceof NotAllowed)) stop(error)
+  }
+  await using client = new PullClient({ ...pull, problem })
   try {
     return await new Promise<PullEnd>((resolve, reject) => {
+      stop = reject
       onAbort = () => reject(new TransportError('aborted', 'enrolling: cancelled; the same command goes on with it'))
       if (signal.aborted) onAbort()
       signal.addEventListener('abort', onAbort, { once: true })

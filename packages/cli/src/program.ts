@@ -760,6 +760,12 @@ export function createProgram(start: Start, version: string): Command {
     .option('--certificate <file>', 'PEM file with a provisioning or vendor certificate and its chain, to show')
     .option('--key <file>', 'PEM file with the key of that certificate')
     .addOption(
+      new Option('--pkcs11 <uri>', 'where that key is on a card, such as pkcs11:token=card;object=key').conflicts([
+        'key',
+        'provisional',
+      ]),
+    )
+    .addOption(
       new Option('--trust <file>', 'PEM file with authorities that the server must lead to').conflicts([
         'fingerprint',
         'provisional',

@@ -1,7 +1,8 @@
 import { stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
+import { formatPkcs11Uri, parsePkcs11Uri } from '@cordon/core/crypto'
 import type { BasicCredentials, EstServer, PullTrust } from '@cordon/core/enrollment'
-import { NotTrusted, TransportError, UsageError } from '@cordon/core/errors'
+import { MalformedMessage, NotTrusted, TransportError, UsageError } from '@cordon/core/errors'
 import { decodeCertificate, encodeName, nameAttribute, subjectAlternativeName } from '@cordon/core/x509'
 import { loadStateKey, nodeCrypto } from '@cordon/node/crypto'
 import { type ClientCredential, estServers, FileUnit, parseEstServer, unitFiles } from '@cordon/node/est'
@@ -33,6 +34,7 @@ export interface EnrollFlags extends TrustFlags {
   readonly passwordFile?: string
   readonly certificate?: string
   readonly key?: string
+  readonly pkcs11?: string
   readonly renew?: boolean
   readonly wait: string
   readonly keep?: boolean
@@ -139,15 +141,20 @@ function searchOf({ output }: CommandContext, flags: EnrollFlags, server: EstSer
 async function credentials(
   flags: EnrollFlags,
 ): Promise<{ readonly basic: BasicCredentials | undefined; readonly factory: ClientCredential | undefined }> {
-  const { user, passwordFile, certificate, key } = flags
+  const { user, passwordFile, certificate, key, pkcs11 } = flags
   if ((user === undefined) !== (passwordFile === undefined)) {
     throw new UsageError('bad-option', '--user and --password-file belong together')
   }
-  if ((certificate === undefined) !== (key === undefined)) {
-    throw new UsageError('bad-option', '--certificate and --key belong together')
+  if (key !== undefined && pkcs11 !== undefined) {
+    throw new UsageError('bad-option', 'the key is in a file or on a card: say --key or --pkcs11, not both')
   }
+  if ((certificate === undefined) !== (key === undefined && pkcs11 === undefined)) {
+    const which = pkcs11 === undefined ? '--key, or --pkcs11 for a key on a card,' : '--pkcs11'
+    throw new UsageError('bad-option', `--certificate and ${which} belong together`)
+  }
+  if (pkcs11 !== undefined && flags.provisional === true) throw cardRefusal()
   if (user !== undefined && flags.provisional === true) throw passwordRefusal()
-  const factory = certificate === undefined || key === undefined ? undefined : await credential(certificate, key)
+  const factory = await factoryCredential(flags)
   const basic =
     user === undefined || passwordFile === undefined
       ? undefined
@@ -162,19 +169,45 @@ function passwordRefusal(): UsageError {
   )
 }
 
-async function credential(certificateFile: string, keyFile: string): Promise<ClientCredential> {
-  const chain = (await readPem(certificateFile, '--certificate'))
+function cardRefusal(): UsageError {
+  return new UsageError(
+    'bad-option',
+    'a card signs for a server that something vouches for: say --trust or --fingerprint, not --provisional',
+  )
+}
+
+/** What is shown before there is a certificate; its key is in a file or on a card. */
+async function factoryCredential({ certificate, key, pkcs11 }: EnrollFlags): Promise<ClientCredential | undefined> {
+  if (certificate === undefined) return undefined
+  if (pkcs11 !== undefined) return { card: cardUri(pkcs11), chain: await readChain(certificate) }
+  return key === undefined ? undefined : await credential(certificate, key)
+}
+
+function cardUri(text: string): string {
+  try {
+    return formatPkcs11Uri(parsePkcs11Uri(text))
+  } catch (cause) {
+    if (cause instanceof MalformedMessage) throw new UsageError('bad-option', `--pkcs11: ${cause.message}`, { cause })
+    throw cause
+  }
+}
+
+async function readChain(file: string): Promise<readonly [Uint8Array, ...Uint8Array[]]> {
+  const [leaf, ...issuers] = (await readPem(file, '--certificate'))
     .filter(({ label }) => label === 'CERTIFICATE')
     .map(({ bytes }) => bytes)
+  if (leaf === undefined) throw new UsageError('bad-value', `--certificate: ${file} holds no PEM certificate`)
+  return [leaf, ...issuers]
+}
+
+async function credential(certificateFile: string, keyFile: string): Promise<ClientCredential> {
+  const chain = await readChain(certificateFile)
   const [key] = (await readPem(keyFile, '--key')).filter(({ label }) => label === 'PRIVATE KEY')
-  const [leaf] = chain
-  if (leaf === undefined)
-    throw new UsageError('bad-value', `--certificate: ${certificateFile} holds no PEM certificate`)
   if (key === undefined) {
     const remedy = 'openssl pkcs8 -topk8 -nodes writes one'
     throw new UsageError('bad-value', `--key: ${keyFile} holds no unencrypted PKCS#8 key as PEM; ${remedy}`)
   }
-  if (!nodeCrypto.equal(nodeCrypto.importKey(key.bytes).publicKey, decodeCertificate(leaf).publicKey)) {
+  if (!nodeCrypto.equal(nodeCrypto.importKey(key.bytes).publicKey, decodeCertificate(chain[0]).publicKey)) {
     throw new UsageError('bad-value', '--key is not the key of the first certificate of --certificate')
   }
   return { chain, key: key.bytes }
@@ -218,6 +251,7 @@ function commandLine(flags: EnrollFlags, named: string | undefined): string {
       ['--password-file', flags.passwordFile],
       ['--certificate', flags.certificate],
       ['--key', flags.key],
+      ['--pkcs11', flags.pkcs11],
       ['--trust', flags.trust],
       ['--wait', flags.wait === '0' ? undefined : flags.wait],
       ['--domain', flags.domain],

@@ -9,9 +9,9 @@ import {
   writeBasic,
 } from '@cordon/core/enrollment'
 import { type ClientRequest, type IncomingMessage, request as httpRequest } from 'node:http'
-import type { TLSSocket } from 'node:tls'
+import type { Duplex } from 'node:stream'
 import { aborted, errorCode, isOurs, systemError } from '../transports/system-error.ts'
-import { authorityOf, connectEst } from './connection.ts'
+import { authorityOf, connectEst, type EstConnection } from './connection.ts'
 import type { ClientCredential } from './pull-unit.ts'
 
 /** What is asked of an EST server: the part of a pull client's action that goes over the network. */
@@ -19,14 +19,17 @@ export type EstRequest = Omit<Extract<PullAction, { readonly kind: 'exchange' }>
 
 /** With what an exchange is made. */
 export interface ExchangeOptions {
-  /** What the client shows in TLS; undefined: nothing. */
+  /** What the client shows in TLS; undefined: nothing. A card is not shown to a server that is let in provisionally. */
   readonly credential?: ClientCredential | undefined
-  /** When the server's certificate must be valid, milliseconds since 1970; undefined: dates are not judged. */
+  /**
+   * When the server's certificate must be valid, milliseconds since 1970; undefined: dates are not judged, but with a card
+   * as of now.
+   */
   readonly at?: number | undefined
   readonly localAddress?: string | undefined
   /** Told to a server that asks for it (RFC 7030 3.2.3), and never to one that was let in provisionally. */
   readonly basic?: BasicCredentials | undefined
-  /** Makes the request in the body anew with a challenge password that ties it to the connection (RFC 7030 3.5). */
+  /** Makes the request in the body anew with a challenge password that ties it to the connection (RFC 7030 3.5). Not with a card. */
   readonly link?: ((challengePassword: string) => Promise<Uint8Array>) | undefined
   readonly signal?: AbortSignal | undefined
   readonly timeouts?: ExchangeTimeouts | undefined
@@ -34,7 +37,7 @@ export interface ExchangeOptions {
 
 /** How long an exchange may take, milliseconds. */
 export interface ExchangeTimeouts {
-  /** For connection and handshake with one address. Default 10000. */
+  /** For connection and handshake with one address. Default 10000, with a card 15000. */
   readonly connectMs?: number | undefined
   /** From the first byte of the request to the last of the answer. Default 30000. */
   readonly answerMs?: number | undefined
@@ -50,7 +53,8 @@ const redirects: ReadonlySet<number> = new Set([301, 302, 307, 308])
  * @throws TransportError when no answer comes, or not in time
  * @throws PeerError `handshake` or `alert` when TLS fails, `unexpected-reply` for what is no HTTP or too long
  * @throws NotTrusted when the server's certificate does not convince
- * @throws UsageError for a credential, name or path that cannot be
+ * @throws UsageError for a credential, name or path that cannot be, and for linking with a card
+ * @throws NotAllowed `refused` for the wrong PIN of a card
  */
 export async function exchange(request: EstRequest, options: ExchangeOptions = {}): Promise<EstReply> {
   let { path } = request
@@ -92,33 +96,33 @@ function redirection(request: EstRequest, path: string, { reply, headers }: Answ
 
 async function once(request: EstRequest, authorization: string | undefined, options: ExchangeOptions): Promise<Answer> {
   const { credential, at, localAddress, timeouts = {} } = options
-  const { connectMs = 10_000, answerMs = 30_000 } = timeouts
+  const { connectMs, answerMs = 30_000 } = timeouts
   const signal = options.signal ?? new AbortController().signal
   const connecting = { anchors: request.anchors, credential, at, localAddress, signal, connectMs }
-  const { socket, peer } = await connectEst(request.server, connecting)
+  const connection = await connectEst(request.server, connecting)
+  const { stream, peer } = connection
   try {
-    const body = await bodyFor(request, socket, options)
+    const body = await bodyFor(request, connection, options)
     const sent = { ...request, body, authorization }
-    return await converse(socket, sent, { signal, answerMs, peer })
+    return await converse(stream, sent, { signal, answerMs, peer })
   } finally {
-    socket.destroy()
+    stream.destroy()
   }
 }
 
-async function bodyFor(request: EstRequest, socket: TLSSocket, { link }: ExchangeOptions): Promise<string | undefined> {
+async function bodyFor(
+  request: EstRequest,
+  { binding }: EstConnection,
+  { link }: ExchangeOptions,
+): Promise<string | undefined> {
   if (request.body === undefined || link === undefined || request.anchors === undefined) return request.body
-  return encodeEstBody(await link(linkingText(channelBinding(socket))))
+  if (binding === undefined) throw new UsageError('not-supported', cannotLink)
+  return encodeEstBody(await link(linkingText(binding())))
 }
 
-/** tls-unique in TLS 1.2 (RFC 5929 3), the exporter after it (RFC 9266). No session is resumed, so our Finished is first. */
-function channelBinding(socket: TLSSocket): Uint8Array {
-  if (socket.getProtocol() === 'TLSv1.3') {
-    return socket.exportKeyingMaterial(32, 'EXPORTER-Channel-Binding', Buffer.alloc(0))
-  }
-  const finished = socket.getFinished()
-  if (finished === undefined) throw new UsageError('not-supported', 'linking: this TLS connection has no binding')
-  return finished
-}
+/** Why a request does not go out linked where a card is used. */
+export const cannotLink =
+  'linking: a connection whose key lies in a card has no channel binding; leave linking out, or use a key in a file'
 
 interface Sent extends Omit<EstRequest, 'body'> {
   readonly authorization: string | undefined
@@ -131,11 +135,11 @@ interface Listening {
   readonly peer: readonly Uint8Array[]
 }
 
-function converse(socket: TLSSocket, sent: Sent, { signal, answerMs, peer }: Listening): Promise<Answer> {
+function converse(stream: Duplex, sent: Sent, { signal, answerMs, peer }: Listening): Promise<Answer> {
   const doing = `asking the EST server ${authorityOf(sent.server)} for ${sent.path}`
   return new Promise((resolve, reject) => {
     if (signal.aborted) throw aborted(signal, doing)
-    const request = ask(socket, sent)
+    const request = ask(stream, sent)
     const end = () => {
       clearTimeout(timer)
       signal.removeEventListener('abort', onAbort)
@@ -150,7 +154,7 @@ function converse(socket: TLSSocket, sent: Sent, { signal, answerMs, peer }: Lis
     const timer = setTimeout(late, answerMs)
     signal.addEventListener('abort', onAbort, { once: true })
     // The connection may break without the request hearing of it, as with an alert that refuses our certificate.
-    socket.on('error', fail)
+    stream.on('error', fail)
     request.on('error', fail)
     request.once('response', (response) => {
       collect(response, doing).then((body) => {
@@ -162,9 +166,9 @@ function converse(socket: TLSSocket, sent: Sent, { signal, answerMs, peer }: Lis
   })
 }
 
-function ask(socket: TLSSocket, { server, method, path, contentType, body, authorization }: Sent): ClientRequest {
+function ask(stream: Duplex, { server, method, path, contentType, body, authorization }: Sent): ClientRequest {
   return httpRequest({
-    createConnection: () => socket,
+    createConnection: () => stream,
     method,
     path,
     maxHeaderSize: longestHeaders,

@@ -1,7 +1,7 @@
 /** Enrollment over Secure Transport from the client's side: one exchange, and the driver of the pull model. */
 export { type EstRequest, exchange, type ExchangeOptions, type ExchangeTimeouts } from './exchange.ts'
 export { PullClient, type PullClientOptions, type PullProblem } from './pull-client.ts'
-export type { ClientCredential, PullUnit } from './pull-unit.ts'
+export type { CardCredential, ClientCredential, KeyCredential, PullUnit } from './pull-unit.ts'
 export {
   type AnnouncedEstServer,
   announcedEstServers,

@@ -15,6 +15,7 @@ import {
 import { MalformedMessage, NotTrusted, PeerError, TransportError, UsageError } from '@cordon/core/errors'
 import { type Deadline, processSchedule, type Schedule } from '../schedule.ts'
 import {
+  cannotLink,
   type EstRequest,
   exchange as exchangeOverTls,
   type ExchangeOptions,
@@ -80,7 +81,7 @@ export class PullClient implements AsyncDisposable {
 
   /**
    * Nothing happens before {@link PullClient.enable} or {@link PullClient.resume}.
-   * @throws UsageError `bad-option` for a password with provisional trust, and for linking with a unit that cannot
+   * @throws UsageError `bad-option` for a password or a card with provisional trust, and for linking with a unit that cannot
    */
   constructor(options: PullClientOptions) {
     const { unit, basic, linking, schedule = processSchedule(), now = Date.now } = options
@@ -93,6 +94,7 @@ export class PullClient implements AsyncDisposable {
     if (linking === true && unit.linkRequest === undefined) {
       throw new UsageError('bad-option', 'linking: this unit cannot make a request anew for a connection')
     }
+    checkCard(options)
     this.#options = options
     this.#now = now
     this.#schedule = schedule
@@ -241,6 +243,16 @@ export class PullClient implements AsyncDisposable {
       // Whoever listens to problems has one of its own; there is nobody left to tell.
     }
   }
+}
+
+function checkCard({ unit, linking, options }: PullClientOptions): void {
+  const factory = unit.credential('default')
+  if (factory === undefined || !('card' in factory)) return
+  if (options.trust.kind === 'provisional') {
+    const expected = 'give anchors or a fingerprint'
+    throw new UsageError('bad-option', `a card does not sign for a server that nothing vouches for: ${expected}`)
+  }
+  if (linking === true) throw new UsageError('bad-option', cannotLink)
 }
 
 async function linked(unit: PullUnit, challengePassword: string): Promise<Uint8Array> {

@@ -1,12 +1,23 @@
 import type { KeyKind } from '@cordon/core/crypto'
 import type { PullState, RequestTemplate } from '@cordon/core/enrollment'
 
-/** A certificate with its private key, for the client's side of a TLS handshake. */
-export interface ClientCredential {
+/** A certificate and where its private key is, for the client's side of a TLS handshake. */
+export type ClientCredential = KeyCredential | CardCredential
+
+/** A certificate with its private key. */
+export interface KeyCredential {
   /** Leaf first, DER. */
   readonly chain: readonly Uint8Array[]
   /** DER PKCS#8. */
   readonly key: Uint8Array
+}
+
+/** A certificate whose private key lies in a card or token. It is shown only to a server that something vouches for. */
+export interface CardCredential {
+  /** Leaf first, DER. */
+  readonly chain: readonly Uint8Array[]
+  /** PKCS#11 URI of the key (RFC 7512). */
+  readonly card: string
 }
 
 /**

@@ -1,6 +1,7 @@
 import { NotAllowed, NotTrusted, TransportError, UsageError } from '@cordon/core/errors'
 import { cardConnection } from '@cordon/node/pkcs11'
 import { execFileSync } from 'node:child_process'
+import { X509Certificate } from 'node:crypto'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { createServer, type Server } from 'node:https'
@@ -70,17 +71,18 @@ describe.skipIf(missing)('a TLS connection with a key in a card', () => {
     token.remove()
   })
 
+  const certificate = (name: string) => new Uint8Array(new X509Certificate(readFileSync(path(name))).raw)
   const options = (more: object = {}) => ({
     host,
     port,
     key: `${token.uri};object=provisioning`,
-    certificateFile: path('card.pem'),
-    anchorsFile: path('server.pem'),
+    chain: [certificate('card.pem')],
+    anchors: [certificate('server.pem')],
     ...more,
   })
 
   test('carries HTTP, and the server knows the card', async () => {
-    const stream = await cardConnection(options())
+    const stream = await cardConnection(options({ at: Date.now(), localAddress: host }))
     const answer = await new Promise<string>((resolve, reject) => {
       const asked = request({ createConnection: () => stream, host, path: '/.well-known/est/cacerts' }, (response) => {
         response.setEncoding('utf8').on('data', resolve)
@@ -92,7 +94,7 @@ describe.skipIf(missing)('a TLS connection with a key in a card', () => {
   })
 
   test('believes a server only by the anchors and the name', async () => {
-    await expect(cardConnection(options({ anchorsFile: path('card.pem') }))).rejects.toThrow(NotTrusted)
+    await expect(cardConnection(options({ anchors: [certificate('card.pem')] }))).rejects.toThrow(NotTrusted)
     await expect(cardConnection(options({ serverName: 'est.example' }))).rejects.toMatchObject({
       code: 'wrong-identity',
     })
@@ -106,7 +108,9 @@ describe.skipIf(missing)('a TLS connection with a key in a card', () => {
     expect(failure).toBeInstanceOf(NotAllowed)
     expect(String(failure)).not.toContain('nonsense')
     await expect(cardConnection(options({ key: `${token.uri};object=absent` }))).rejects.toThrow(UsageError)
-    await expect(cardConnection(options({ certificateFile: '/nowhere' }))).rejects.toThrow(UsageError)
+    await expect(cardConnection(options({ chain: [certificate('server.pem')] }))).rejects.toMatchObject({
+      code: 'bad-value',
+    })
     await expect(cardConnection(options({ port: 1 }))).rejects.toThrow(TransportError)
   })
 })
