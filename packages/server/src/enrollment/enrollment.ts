@@ -45,6 +45,7 @@ import {
   nameReader,
   placeKey,
   readCredential,
+  readReplaced,
   reproachReader,
 } from './records.ts'
 import { RuleKeeper, type RulesInForce } from './rules.ts'
@@ -121,7 +122,7 @@ const firstMs = 10 * 60_000
  * replaced are revoked.
  *
  * Everybody enrolls for itself alone: id-kp-cmcRA in a certificate that was shown lets nobody enroll for another
- * (RFC 6402 2.10 would), and no certificate made here has it. A renewal keeps its names; ChangeSubjectName is refused.
+ * (RFC 6402 2.10 would); of those made here, the EST server's own alone has it. A renewal keeps its names; ChangeSubjectName is refused.
  * Deviation: a takeover that does not match waits for an administrator, whose approval overrides the mismatch; what the
  * rules deny stays denied.
  * @throws UsageError `bad-value` for rules that name a zone which the plant has not; TransportError when the store does
@@ -391,6 +392,8 @@ class Enrollment implements StoreEnrollment {
       this.#readKey(request.label ?? '', own.key),
     ])
     if (reproach !== undefined) return { ...known, refusal: `the certificate shown is not renewed: ${reproach}` }
+    // Who is to become another than it was, be it by a change of the plant file, is judged like everybody.
+    if (!this.#isAsPlanned(standing)) return { ...known, refusal: undefined }
     const unit = bestUnit(before.row?.facts.units ?? [])
     const records = {
       ...known.records,
@@ -459,7 +462,7 @@ class Enrollment implements StoreEnrollment {
       records,
       target,
       names,
-      refusal: known.refusal,
+      refusal: known.refusal ?? (renewal && (await this.#replacedFault(renewal))),
       renewal: renewal && `renews certificate ${renewal.own.certificate.serial} of ${renewal.standing.name}`,
       isOver: known.isOver,
       at: request.at,
@@ -473,6 +476,20 @@ class Enrollment implements StoreEnrollment {
     // The certificate of a key that was made here has that key, and is the requester's all the same.
     const live = found.live.map((each) => (each.serial === row?.serial ? { ...each, key } : each))
     return { ...found, live }
+  }
+
+  /** Whether a certificate says of a device what the plant file says; that of nobody in it is as it was given. */
+  #isAsPlanned({ name, zone, names }: CertificateStanding): boolean {
+    const device = this.#options.plant.devices.find((each) => each.name === name)
+    if (device === undefined) return true
+    const planned = [device.address, device.dnsName].filter((each) => each !== undefined)
+    return device.zone === zone && planned.sort().join(' ') === names
+  }
+
+  /** Asked after the names were read: a takeover that is committed later changes these, and all is judged again. */
+  async #replacedFault({ own, standing }: Renewal): Promise<string | undefined> {
+    const isReplaced = await readReplaced(this.#store.db, standing.name, own.certificate.serial)
+    return isReplaced ? 'the certificate shown is that of a unit that was replaced' : undefined
   }
 
   /** The identity of a renewal is that of what it renews: by the plant file, or as it was given to who is not in it. */

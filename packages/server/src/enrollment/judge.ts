@@ -59,7 +59,7 @@ export function targetOf(facts: StoredFacts, files: EnrollmentFiles, places: Pla
   }
   const commonName = subject.attributes.find(({ type }) => type === attributeTypes.CN)?.value
   const { name } = unlistedName(units, commonName, key)
-  if (places.names.has(name)) {
+  if (places.names.has(name.toLowerCase())) {
     return { target: undefined, reason: `it would be called ${name}, as a device of the plant file is that it is not` }
   }
   return { target: { name, zone, addresses: [address], dnsNames: [], listed: false, fault: undefined } }

@@ -24,6 +24,7 @@ export type Place =
 
 /** A plant, ready to be asked. */
 export interface PlantPlaces {
+  /** In lower case: names that differ in that alone are one to people, and to X.509. */
   readonly names: ReadonlySet<string>
   readonly byUnit: ReadonlyMap<number, readonly Device[]>
   readonly byAddress: ReadonlyMap<string, Device>
@@ -44,7 +45,7 @@ export function placesOf(plant: Plant): PlantPlaces {
     device.address === undefined ? [] : [[device.address, device] as const],
   )
   return {
-    names: new Set(plant.devices.map(({ name }) => name)),
+    names: new Set(plant.devices.map(({ name }) => name.toLowerCase())),
     byUnit,
     byAddress: new Map(addressed),
     zones: new Set(plant.zones.flatMap(({ name, authentication }) => (authentication === 'certificate' ? [name] : []))),
@@ -120,6 +121,9 @@ export function bestUnit(units: readonly Fact<UnitIdentity>[]): Fact<UnitIdentit
   return undefined
 }
 
+/** The form of a name that a proven unit is called by; nobody else is. */
+const unitForm = /^V[0-9A-F]{4}-[0-9A-F]{8}$/i
+
 /**
  * What a certificate calls somebody whom the plant file does not list: by its proven unit, else by the common name it
  * wishes for, reduced to what file names may hold, else by its key.
@@ -140,5 +144,6 @@ export function unlistedName(
     .replace(/^[^A-Za-z]+/, '')
     .replace(/-+$/, '')
     .slice(0, 63)
-  return { name: safe === '' ? `key-${key.slice(0, 8)}` : safe, proven: false }
+  const isFree = safe !== '' && !unitForm.test(safe)
+  return { name: isFree ? safe : `key-${key.slice(0, 8)}`, proven: false }
 }

@@ -232,6 +232,15 @@ export function reproachReader(db: Kysely<Schema>): (key: string) => Promise<str
   })
 }
 
+/** Whether somebody took over a device from the holder of a certificate, which may be waiting for its revocation. */
+export async function readReplaced(db: Kysely<Schema>, name: string, serial: string): Promise<boolean> {
+  const { rows } = await sql<{ replaced: boolean }>`
+    select exists (select from enrollments e join enrollment_words w on w.enrollment = e.id
+      where e.device = ${name} and w.kind = 'issue' and jsonb_typeof(w.detail->'supersedes') = 'array'
+        and w.detail->'supersedes' @> to_jsonb(${serial}::text)) as replaced`.execute(db)
+  return rows[0]?.replaced === true
+}
+
 /** What is known of a name in the plant. */
 export interface NameRecords {
   /** Certificates in force under that name, whatever key they have. */

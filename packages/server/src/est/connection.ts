@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
-import { addressKey } from './address-key.ts'
+import { addressKey, plainAddress } from './address-key.ts'
 import type { Admitted, ConnectionPhase } from './admission.ts'
 import type { EstPeer } from './handler.ts'
 import { channelBindings, shownCertificates } from './tls.ts'
@@ -18,7 +18,7 @@ export class Connection implements Admitted {
 
   constructor(socket: Socket, address: string) {
     this.#socket = socket
-    this.address = address
+    this.address = plainAddress(address)
     this.key = addressKey(address)
   }
 

@@ -16,6 +16,8 @@ import {
   initialize,
   makeWorld,
   openBench,
+  plant,
+  plantText,
   rulesText,
   start,
   Unit,
@@ -435,7 +437,9 @@ describe('a requester that the plant file does not list', () => {
 
   test('gets no name of a device, and none that another holds', async () => {
     const thief = await Unit.make('127.70.3.4')
-    expect(await ask(thief, 'lab', { subject: 'CN=Expected' })).toMatchObject({ kind: 'denied' })
+    for (const subject of ['CN=Expected', 'CN=EXPECTED']) {
+      expect(await ask(thief, 'lab', { subject })).toMatchObject({ kind: 'denied' })
+    }
     granted(await ask(await Unit.make('127.70.3.5'), 'lab', { subject: 'CN=engineer' }))
     expect(await ask(thief, 'lab', { subject: 'CN=engineer' })).toMatchObject({ kind: 'denied' })
     expect((await rowOf(thief, 'lab'))?.reason).toMatch(/another key holds certificate/)
@@ -532,6 +536,15 @@ describe('a renewal', () => {
     expect(await ask(stranger, undefined, { operation: 'simplereenroll' })).toMatchObject({ kind: 'denied' })
   })
 
+  test('makes nobody a device that the plant file lists since: that goes back to the rules', async () => {
+    const { unit, wish } = await enrolled('127.70.2.17', 'lab', 'Listed_later')
+    const devices = `${plantText}  Listed_later: { address: 127.70.1.30, zone: green }\n`
+    await using later = await beside({ plant: plant(devices) })
+    const other = (await Unit.make('127.70.2.17')).with(unit.shown === undefined ? {} : { shown: unit.shown.leaf })
+    expect(await later.service.enroll(await other.request('lab', wish))).toMatchObject({ kind: 'denied' })
+    expect(await certificatesOf(other)).toEqual([])
+  })
+
   test('from another address is a copied key', async () => {
     const { unit, wish } = await enrolled('127.70.2.15', 'lab', 'renews5')
     const thief = (await Unit.make('127.70.2.16')).with({
@@ -615,6 +628,24 @@ describe('a new unit', () => {
     const unit = await Unit.of(world.vendor, 0x5003, address)
     granted(await ask(unit, undefined))
     expect(await rowOf(unit)).toMatchObject({ replacement: null })
+  })
+
+  test('whose former is not revoked yet leaves it no renewal', async () => {
+    const former = await Unit.of(world.vendor, 0x6001, '127.70.1.20')
+    const certificate = granted(await ask(former, undefined))
+    const authority = authorityWith({ revoke: () => Promise.reject(new Error('the signer is away')) })
+    const observe = async () => ({ unit: undefined, mac: undefined, identity })
+    await using failing = await openBench(store, world, () => now, { authority, observe })
+    const unit = await Unit.of(world.vendor, 0x6002, '127.70.1.20')
+    await failing.service.enroll(await unit.request(undefined))
+    await say(unit, '', 'approve', 'alice')
+    granted(await failing.service.enroll(await unit.request(undefined)))
+    expect(await certificatesOf(former)).toMatchObject([{ status: 'valid' }])
+    const extensions = certificate.extensions.all.filter(({ type }) => type === '2.5.29.17')
+    const wish = { operation: 'simplereenroll', subject: certificate.subject, extensions } as const
+    const next = (await Unit.make('127.70.1.13')).with({ shown: certificate })
+    expect(await failing.service.enroll(await next.request(undefined, wish))).toMatchObject({ kind: 'denied' })
+    expect(await certificatesOf(next)).toEqual([])
   })
 
   test('whose former is not revoked yet is remembered by the next process', async () => {

@@ -56,6 +56,12 @@ describe('the name of who is not listed', () => {
     expect(unlistedName([unit(5, 'claimed')], commonName, key)).toEqual({ name, proven: false })
   })
 
+  test('is never that of a unit which it does not prove', () => {
+    for (const name of ['V0001-00E17388', 'v0001-00e17388', ' V0001-00E17388 ']) {
+      expect(unlistedName([unit(0xe17388, 'claimed')], name, key)).toEqual({ name: 'key-01234567', proven: false })
+    }
+  })
+
   test('is that of its proven unit', () => {
     expect(unlistedName([unit(0xe17388, 'proven')], 'x', key)).toEqual({ name: 'V0001-00E17388', proven: true })
   })

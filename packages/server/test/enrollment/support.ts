@@ -53,6 +53,7 @@ devices:
   Spare_7: { address: 127.70.1.17, zone: green }
   Spare_8: { address: 127.70.1.18, zone: green }
   Spare_9: { address: 127.70.1.19, zone: green }
+  Spare_10: { address: 127.70.1.20, zone: green }
 `
 
 /** Rules with a label for each policy. */
