@@ -63,7 +63,8 @@ export async function cordon(args: readonly string[], options: RunOptions = {}):
   })
 }
 
-function start(args: readonly string[], options: RunOptions): ChildProcess {
+/** Starts `cordon` as a person does. */
+export function start(args: readonly string[], options: RunOptions): ChildProcess {
   const line = [...(options.through ?? []), process.execPath, cordonPath, ...args]
   const [command = '', ...rest] = line
   return spawn(command, rest, {

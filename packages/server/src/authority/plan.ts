@@ -58,7 +58,7 @@ async function findPlan(db: Kysely<Schema>): Promise<StoredPlan | undefined> {
 
 /** There is no root yet. */
 export function noAuthority(): UsageError {
-  return new UsageError('missing', 'there is no authority yet; run: cordon ca init PLANT')
+  return new UsageError('missing', 'there is no authority yet; run: cordon ca init --plant PLANT')
 }
 
 /** Zone names become part of row ids and common names. @throws UsageError `bad-value` */

@@ -114,7 +114,7 @@ async function readRows(db: Kysely<Schema>, zone: string | undefined): Promise<r
     .orderBy('generation')
     .execute()
   if (rows.length > 0 && !isProvisioning(zone ?? null)) return rows
-  throw new UsageError('missing', `there is no CA of ${nameOf(zone)}; run: cordon ca init PLANT`)
+  throw new UsageError('missing', `there is no CA of ${nameOf(zone)}; run: cordon ca init --plant PLANT`)
 }
 
 function nameOf(zone: string | undefined): string {

@@ -21,7 +21,7 @@ import {
   refusalAnswer,
   serverKeyAnswer,
 } from '@cordon/core/enrollment'
-import { MalformedMessage } from '@cordon/core/errors'
+import { MalformedMessage, TransportError } from '@cordon/core/errors'
 import { type Certificate, type CertificateRequest, decodeCertificate, isProven } from '@cordon/core/x509'
 import type { EnrollmentAnswer, EnrollmentRequest, EnrollmentService } from '../enrollment/service.ts'
 
@@ -145,7 +145,7 @@ function header(head: EstHead, name: string): string | undefined {
   return typeof value === 'string' ? value : value?.[0]
 }
 
-/** Answers a routed request. Never throws: what the service throws is a 500 to the client, and an error for the log. */
+/** Answers a routed request. Never throws: what the service throws is a 500 or 503 to the client, and an error for the log. */
 export async function answerEst(
   route: EstRoute,
   body: Uint8Array,
@@ -156,9 +156,15 @@ export async function answerEst(
     return { answer: await answerOperation(route, body, peer, options) }
   } catch (error) {
     if (error instanceof MalformedMessage) return { answer: refusal('malformed', error.message) }
+    if (error instanceof TransportError) {
+      return { answer: refusal('unavailable', 'the store does not answer; ask again', storeRetryS), error }
+    }
     return { answer: refusal('failed', 'the server failed; nothing was issued'), error }
   }
 }
+
+/** When to ask again once the store did not answer, seconds. */
+const storeRetryS = 10
 
 /** Both steps in one, for a request that is whole. */
 export async function handleEst(

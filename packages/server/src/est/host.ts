@@ -1,7 +1,7 @@
 import { type ForeignAlarm, judgeAdvertiser, type ServiceText } from '@cordon/core/discovery'
 import { UsageError } from '@cordon/core/errors'
 import type { ParseProblem, Plant } from '@cordon/core/policy'
-import { dirname } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import type { StoreAuthority } from '../authority/authority.ts'
 import { estCredential } from '../authority/est-credential.ts'
 import { verifyAccount } from '../enrollment/account-verifier.ts'
@@ -167,7 +167,8 @@ async function open(
       addresses: addresses.map(({ address, port }) => `${address}:${port}`),
       labels: labels.map((label) => label ?? ''),
       announced: announcement?.instances() ?? [],
-      rules,
+      // Whoever asks stands elsewhere.
+      rules: resolve(rules),
       banners: status().banners,
     })),
   )

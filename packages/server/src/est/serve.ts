@@ -370,11 +370,12 @@ class Listener implements EstServer {
 }
 
 function listenError(address: string, port: number, cause: NodeJS.ErrnoException): TransportError {
-  return cause.code === 'EADDRINUSE'
-    ? new TransportError('address-in-use', `EST: ${address} port ${port} is taken; name another, or stop its owner`, {
-        cause,
-      })
-    : new TransportError('io', `EST: cannot listen on ${address} port ${port}: ${cause.message}`, { cause })
+  const where = `${address} port ${port}`
+  if (cause.code === 'EADDRINUSE') {
+    return new TransportError('address-in-use', `EST: ${where} is taken; name another, or stop its owner`, { cause })
+  }
+  const remedy = cause.code === 'EADDRNOTAVAIL' ? '; name an address of this machine, such as `ip address` shows' : ''
+  return new TransportError('io', `EST: cannot listen on ${where}: ${cause.message}${remedy}`, { cause })
 }
 
 /** What OpenSSL says of bytes that are no TLS record. */

@@ -1,11 +1,14 @@
 import { TransportError } from '@cordon/core/errors'
 import type { PostgresPool, PostgresPoolClient } from 'kysely'
 
-/** A pool as Kysely takes it, whose failures that lie in the machine and not in the query say what to do about them. */
-export function plainSpoken(pool: PostgresPool): PostgresPool {
+/**
+ * A pool as Kysely takes it, whose failures that lie in the machine and not in the query say what to do about them.
+ * `revive` starts a server that is gone: a service works on for days, and nobody else looks after its database.
+ */
+export function plainSpoken(pool: PostgresPool, revive?: () => Promise<void>): PostgresPool {
   return {
     connect: async () => {
-      const client = await pool.connect()
+      const client = await connected(pool, revive)
       // Kysely asks with a cursor only for streams, which the store has none of.
       const query = async (sql: string, parameters: readonly unknown[]) => {
         try {
@@ -19,6 +22,25 @@ export function plainSpoken(pool: PostgresPool): PostgresPool {
     },
     end: () => pool.end(),
   }
+}
+
+async function connected(pool: PostgresPool, revive: (() => Promise<void>) | undefined): Promise<PostgresPoolClient> {
+  try {
+    return await pool.connect()
+  } catch (cause) {
+    if (!isAway(cause)) throw cause
+    if (revive === undefined) {
+      const remedy = 'check DATABASE_URL and that the server runs'
+      throw new TransportError('unreachable', `the database does not answer: ${cause.message}; ${remedy}`, { cause })
+    }
+    await revive()
+    return await pool.connect()
+  }
+}
+
+/** Nobody listens, or whoever listens is only starting (57P03 of PostgreSQL's appendix A). */
+function isAway(error: unknown): error is Error {
+  return error instanceof Error && 'code' in error && ['ECONNREFUSED', 'ENOENT', '57P03'].includes(String(error.code))
 }
 
 /** Conditions of PostgreSQL (its appendix A) that a person ends outside the database. */

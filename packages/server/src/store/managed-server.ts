@@ -72,6 +72,8 @@ export interface ManagedServer extends AsyncDisposable {
   readonly account: Account | undefined
   /** What a person should know, such as why the cluster does not lie under the state. */
   readonly notes: readonly string[]
+  /** Starts it again where it is gone, as after a kill. Calls at the same time are one. @throws as openManagedServer */
+  revive(): Promise<void>
 }
 
 /** The database user of every managed cluster. */
@@ -108,17 +110,36 @@ export async function openManagedServer(options: ManagedServerOptions): Promise<
   const user = await register(home)
   try {
     const running = await ensureRunning(bin, place, home, options)
+    let { pid } = running
     return {
       ...running,
+      get pid() {
+        return pid
+      },
       cluster: place.cluster,
       binaries,
       account: place.account,
       notes: place.notes,
+      revive: oneAtATime(async () => {
+        await using _again = await lock(join(home, 'lock'), { note: 'starting the database again' })
+        pid = (await ensureRunning(bin, place, home, options)).pid
+      }),
       [Symbol.asyncDispose]: once(() => leave(home, user, place)),
     }
   } catch (error) {
     await unlink(user).catch(() => undefined)
     throw error
+  }
+}
+
+/** Whoever calls while it works waits for the same end. */
+function oneAtATime(work: () => Promise<void>): () => Promise<void> {
+  let running: Promise<void> | undefined
+  return () => {
+    running ??= work().finally(() => {
+      running = undefined
+    })
+    return running
   }
 }
 

@@ -6,6 +6,7 @@ import {
   linkingText,
   writeBasic,
 } from '@cordon/core/enrollment'
+import { TransportError } from '@cordon/core/errors'
 import { encodeBase64, encodePem } from '@cordon/core/x509'
 import { nodeCrypto } from '@cordon/node/crypto'
 import { type EstHandlerOptions, type EstHead, type EstPeer, handleEst } from '@cordon/server/est'
@@ -202,6 +203,17 @@ describe('an enrollment', () => {
     expect(got.status).toBe(500)
     expect(got.body).not.toContain('10.1.2.3')
     expect(got.error).toBeInstanceOf(Error)
+  })
+
+  test('whose store does not answer is 503, to be asked again', async () => {
+    const used = fresh()
+    used.decide = () => {
+      throw new TransportError('unreachable', 'the database at 10.1.2.3 does not answer')
+    }
+    const got = await answer('/simpleenroll', { body: sample.csr })
+    expect(got.status).toBe(503)
+    expect(got.headers['retry-after']).toMatch(/^\d+$/)
+    expect(got.body).not.toContain('10.1.2.3')
   })
 
   test('has a reason of one line, whatever the service says', async () => {
