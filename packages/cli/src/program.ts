@@ -646,6 +646,7 @@ export function createProgram(start: Start, version: string): Command {
     .option('--prepare', 'make the next generation; the next apply brings it to the devices')
     .option('--activate', 'let it sign, once every device that trusts the zone holds it')
     .option('--retire', 'trust the one before no more, once nobody uses its certificates')
+    .option('--abandon', 'take a prepared generation back that does not sign yet')
     .option('--dry-run', 'say what stands in the way and change nothing')
     .option('--force', 'go on in spite of what stands in the way')
     .option('-y, --yes', 'do not ask')

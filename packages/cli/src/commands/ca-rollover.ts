@@ -12,20 +12,21 @@ interface RolloverFlags {
   readonly prepare?: boolean
   readonly activate?: boolean
   readonly retire?: boolean
+  readonly abandon?: boolean
   readonly force?: boolean
   readonly dryRun?: boolean
   readonly yes?: boolean
 }
 
-const steps: readonly RolloverStep[] = ['prepare', 'activate', 'retire']
+const steps: readonly RolloverStep[] = ['prepare', 'activate', 'retire', 'abandon']
 
-/** `cordon ca rollover ZONE --prepare | --activate | --retire`, or `--root` in place of the zone */
+/** `cordon ca rollover ZONE --prepare | --activate | --retire | --abandon`, or `--root` in place of the zone */
 export async function run(context: CommandContext, flags: RolloverFlags, zone: string | undefined): Promise<ExitCode> {
   if ((zone === undefined) !== (flags.root === true))
     throw new UsageError('bad-option', 'name a zone, or say --root: exactly one of the two')
   const [step, ...others] = steps.filter((one) => flags[one] === true)
   if (step === undefined || others.length > 0)
-    throw new UsageError('bad-option', 'say exactly one of --prepare, --activate and --retire')
+    throw new UsageError('bad-option', 'say exactly one of --prepare, --activate, --retire and --abandon')
   const dryRun = flags.dryRun === true
   if (!dryRun && step !== 'prepare' && !(await confirmed(context, flags.yes, question(zone, step))))
     return exitCodes.refused
@@ -37,6 +38,7 @@ export async function run(context: CommandContext, flags: RolloverFlags, zone: s
 
 function question(zone: string | undefined, step: RolloverStep): string {
   const what = zone === undefined ? 'the root' : `the issuing CA of zone ${zone}`
+  if (step === 'abandon') return `Take the prepared generation of ${what} back?`
   return step === 'activate'
     ? `Let the next generation of ${what} sign from now on?`
     : `Trust the earlier generation of ${what} no more?`

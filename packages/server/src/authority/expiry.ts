@@ -1,7 +1,9 @@
 import type { CertificateProfile } from '@cordon/core/authority'
+import { decodeCertificate } from '@cordon/core/x509'
 import { type CertificateInUse, certificatesInUse } from './in-use.ts'
 import type { Means } from './means.ts'
 import { readGenerationStatus, rolloverCommand } from './rollover.ts'
+import { isProvisioning } from './signers.ts'
 
 /**
  * What renews something that ends. `pull`: the device enrolls again by itself. `push`: a deployment or a command brings
@@ -29,7 +31,12 @@ export interface Expiring {
 /** Everything that ends within a time, the earliest first: certificates in use, CAs that are trusted, newest lists. */
 export async function readExpiring(means: Means, withinMs: number): Promise<readonly Expiring[]> {
   const until = means.now() + withinMs
-  const all = [...(await certificates(means)), ...(await authorities(means)), ...(await lists(means))]
+  const all = [
+    ...(await certificates(means)),
+    ...(await authorities(means)),
+    ...(await provisioningAuthorities(means)),
+    ...(await lists(means)),
+  ]
   return all.filter(({ notAfter }) => notAfter <= until).sort((a, b) => a.notAfter - b.notAfter)
 }
 
@@ -76,6 +83,23 @@ async function authorities(means: Means): Promise<readonly Expiring[]> {
     })
 }
 
+/** A provisioning CA has no next generation: another one takes its place. */
+async function provisioningAuthorities({ store }: Means): Promise<readonly Expiring[]> {
+  const rows = await store.db.selectFrom('authorities').selectAll().where('state', '!=', 'retired').execute()
+  return rows
+    .filter(({ zone }) => isProvisioning(zone))
+    .map(({ id, zone, certificate }) => ({
+      kind: 'authority',
+      name: id,
+      zone: zone ?? undefined,
+      profile: 'root',
+      serial: '',
+      notAfter: decodeCertificate(new Uint8Array(certificate)).notAfter,
+      renewal: 'nothing',
+      remedy: 'begin another one: cordon enrollment provisioning issue --authority NAME',
+    }))
+}
+
 async function lists(means: Means): Promise<readonly Expiring[]> {
   const rows = await means.store.db
     .selectFrom('revocation_lists as l')
@@ -93,6 +117,9 @@ async function lists(means: Means): Promise<readonly Expiring[]> {
     serial: String(number),
     notAfter: nextUpdate.getTime(),
     renewal: 'push',
-    remedy: `cordon ca crl --push --plant PLANT${zone === null ? '' : ` ${zone}`}`,
+    // No device holds the list of a provisioning CA.
+    remedy: isProvisioning(zone)
+      ? `cordon ca crl ${zone}`
+      : `cordon ca crl --push --plant PLANT${zone === null ? '' : ` ${zone}`}`,
   }))
 }

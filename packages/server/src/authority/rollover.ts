@@ -13,9 +13,10 @@ import { readGenerations } from './trust.ts'
 
 /**
  * A step of a rollover. `prepare`: the next generation is made, and trusted by whoever is configured from now on.
- * `activate`: it signs. `retire`: the one before it is trusted no more.
+ * `activate`: it signs. `retire`: the one before it is trusted no more. `abandon`: a prepared generation, which never
+ * signed, is taken back; the next one gets another key.
  */
-export type RolloverStep = 'prepare' | 'activate' | 'retire'
+export type RolloverStep = 'prepare' | 'activate' | 'retire' | 'abandon'
 
 /** What is to be rolled over, and how far. */
 export interface RolloverRequest {
@@ -140,7 +141,7 @@ function checkOrder(work: Work, step: RolloverStep): void {
       `${next.id} is prepared already; go on with: ${rolloverCommand(zone, 'activate')}`,
     )
   }
-  if (step !== 'retire' && retiring !== undefined) {
+  if ((step === 'prepare' || step === 'activate') && retiring !== undefined) {
     throw new UsageError('bad-value', `${retiring.id} is not retired yet; first: ${rolloverCommand(zone, 'retire')}`)
   }
   if (step === 'activate' && next === undefined) {
@@ -148,6 +149,9 @@ function checkOrder(work: Work, step: RolloverStep): void {
       'missing',
       `${nameOf(zone)} has no next generation; first: ${rolloverCommand(zone, 'prepare')}`,
     )
+  }
+  if (step === 'abandon' && next === undefined) {
+    throw new UsageError('missing', `${nameOf(zone)} has no prepared generation that could be taken back`)
   }
   if (step === 'retire' && retiring === undefined) {
     throw new UsageError('missing', `no generation of ${nameOf(zone)} is being retired`)
@@ -223,9 +227,16 @@ async function enrolledUnderOldRoot(work: Work): Promise<readonly string[]> {
 }
 
 async function take(work: Work, step: RolloverStep): Promise<void> {
-  if (step === 'prepare') await prepare(work)
-  else if (step === 'activate') await activate(work)
-  else await setState(work, 'retiring', 'retired')
+  switch (step) {
+    case 'prepare':
+      return await prepare(work)
+    case 'activate':
+      return await activate(work)
+    case 'retire':
+      return await setState(work, 'retiring', 'retired')
+    case 'abandon':
+      return await setState(work, 'next', 'retired')
+  }
 }
 
 async function setState({ tx, rows }: Work, from: AuthorityState, to: AuthorityState): Promise<void> {

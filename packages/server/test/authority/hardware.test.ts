@@ -9,7 +9,7 @@ import {
 } from '@cordon/core/x509'
 import { nodeCrypto } from '@cordon/node/crypto'
 import { authorityHardware, Signers } from '@cordon/node/pkcs11'
-import { openAuthority, type StoreAuthority } from '@cordon/server/authority'
+import { openAuthority, restoreAuthority, type StoreAuthority } from '@cordon/server/authority'
 import type { Store } from '@cordon/server/store'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { hasOpenssl, OpensslDirectory } from '../../../core/test/x509/openssl.ts'
@@ -162,6 +162,33 @@ function describeAuthority(where: string, make: () => Place): void {
         (der) => !before.some((old) => nodeCrypto.equal(old, der)),
       )
       expect(nodeCrypto.verifyChain({ leaf: issued.certificate, anchors: added })).toMatchObject({ ok: true })
+    })
+
+    test('rolls its root over, and old and new lead to what it issues', async () => {
+      const roots = [await authority.root()]
+      for (const step of ['prepare', 'activate'] as const) await authority.rollover({ zone: undefined, step })
+      roots.push(await authority.root())
+      const { certificate: leaf } = await issue({ device: 'router', addresses: ['127.75.0.14'] })
+      const intermediates = await authority.caCertificates()
+      for (const root of roots)
+        expect(nodeCrypto.verifyChain({ leaf, anchors: [root], intermediates })).toMatchObject({ ok: true })
+    })
+
+    test('is restored from a backup and goes on signing, with the keys where they were', async () => {
+      const backup = await authority.backup('the passphrase of a test')
+      await using elsewhere = new TemporaryState()
+      await using restored = await elsewhere.open()
+      const { hardware } = await restoreAuthority(restored, backup, 'the passphrase of a test')
+      const generations = await authority.generations()
+      const inHardware = generations.filter((one) => one.inHardware).map(({ id }) => id)
+      expect(hardware.map(({ id }) => id).sort()).toEqual(inHardware.sort())
+      expect(inHardware).toHaveLength(keys.plan.hardware === undefined ? 0 : generations.length)
+      const again = keys.open(restored, () => now)
+      const key = await nodeCrypto.generateKey('ecdsa-p256')
+      const csr = await buildRequest(key, { subject: parseName('CN=x') })
+      const issued = await again.issueDevice({ ...device, device: 'plane', addresses: ['127.75.0.15'], csr })
+      const anchors = await authority.anchors('green')
+      expect(nodeCrypto.verifyChain({ leaf: issued.certificate, anchors })).toMatchObject({ ok: true })
     })
   })
 }

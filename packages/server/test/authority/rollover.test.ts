@@ -272,6 +272,21 @@ describe('an issuing CA', () => {
     expect(report.obstacles).toHaveLength(2)
   })
 
+  test('takes a prepared generation back, and the next one is another', async () => {
+    const before = await authority.anchors('red')
+    await expect(authority.rollover({ zone: 'red', step: 'abandon' })).rejects.toMatchObject({ code: 'missing' })
+    await authority.rollover({ zone: 'red', step: 'prepare' })
+    const [abandoned] = await authority.anchors('red')
+    const { generations } = await authority.rollover({ zone: 'red', step: 'abandon' })
+    expect(states(generations)).toEqual({ 'zone-red-1': 'active', 'zone-red-2': 'retired' })
+    expect(await authority.anchors('red')).toEqual(before)
+    expect(await authority.caCertificates()).not.toContainEqual(abandoned)
+    const again = await authority.rollover({ zone: 'red', step: 'prepare' })
+    expect(states(again.generations)).toMatchObject({ 'zone-red-3': 'next' })
+    expect(await authority.anchors('red')).not.toContainEqual(abandoned)
+    await authority.rollover({ zone: 'red', step: 'abandon' })
+  })
+
   test('of no zone cannot be rolled over', async () => {
     for (const zone of ['nowhere', '.provisioning']) {
       await expect(authority.rollover({ zone, step: 'prepare' }), zone).rejects.toMatchObject({ code: 'missing' })
@@ -296,8 +311,15 @@ describe.skipIf(!hasOpenssl)('a root', () => {
     await authority.rollover({ zone: undefined, step: 'prepare' })
     const prepared = await authority.caCertificates()
     expect(prepared).toContainEqual(await authority.root())
-    const { generations } = await authority.rollover({ zone: undefined, step: 'activate' })
-    expect(states(generations)).toEqual({ 'root-1': 'retiring', 'root-2': 'active' })
+    // Taken back, it leaves nothing behind; then once more.
+    await authority.rollover({ zone: undefined, step: 'abandon' })
+    expect(await authority.caCertificates()).not.toEqual(prepared)
+    for (const step of ['prepare', 'activate'] as const) await authority.rollover({ zone: undefined, step })
+    expect(states(await authority.generations())).toMatchObject({
+      'root-1': 'retiring',
+      'root-2': 'retired',
+      'root-3': 'active',
+    })
 
     const root = await authority.root()
     const newRoot = pem('new-root.pem', root)
@@ -342,7 +364,10 @@ describe('an inventory of what ends', () => {
     expect(of('est')).toMatchObject([{ profile: 'server', renewal: 'automatic' }])
     expect(of('kit 7')).toMatchObject([{ profile: 'provisioning', renewal: 'nothing' }])
     expect(of('root-1')).toEqual([])
-    expect(of('root-2')).toMatchObject([{ kind: 'authority', remedy: 'cordon ca rollover --root --prepare' }])
+    expect(of('root-3')).toMatchObject([{ kind: 'authority', remedy: 'cordon ca rollover --root --prepare' }])
+    const provisioning = all.filter(({ kind, zone }) => kind === 'authority' && zone?.startsWith('.provisioning'))
+    expect(provisioning.map(({ zone }) => zone).sort()).toEqual(['.provisioning', '.provisioning.cards'])
+    expect(provisioning).toMatchObject([{ renewal: 'nothing' }, { renewal: 'nothing' }])
     expect(of('zone-green-2').map(({ kind, renewal }) => [kind, renewal])).toEqual([
       ['list', 'push'],
       ['authority', 'rollover'],
