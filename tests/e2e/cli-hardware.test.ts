@@ -1,5 +1,6 @@
 import { decodeCertificate, decodePem, encodePem, fingerprint } from '@cordon/core/x509'
 import { nodeCrypto } from '@cordon/node/crypto'
+import { destroyStore } from '@cordon/server/store'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -83,6 +84,7 @@ describe.skipIf(noSoftToken !== false || !hasOpenssl)('an authority whose keys l
   })
   afterAll(async () => {
     token.remove()
+    for (const name of ['state', 'other']) await destroyStore({ state: join(work, name) })
     await rm(work, { recursive: true, force: true })
   })
 
