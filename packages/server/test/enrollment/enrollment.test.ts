@@ -1,6 +1,13 @@
 import { createHash } from 'node:crypto'
 import { decodeRequestWishes, wishedKey } from '@cordon/core/enrollment'
-import { decodeCertificate, type Extension, formatName, keyPurposes } from '@cordon/core/x509'
+import {
+  decodeCertificate,
+  type Extension,
+  formatName,
+  keyPurposes,
+  parseName,
+  subjectAlternativeName,
+} from '@cordon/core/x509'
 import { nodeCrypto } from '@cordon/node/crypto'
 import type { StoreAuthority } from '@cordon/server/authority'
 import type { EnrollmentOptions } from '@cordon/server/enrollment'
@@ -722,6 +729,38 @@ describe('an enrollment service', () => {
     const kinds: string[] = []
     for (let count = 0; count < 5; count++) kinds.push((await own.service.enroll(await unit.request('admin'))).kind)
     expect(kinds.slice(3)).toEqual(['tooMany', 'tooMany'])
+  })
+
+  test('keeps few records of a stranger, whatever it calls itself, and takes nobody else for it', async () => {
+    await using own = await beside({ perMinute: 5 })
+    const strangers = await Promise.all(
+      Array.from({ length: 8 }, async (_, index) => {
+        const { publicKey } = await nodeCrypto.generateKey('ecdsa-p256')
+        return await Unit.make(
+          '127.70.4.9',
+          await issue(world.stranger, publicKey, { subject: parseName(`CN=s${index}`) }),
+        )
+      }),
+    )
+    const kinds: string[] = []
+    for (const unit of strangers) kinds.push((await own.service.enroll(await unit.request('admin'))).kind)
+    expect(kinds).toEqual([...Array.from({ length: 5 }, () => 'denied'), 'tooMany', 'tooMany', 'tooMany'])
+    const rows = store.db.selectFrom('enrollments').select('id').where('address', '=', '127.70.4.9')
+    expect(await rows.execute()).toHaveLength(5)
+    const waits = await Unit.make('127.70.1.21')
+    expect(await own.service.enroll(await waits.request('admin'))).toMatchObject({ kind: 'pending' })
+  })
+
+  test('refuses a request that is too long to be kept', async () => {
+    const unit = await Unit.make('127.70.4.10')
+    const extensions = [
+      subjectAlternativeName(
+        [],
+        Array.from({ length: 250 }, (_, index) => `n${index}.${'x'.repeat(60)}.x${index}${'x'.repeat(20)}`),
+      ),
+    ]
+    expect(await ask(unit, 'lab', { extensions })).toMatchObject({ kind: 'malformed' })
+    expect(await rowOf(unit, 'lab')).toBeUndefined()
   })
 
   test('refuses rules for a zone that the plant has not', async () => {
