@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { vendorSubject } from '@cordon/core/authority'
 import { decodeRequestWishes, wishedKey } from '@cordon/core/enrollment'
 import {
   decodeCertificate,
@@ -635,6 +636,15 @@ describe('a new unit', () => {
     const unit = await Unit.of(world.vendor, 0x5003, address)
     granted(await ask(unit, undefined))
     expect(await rowOf(unit)).toMatchObject({ replacement: null })
+  })
+
+  test('that only copies the number of the old one does not pass for it', async () => {
+    const subject = vendorSubject({ vendorId: 1, serialNumber: 0x7001, vendorName: 'Example' })
+    const [old, copy] = await Promise.all([Unit.make('127.70.1.22'), Unit.make('127.70.1.22')])
+    const former = granted(await ask(old, 'lab', { subject }))
+    expect(await ask(copy, 'lab', { subject })).toMatchObject({ kind: 'pending' })
+    expect(await certificatesOf(copy)).toEqual([])
+    expect(await certificatesOf(old)).toMatchObject([{ serial: former.serial, status: 'valid' }])
   })
 
   test('whose former is not revoked yet leaves it no renewal', async () => {
