@@ -1,6 +1,6 @@
 import type { Argument, Command, Option } from 'commander'
 import { exitCodeMeanings } from './exit-codes.ts'
-import { exampleOf } from './program.ts'
+import { exampleOf, isRunnable } from './program.ts'
 import { settingNames } from './settings.ts'
 
 /**
@@ -50,7 +50,7 @@ function environmentName(setting: string): string {
 }
 
 function leaves(command: Command): Command[] {
-  return command.commands.flatMap((child) => (child.commands.length === 0 ? [child] : leaves(child)))
+  return command.commands.flatMap((child) => [...(isRunnable(child) ? [child] : []), ...leaves(child)])
 }
 
 function section(command: Command): string[] {

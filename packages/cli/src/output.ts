@@ -66,7 +66,7 @@ export function createOutput(options: OutputOptions): Output {
           ? JSON.stringify(value, plain, 2)
           : format === 'yaml'
             ? stringify(JSON.parse(JSON.stringify(value, plain)))
-            : text()
+            : printable(text())
       if (body !== '') stdout.write(body.endsWith('\n') ? body : `${body}\n`)
     },
     note: (line) => void stderr.write(`${printable(line)}\n`),

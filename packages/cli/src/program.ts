@@ -46,10 +46,16 @@ const argumentMeanings: Readonly<Record<string, string>> = {
 }
 
 const examples = new WeakMap<Command, string>()
+const runnable = new WeakSet<Command>()
 
 /** The example of a command as it is typed. */
 export function exampleOf(command: Command): string {
   return examples.get(command) ?? ''
+}
+
+/** Whether a command does something itself; some of those have others below them. */
+export function isRunnable(command: Command): boolean {
+  return runnable.has(command)
 }
 
 function withExample(command: Command, example: string): Command {
@@ -379,7 +385,8 @@ export function createProgram(start: Start, version: string): Command {
     example: string,
     load: () => Promise<Run>,
   ): Command => {
-    const command = withExample(parent.command(usage).description(description), example)
+    const command = withExample(parent.command(usage).description(description).helpCommand(false), example)
+    runnable.add(command)
     command.action(async (...given: unknown[]) => {
       // commander passes positional arguments, then the options, then the command itself.
       const args = given.slice(0, -2)

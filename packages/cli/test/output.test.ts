@@ -202,6 +202,12 @@ describe('wrapped text', () => {
 })
 
 describe('printable text', () => {
+  it('is all that a document shows: what a request says of itself moves no cursor', () => {
+    const { output, stdout } = testOutput({ terminal: true })
+    output.document({}, () => `subject CN=a\u009b2J\u202eb${escapeCharacter}]0;x`)
+    expect(stdout()).toBe('subject CN=a\\x9b2J\\u202eb\\x1b]0;x\n')
+  })
+
   it('has no control character but line ends and tabs, whatever came in', () => {
     fc.assert(
       fc.property(

@@ -1,4 +1,4 @@
-import { signVendorCertificate, vendorAuthorityContents, vendorContents } from '@cordon/core/authority'
+import { serverContents, signVendorCertificate, vendorAuthorityContents, vendorContents } from '@cordon/core/authority'
 import type { PrivateKey } from '@cordon/core/crypto'
 import {
   certificatesAnswer,
@@ -98,7 +98,11 @@ export class TestEstServer {
   static async open(address: string, of?: TestAuthority, port = 0): Promise<TestEstServer> {
     const root = of ?? (await authority('EST root'))
     const key = await nodeCrypto.generateKey('ecdsa-p256')
-    const certificate = await issue(root, key.publicKey, { address })
+    const contents = serverContents(nodeCrypto, {
+      ...{ publicKey: key.publicKey, now: Date.now(), issuer: root.certificate, addresses: [address] },
+      ...{ name: 'est', zone: 'operations', subject: { organization: 'Example', country: 'US' } },
+    })
+    const certificate = await signVendorCertificate(contents, root.key)
     const server = createServer({
       key: encodePem('PRIVATE KEY', key.export() ?? new Uint8Array()),
       cert: encodePem('CERTIFICATE', certificate) + encodePem('CERTIFICATE', root.certificate.der),

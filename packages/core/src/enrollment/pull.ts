@@ -32,7 +32,10 @@ export interface EstServer {
   /** Name or address, as it stands in the Host header and is checked in the server's certificate. */
   readonly host: string
   readonly port: number
-  /** Where discovery saw it, to be tried before its name is looked up. Its certificate may name one of them instead. */
+  /**
+   * Where discovery saw it, to be tried before its name is looked up; undefined for a server that a person named. Its
+   * certificate may name one of them instead, and must be that of an EST server.
+   */
   readonly addresses?: readonly string[] | undefined
   /** `/.well-known/est` when absent. */
   readonly prefix?: string | undefined

@@ -1,6 +1,6 @@
 import { NotTrusted, PeerError, TransportError, UsageError } from '@cordon/core/errors'
 import type { EstServer } from '@cordon/core/enrollment'
-import { encodePem } from '@cordon/core/x509'
+import { decodeCertificate, encodePem, keyPurposes } from '@cordon/core/x509'
 import { X509Certificate } from 'node:crypto'
 import { isIP } from 'node:net'
 import type { Duplex } from 'node:stream'
@@ -43,7 +43,9 @@ const longestChain = 10
 
 /**
  * Connects to an EST server over TLS 1.2 or 1.3 and judges it before anything is sent: its certificate must be for a TLS
- * server, lead to the anchors and name the host. Of a server that discovery found, it may name the address instead.
+ * server, lead to the anchors and name the host. Of a server that discovery found, it may name the address instead, and
+ * must have id-kp-cmcRA (RFC 7030 3.6.2): who announces itself chooses its name, and each device of the plant has a
+ * certificate of the same authority.
  * @throws TransportError when no address answers
  * @throws PeerError `handshake` when TLS fails, `alert` when the server does not take the certificate of a card
  * @throws NotTrusted when the server's certificate does not convince
@@ -185,6 +187,11 @@ function judgeServer(
     ...(at !== undefined && { at }),
   })
   if (!verdict.ok) throw new NotTrusted(verdict.code, `${where} is not believed: ${verdict.reason}`)
+  const isFound = server.addresses !== undefined
+  if (isFound && decodeCertificate(leaf).extensions.extendedKeyUsage?.includes(keyPurposes.cmcRA) !== true) {
+    const remedy = 'if it is one all the same, name it instead of searching'
+    throw new NotTrusted('wrong-purpose', `${where} is not believed: its certificate is not for EST servers; ${remedy}`)
+  }
   const certificate = new X509Certificate(leaf)
   if (!namesAt(server, address).some((name) => isFor(certificate, name))) {
     const named = certificate.subjectAltName?.slice(0, 200) ?? 'no host'

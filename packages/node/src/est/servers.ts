@@ -90,7 +90,7 @@ export async function estServers(options: EstSearchOptions): Promise<readonly Es
     const key = JSON.stringify([server.host.toLowerCase(), server.port, server.prefix, server.label])
     const known = servers.get(key)?.addresses ?? []
     const addresses = [...new Set([...known, ...(server.addresses ?? [])])].slice(0, mostAddresses)
-    servers.set(key, addresses.length === 0 ? server : { ...server, addresses })
+    servers.set(key, { ...server, addresses })
   }
   return [...servers.values()]
 }
@@ -128,7 +128,7 @@ function readService({ host, port, addresses, text }: NamedService, label: strin
   return {
     host: name,
     port,
-    ...(usable.length > 0 && { addresses: usable }),
+    addresses: usable,
     ...(prefix !== estPrefix && { prefix }),
     ...(own !== undefined && { label: own }),
   }

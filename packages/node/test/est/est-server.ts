@@ -6,11 +6,12 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer, type Server } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { TLSSocket, TlsOptions } from 'node:tls'
-import type { CertificateRequest } from '@cordon/core/x509'
+import { type CertificateRequest, keyPurposes } from '@cordon/core/x509'
 
 // The library takes the standard's types, Node's own are declared apart.
 x509.cryptoProvider.set(webcrypto as unknown as Crypto)
 
+const { serverAuth, clientAuth, cmcRA } = keyPurposes
 const ecdsa = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
 const pem = (label: string, der: ArrayBuffer | Uint8Array) =>
   x509.PemConverter.encode(der instanceof Uint8Array ? der.slice().buffer : der, label)
@@ -52,10 +53,12 @@ export class EstAuthority {
       readonly ips?: readonly string[]
       readonly names?: readonly string[]
       readonly days?: readonly [number, number]
+      /** Extended key usages; default those of an EST server, which a TLS client may have too. */
+      readonly purposes?: readonly string[]
     } = {},
   ): Promise<Uint8Array> {
     this.#serial++
-    const { ips = [], names = [], days = [-1, 300] } = more
+    const { ips = [], names = [], days = [-1, 300], purposes = [serverAuth, clientAuth, cmcRA] } = more
     const at = (day: number) => new Date(Date.now() + day * 86_400_000)
     const alternatives = [
       ...ips.map((value) => ({ type: 'ip' as const, value })),
@@ -72,6 +75,7 @@ export class EstAuthority {
       signingAlgorithm: ecdsa,
       extensions: [
         new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
+        new x509.ExtendedKeyUsageExtension([...purposes]),
         ...(alternatives.length === 0 ? [] : [new x509.SubjectAlternativeNameExtension(alternatives)]),
       ],
     })
@@ -125,10 +129,10 @@ export class EstTestServer implements AsyncDisposable {
   static async start(
     authority: EstAuthority,
     behave: Behaviour = honest(authority),
-    options: TlsOptions & { readonly ips?: readonly string[]; readonly names?: readonly string[] } = {},
+    options: TlsOptions & Pick<NonNullable<Parameters<EstAuthority['sign']>[2]>, 'ips' | 'names' | 'purposes'> = {},
   ): Promise<EstTestServer> {
-    const { ips = [host], names = [], ...tls } = options
-    const { cert, key } = await authority.identity('CN=est', { ips, names })
+    const { ips = [host], names = [], purposes, ...tls } = options
+    const { cert, key } = await authority.identity('CN=est', { ips, names, ...(purposes && { purposes }) })
     const server = createServer({ cert, key, requestCert: true, rejectUnauthorized: false, ...tls })
     const self = new EstTestServer(authority, server, behave)
     server.on('request', (request: IncomingMessage, response: ServerResponse) => {

@@ -1,5 +1,6 @@
 import { certificatesAnswer, longestResponseBody, refusalAnswer } from '@cordon/core/enrollment'
 import { UsageError } from '@cordon/core/errors'
+import { keyPurposes } from '@cordon/core/x509'
 import { spawn, spawnSync } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer, type Socket } from 'node:net'
@@ -81,6 +82,16 @@ describe('an exchange with an EST server', () => {
     const addressed = await serve(plant, answer)
     const seen = { server: { host: 'est.plant.local', port: addressed.port, addresses: ['127.72.0.99', host] } }
     expect(await get(addressed.port, seen)).toMatchObject({ status: 200 })
+  })
+
+  test('believes no device of the plant that announces itself as a server', async () => {
+    const purposes = [keyPurposes.serverAuth, keyPurposes.clientAuth]
+    const device = await serve(plant, () => refusalAnswer('authenticate', 'tell me'), { ips: [host], purposes })
+    const found = { server: { host: 'est.local', port: device.port, addresses: [host] } }
+    const basic = { name: 'a', password: 'b' }
+    await expect(get(device.port, found, { basic })).rejects.toMatchObject({ code: 'wrong-purpose' })
+    expect(device.heard).toEqual([])
+    expect(await get(device.port)).toMatchObject({ status: 401 })
   })
 
   test('judges dates where there is a clock', async () => {

@@ -110,8 +110,8 @@ describe('EST servers of a domain', () => {
       txt: { [`Main.${base}`]: ['txtvers=1', 'path=/est', 'label=cell3', 'label=cell4', '=x', 'flag'] },
     })
     expect(await search(resolver)).toEqual([
-      { host: 'main.plant.example', port: 443, prefix: '/est', label: 'cell3' },
-      { host: 'spare.plant.example', port: 8444 },
+      { host: 'main.plant.example', port: 443, addresses: [], prefix: '/est', label: 'cell3' },
+      { host: 'spare.plant.example', port: 8444, addresses: [] },
     ])
     const announced = await announcedEstServers({
       interfaces: [],

@@ -19,6 +19,7 @@ import { buildRequest, fingerprint } from '@cordon/core/x509'
 import { nodeCrypto } from '@cordon/node/crypto'
 import { sql } from 'kysely'
 import type { StoreAuthority } from '../authority/authority.ts'
+import { addressKey } from './address-key.ts'
 import { operationsZone } from '../authority/generations.ts'
 import type { SignedCertificate } from '../authority/issuing.ts'
 import { jsonText } from '../store/schema.ts'
@@ -85,7 +86,7 @@ export interface EnrollmentOptions {
   readonly log?: EnrollmentLog
   /** Whether keys are made for who asks for it (RFC 7030 4.4); default false. */
   readonly serverKeyGeneration?: boolean
-  /** Requests of one identity; default 60. */
+  /** Requests of one identity; default 60. As many refusals of one address are recorded at once, and then one a minute. */
   readonly perMinute?: number
   /** How long a request waits for people, milliseconds; default 7 days. */
   readonly pendingMs?: number
@@ -111,6 +112,8 @@ export interface StoreEnrollment extends EnrollmentService, AsyncDisposable {
 }
 
 const day = 24 * 3_600_000
+/** Bytes of a request that is kept with its decision: one with an RSA key of 4096 bits and many names has a tenth of it. */
+const longestRequest = 16 * 1024
 /** How often a request is judged again because what it rests on changed meanwhile. */
 const mostTries = 6
 /** Seconds after which one that waits asks again: soon at first, as somebody may be waiting beside the device. */
@@ -191,6 +194,8 @@ class Enrollment implements StoreEnrollment {
   readonly #rules: RuleKeeper
   readonly #authorities: AuthorityReader
   readonly #limit: RateLimit
+  /** Records of who was not let in, by address: keys, certificates and names cost a stranger nothing. */
+  readonly #refusals: RateLimit
   readonly #readKey: KeyReader
   readonly #readName: NameReader
   readonly #readCertificate: CertificateReader
@@ -213,7 +218,9 @@ class Enrollment implements StoreEnrollment {
     this.#places = placesOf(options.plant)
     this.#rules = new RuleKeeper(options.files, options.path, zones, (problems) => this.#refuseFiles(problems))
     this.#authorities = new AuthorityReader(options.store, options.authority, this.#crypto)
-    this.#limit = new RateLimit(options.perMinute ?? 60)
+    const { perMinute = 60 } = options
+    this.#limit = new RateLimit(perMinute)
+    this.#refusals = new RateLimit(Math.max(1, perMinute / 60), undefined, perMinute)
     this.#readKey = keyReader(options.store.db)
     this.#readName = nameReader(options.store.db, options.plant.name)
     this.#readCertificate = certificateReader(options.store.db)
@@ -295,6 +302,12 @@ class Enrollment implements StoreEnrollment {
     if (prepared === undefined) return { kind: 'denied', reason: 'there are no rules for this label' }
     if (request.operation === 'serverkeygen' && this.#options.serverKeyGeneration !== true) {
       return { kind: 'denied', reason: 'no keys are made here; make one and ask with simpleenroll' }
+    }
+    if (request.request.der.length > longestRequest) {
+      return {
+        kind: 'malformed',
+        reason: `the request has ${request.request.der.length} bytes, expected at most ${longestRequest}`,
+      }
     }
     const at = this.#now()
     const shown =
@@ -583,7 +596,10 @@ class Enrollment implements StoreEnrollment {
     const keepRow = (holds && state === 'denied') || (isForeign && row !== undefined)
     const isKnown = row !== undefined && !keepRow && this.#isSame(row, known, decided, state, request)
     const isTold = keepRow && row !== undefined && this.#told.has(`${row.id} ${evaluation.reason}`, request.at)
-    const id = isKnown || isTold ? row.id : await this.#commit(request, known, decided, { state, keepRow })
+    const isWritten = isKnown || isTold
+    const wait = isWritten ? 0 : this.#refusals.take(addressKey(request.request.address), this.#now())
+    if (wait > 0) return { kind: 'tooMany', retryAfterS: wait, reason: 'too many requests of this address' }
+    const id = isWritten ? row.id : await this.#commit(request, known, decided, { state, keepRow })
     if (id === undefined) return undefined
     if (keepRow) this.#told.add(`${id} ${evaluation.reason}`, request.at)
     if (state === 'pending') {

@@ -1,5 +1,5 @@
 import { NotAllowed, UsageError } from '@cordon/core/errors'
-import type { Kysely, Transaction } from 'kysely'
+import { type Kysely, sql, type Transaction } from 'kysely'
 import { jsonText, type EnrollmentPersonTable, type Schema } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
 import { checkPassword, isTooLong, loadPasswordHasher } from './passwords.ts'
@@ -106,7 +106,8 @@ export async function listPeople(store: Pick<Store, 'db'>, kind: PersonKind): Pr
 }
 
 /**
- * Revokes a person for good. What was issued through an account stays valid until it is revoked too.
+ * Revokes a person for good. What was issued through an account stays valid until it is revoked too; what an
+ * administrator approved and was not issued yet is approved no more.
  * @throws UsageError `missing` for a name that is not registered, or revoked already
  * @throws NotAllowed `refused` for the last administrator: with none, everybody who opens the store could approve
  */
@@ -137,6 +138,7 @@ export async function revokePerson(
       .where('kind', '=', kind)
       .where('name', '=', name)
       .execute()
+    if (kind === 'administrator') await withdrawApprovals(tx, name, reason)
     if (kind === 'account') {
       await tx
         .insertInto('revoked_credentials')
@@ -146,6 +148,15 @@ export async function revokePerson(
     }
     await record(tx, kind, 'revoked', name, { by, reason })
   })
+}
+
+/** Takes back what a person approved and nothing was issued for. The rows are locked: the service issues before or after. */
+async function withdrawApprovals(tx: Transaction<Schema>, name: string, reason: string): Promise<void> {
+  await sql`
+    with waiting as (select e.id from enrollments e where e.state = 'pending' and exists (select from enrollment_words w
+      where w.enrollment = e.id and w.kind = 'approve' and w.by = ${name}) order by e.id for update)
+    insert into enrollment_words (enrollment, kind, by, reason)
+    select id, 'withdraw', ${name}, ${`revoked: ${reason}`} from waiting`.execute(tx)
 }
 
 /** Whether there is an administrator: then nobody approves without being one. */

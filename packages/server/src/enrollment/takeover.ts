@@ -80,7 +80,7 @@ export function isFormer(former: UnitRole, newcomer: Newcomer): boolean {
   const { vendor, serialNumber } = former
   if (unit === undefined || vendor === undefined || serialNumber === undefined) return false
   const same = sameUnit(unit.value, { vendorId: vendor.value, serialNumber })
-  return same && isAssured(unit.assurance, vendor.assurance)
+  return same && unit.assurance !== 'claimed' && isAssured(unit.assurance, vendor.assurance)
 }
 
 /** The judgement of a takeover by the rule of the zone. */

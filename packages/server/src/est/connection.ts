@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
-import { addressKey, plainAddress } from './address-key.ts'
+import { addressKey, plainAddress } from '../enrollment/address-key.ts'
 import type { Admitted, ConnectionPhase } from './admission.ts'
 import type { EstPeer } from './handler.ts'
 import { channelBindings, shownCertificates } from './tls.ts'

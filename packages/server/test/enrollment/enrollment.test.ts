@@ -1,6 +1,14 @@
 import { createHash } from 'node:crypto'
+import { vendorSubject } from '@cordon/core/authority'
 import { decodeRequestWishes, wishedKey } from '@cordon/core/enrollment'
-import { decodeCertificate, type Extension, formatName, keyPurposes } from '@cordon/core/x509'
+import {
+  decodeCertificate,
+  type Extension,
+  formatName,
+  keyPurposes,
+  parseName,
+  subjectAlternativeName,
+} from '@cordon/core/x509'
 import { nodeCrypto } from '@cordon/node/crypto'
 import type { StoreAuthority } from '@cordon/server/authority'
 import type { EnrollmentOptions } from '@cordon/server/enrollment'
@@ -630,6 +638,15 @@ describe('a new unit', () => {
     expect(await rowOf(unit)).toMatchObject({ replacement: null })
   })
 
+  test('that only copies the number of the old one does not pass for it', async () => {
+    const subject = vendorSubject({ vendorId: 1, serialNumber: 0x7001, vendorName: 'Example' })
+    const [old, copy] = await Promise.all([Unit.make('127.70.1.22'), Unit.make('127.70.1.22')])
+    const former = granted(await ask(old, 'lab', { subject }))
+    expect(await ask(copy, 'lab', { subject })).toMatchObject({ kind: 'pending' })
+    expect(await certificatesOf(copy)).toEqual([])
+    expect(await certificatesOf(old)).toMatchObject([{ serial: former.serial, status: 'valid' }])
+  })
+
   test('whose former is not revoked yet leaves it no renewal', async () => {
     const former = await Unit.of(world.vendor, 0x6001, '127.70.1.20')
     const certificate = granted(await ask(former, undefined))
@@ -722,6 +739,38 @@ describe('an enrollment service', () => {
     const kinds: string[] = []
     for (let count = 0; count < 5; count++) kinds.push((await own.service.enroll(await unit.request('admin'))).kind)
     expect(kinds.slice(3)).toEqual(['tooMany', 'tooMany'])
+  })
+
+  test('keeps few records of a stranger, whatever it calls itself, and takes nobody else for it', async () => {
+    await using own = await beside({ perMinute: 5 })
+    const strangers = await Promise.all(
+      Array.from({ length: 8 }, async (_, index) => {
+        const { publicKey } = await nodeCrypto.generateKey('ecdsa-p256')
+        return await Unit.make(
+          '127.70.4.9',
+          await issue(world.stranger, publicKey, { subject: parseName(`CN=s${index}`) }),
+        )
+      }),
+    )
+    const kinds: string[] = []
+    for (const unit of strangers) kinds.push((await own.service.enroll(await unit.request('admin'))).kind)
+    expect(kinds).toEqual([...Array.from({ length: 5 }, () => 'denied'), 'tooMany', 'tooMany', 'tooMany'])
+    const rows = store.db.selectFrom('enrollments').select('id').where('address', '=', '127.70.4.9')
+    expect(await rows.execute()).toHaveLength(5)
+    const waits = await Unit.make('127.70.1.21')
+    expect(await own.service.enroll(await waits.request('admin'))).toMatchObject({ kind: 'pending' })
+  })
+
+  test('refuses a request that is too long to be kept', async () => {
+    const unit = await Unit.make('127.70.4.10')
+    const extensions = [
+      subjectAlternativeName(
+        [],
+        Array.from({ length: 250 }, (_, index) => `n${index}.${'x'.repeat(60)}.x${index}${'x'.repeat(20)}`),
+      ),
+    ]
+    expect(await ask(unit, 'lab', { extensions })).toMatchObject({ kind: 'malformed' })
+    expect(await rowOf(unit, 'lab')).toBeUndefined()
   })
 
   test('refuses rules for a zone that the plant has not', async () => {

@@ -7,6 +7,8 @@ import {
   expireEnrollments,
   listEnrollments,
   readEnrollment,
+  revokePerson,
+  setPerson,
 } from '@cordon/server/enrollment'
 import { jsonText, type Store } from '@cordon/server/store'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -94,6 +96,15 @@ describe('a decision', () => {
     expect((await standing(id)).map(({ by }) => by).sort()).toEqual(['anna', 'bert'])
     const [again] = await say('approve', 'anna', id)
     expect(again).toMatchObject({ result: 'refused', reason: expect.stringMatching(/another person/) })
+  })
+
+  it('of an administrator who is revoked counts no more', async () => {
+    for (const name of ['carl', 'dora']) await setPerson(store, 'administrator', name, `${name} has a word`, 'test')
+    const id = await ask(store, 'gone')
+    expect(await resultsOf('approve', 'carl', id)).toEqual(['done'])
+    await revokePerson(store, 'administrator', 'carl', { by: 'dora', reason: 'left' })
+    expect(await standing(id)).toEqual([])
+    expect((await readEnrollment(store, id)).words.at(-1)).toMatchObject({ kind: 'withdraw', by: 'carl' })
   })
 
   it('to deny wins over approvals, and its author may take it back', async () => {

@@ -54,6 +54,8 @@ devices:
   Spare_8: { address: 127.70.1.18, zone: green }
   Spare_9: { address: 127.70.1.19, zone: green }
   Spare_10: { address: 127.70.1.20, zone: green }
+  Spare_11: { address: 127.70.1.21, zone: green }
+  Spare_12: { address: 127.70.1.22, zone: green }
 `
 
 /** Rules with a label for each policy. */

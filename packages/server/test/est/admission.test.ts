@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { addressKey } from '../../src/est/address-key.ts'
+import { addressKey } from '../../src/enrollment/address-key.ts'
 import { Admission, type Admitted, type ConnectionPhase } from '../../src/est/admission.ts'
 import { TokenBuckets } from '../../src/est/rate.ts'
 
