@@ -42,7 +42,7 @@ const layers = {
 const sideways = {
   core: [
     { from: 'wire', to: 'errors', reason: 'a decoder throws MalformedMessage' },
-    { from: 'crypto', to: 'wire', reason: "the URI of a hardware key holds UTF-8" },
+    { from: 'crypto', to: 'wire', reason: 'the URI of a hardware key holds UTF-8' },
     { from: 'crypto', to: 'errors', reason: 'a provider says in our errors why a key or signature is refused' },
     { from: 'enrollment', to: 'discovery', reason: 'the pull model begins with finding a server' },
     { from: 'policy', to: 'security', reason: 'a policy compiles to cipher suites and profiles' },

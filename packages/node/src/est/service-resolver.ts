@@ -7,7 +7,9 @@ import type { SrvRecord } from 'node:dns'
 import { Resolver } from 'node:dns/promises'
 import { isIPv6 } from 'node:net'
 import { fromPacket, isPlausible, toPacket } from '../mdns/message.ts'
-import type { DnsQuestions } from './unicast.ts'
+
+/** The questions of DNS that service discovery asks; {@link Resolver} answers them. */
+export type DnsQuestions = Pick<Resolver, 'resolvePtr' | 'resolveSrv' | 'resolveTxt' | 'cancel'>
 
 /** How DNS servers are asked. */
 export interface ServiceResolverOptions {

@@ -2,12 +2,8 @@ import { decodeText, type FoundService, type Preference } from '@cordon/core/dis
 import { UsageError } from '@cordon/core/errors'
 import { utf8Bytes } from '@cordon/core/wire'
 import type { SrvRecord } from 'node:dns'
-import type { Resolver } from 'node:dns/promises'
 import { aborted, errorCode } from '../transports/system-error.ts'
-import { ServiceResolver, unescapedName } from './service-resolver.ts'
-
-/** The questions of DNS that service discovery asks; {@link Resolver} answers them. */
-export type DnsQuestions = Pick<Resolver, 'resolvePtr' | 'resolveSrv' | 'resolveTxt' | 'cancel'>
+import { type DnsQuestions, ServiceResolver, unescapedName } from './service-resolver.ts'
 
 /** What DNS says of a service, over multicast or not. */
 export type NamedService = Pick<FoundService, 'host' | 'port' | 'addresses' | 'text'>
