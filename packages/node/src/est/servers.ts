@@ -8,7 +8,8 @@ import type { InterfaceSource } from '../mdns/interfaces.ts'
 import type { MdnsProblem } from '../mdns/links.ts'
 import type { Schedule } from '../schedule.ts'
 import { aborted } from '../transports/system-error.ts'
-import { type DnsQuestions, domainServices, type NamedService } from './unicast.ts'
+import type { DnsQuestions } from './service-resolver.ts'
+import { domainServices, type NamedService } from './unicast.ts'
 
 /** Where EST servers are looked for. */
 export interface EstSearchOptions {

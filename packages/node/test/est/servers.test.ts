@@ -1,6 +1,6 @@
 import { advertise } from '../../src/mdns/index.ts'
 import { announcedEstServers, estServers, parseEstServer } from '../../src/est/index.ts'
-import type { DnsQuestions } from '../../src/est/unicast.ts'
+import type { DnsQuestions } from '../../src/est/service-resolver.ts'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 
