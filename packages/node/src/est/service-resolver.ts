@@ -39,10 +39,12 @@ export class ServiceResolver implements DnsQuestions {
     if (servers !== undefined) this.#system.setServers(servers)
   }
 
+  /** Names that a PTR record gives, as the message has them. @throws as the system's resolver */
   resolvePtr(name: string): Promise<string[]> {
     return this.#system.resolvePtr(name)
   }
 
+  /** SRV records of a name. @throws as the system's resolver */
   async resolveSrv(name: string): Promise<SrvRecord[]> {
     if (isHostName(name)) return await this.#system.resolveSrv(name)
     const records = await this.#ask(name, 'SRV')
@@ -53,6 +55,7 @@ export class ServiceResolver implements DnsQuestions {
     })
   }
 
+  /** TXT records of a name, each as its strings. @throws as the system's resolver */
   async resolveTxt(name: string): Promise<string[][]> {
     if (isHostName(name)) return await this.#system.resolveTxt(name)
     const records = await this.#ask(name, 'TXT')
