@@ -15,7 +15,7 @@ export type DnsQuestions = Pick<Resolver, 'resolvePtr' | 'resolveSrv' | 'resolve
 export interface ServiceResolverOptions {
   /** For each attempt, milliseconds. */
   readonly timeoutMs: number
-  /** As of {@link Resolver.setServers}. Default: the system's. */
+  /** As of `Resolver.setServers` of Node.js. Default: the system's. */
   readonly servers?: readonly string[]
 }
 
