@@ -101,6 +101,8 @@ async function once(request: EstRequest, authorization: string | undefined, opti
   const connecting = { anchors: request.anchors, credential, at, localAddress, signal, connectMs }
   const connection = await connectEst(request.server, connecting)
   const { stream, peer } = connection
+  // Stays: a stream over a process says that it was ended, and must never be unheard.
+  stream.on('error', () => {})
   try {
     const body = await bodyFor(request, connection, options)
     const sent = { ...request, body, authorization }
