@@ -55,8 +55,9 @@ async function certificates(means: Means): Promise<readonly Expiring[]> {
 function renewalOf(row: CertificateInUse): Pick<Expiring, 'renewal' | 'remedy'> {
   const { name, profile } = row
   if (row.is_kept) return { renewal: 'automatic', remedy: 'Cordon renews it when it next uses it' }
-  if (row.is_enrolled) return { renewal: 'pull', remedy: 'the device enrolls again by itself' }
+  // A push ends the pull: from then on the identity is the manager's to renew.
   if (row.is_held) return { renewal: 'push', remedy: `cordon ca renew ${name}` }
+  if (row.is_enrolled) return { renewal: 'pull', remedy: 'the device enrolls again by itself' }
   if (profile === 'device') {
     return { renewal: 'nothing', remedy: 'no device is known to use it; revoke it, or commission the device' }
   }

@@ -428,6 +428,20 @@ describe.skipIf(!hasOpenssl)('the restore drill', () => {
     expect((await authority.expiring(30 * 365 * day)).filter(({ name }) => name === 'Pulled_1')).toMatchObject([
       { renewal: 'pull' },
     ])
+    // Once a deployment has met it, it waits for the manager.
+    await store.db
+      .insertInto('devices')
+      .values({
+        plant: 'cpwe',
+        name: 'Pulled_1',
+        address: '127.0.0.9',
+        certificate_fingerprint: fingerprint(nodeCrypto, earlier.certificate),
+      })
+      .execute()
+    expect((await authority.expiring(30 * 365 * day)).filter(({ name }) => name === 'Pulled_1')).toMatchObject([
+      { renewal: 'push', remedy: 'cordon ca renew Pulled_1' },
+    ])
+    await store.db.deleteFrom('devices').where('name', '=', 'Pulled_1').execute()
     const server = { name: 'est', addresses: ['127.0.0.2'], dnsNames: [] }
     const kept = await estCredential(store, authority, server, now)
     const backup = await authority.backup('the passphrase of a test')
