@@ -31,7 +31,6 @@ import { judge, type Judged, type Target, type TargetResult, targetOf } from './
 import { networkObserver, type Observation, type Observe } from './observe.ts'
 import { AuthorityReader } from './own-authorities.ts'
 import { bestUnit, type PlantPlaces, placesOf } from './place.ts'
-import { RateLimit } from './rate.ts'
 import {
   type CertificateReader,
   certificateReader,
@@ -52,6 +51,7 @@ import {
 import { RuleKeeper, type RulesInForce } from './rules.ts'
 import type { EnrollmentAnswer, EnrollmentRequest, EnrollmentService } from './service.ts'
 import { judgeShown, type OwnShown, type ShownJudgement } from './shown.ts'
+import { TokenBuckets } from './token-buckets.ts'
 import { groundsOf, wantsPassword } from './verdict.ts'
 
 /** What an enrollment service tells its log. Never a secret. */
@@ -112,6 +112,8 @@ export interface StoreEnrollment extends EnrollmentService, AsyncDisposable {
 }
 
 const day = 24 * 3_600_000
+/** Identities, and addresses, whose recent requests are remembered. */
+const mostLimited = 20_000
 /** Bytes of a request that is kept with its decision: one with an RSA key of 4096 bits and many names has a tenth of it. */
 const longestRequest = 16 * 1024
 /** How often a request is judged again because what it rests on changed meanwhile. */
@@ -132,7 +134,7 @@ const firstMs = 10 * 60_000
  * not answer
  */
 export async function openEnrollment(options: EnrollmentOptions): Promise<StoreEnrollment> {
-  const zones = zonesOf(options.plant)
+  const zones = enrollmentZones(options.plant)
   for (const [label, zone] of options.files.policy.unlisted) {
     if (!zones.includes(zone))
       throw new UsageError(
@@ -145,7 +147,8 @@ export async function openEnrollment(options: EnrollmentOptions): Promise<StoreE
   return service
 }
 
-function zonesOf(plant: Plant): readonly string[] {
+/** Zones whose authority may issue a certificate for a plant: its own with certificates, and that of the manager. */
+export function enrollmentZones(plant: Plant): readonly string[] {
   const secured = plant.zones.flatMap(({ name, authentication }) => (authentication === 'certificate' ? [name] : []))
   return [...secured, operationsZone]
 }
@@ -193,9 +196,9 @@ class Enrollment implements StoreEnrollment {
   readonly #places: PlantPlaces
   readonly #rules: RuleKeeper
   readonly #authorities: AuthorityReader
-  readonly #limit: RateLimit
+  readonly #limit: TokenBuckets
   /** Records of who was not let in, by address: keys, certificates and names cost a stranger nothing. */
-  readonly #refusals: RateLimit
+  readonly #refusals: TokenBuckets
   readonly #readKey: KeyReader
   readonly #readName: NameReader
   readonly #readCertificate: CertificateReader
@@ -219,8 +222,8 @@ class Enrollment implements StoreEnrollment {
     this.#rules = new RuleKeeper(options.files, options.path, zones, (problems) => this.#refuseFiles(problems))
     this.#authorities = new AuthorityReader(options.store, options.authority, this.#crypto)
     const { perMinute = 60 } = options
-    this.#limit = new RateLimit(perMinute)
-    this.#refusals = new RateLimit(Math.max(1, perMinute / 60), undefined, perMinute)
+    this.#limit = new TokenBuckets(perMinute / 60, perMinute, mostLimited)
+    this.#refusals = new TokenBuckets(Math.max(1, perMinute / 60) / 60, perMinute, mostLimited)
     this.#readKey = keyReader(options.store.db)
     this.#readName = nameReader(options.store.db, options.plant.name)
     this.#readCertificate = certificateReader(options.store.db)

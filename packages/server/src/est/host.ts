@@ -5,7 +5,7 @@ import { dirname, resolve } from 'node:path'
 import type { StoreAuthority } from '../authority/authority.ts'
 import { estCredential } from '../authority/est-credential.ts'
 import { verifyAccount } from '../enrollment/account-verifier.ts'
-import { openEnrollment, type StoreEnrollment } from '../enrollment/enrollment.ts'
+import { enrollmentZones, openEnrollment, type StoreEnrollment } from '../enrollment/enrollment.ts'
 import { type EnrollmentFiles, loadEnrollmentFiles } from '../enrollment/files.ts'
 import { type Follower, followEnrollments, type FollowOptions } from '../enrollment/follow.ts'
 import { listenerAddress, publishListener, readListeners } from '../enrollment/listeners.ts'
@@ -97,7 +97,7 @@ const othersMs = 5_000
  * @throws UsageError, TransportError as serveEst, openEnrollment and openChannel
  */
 export async function openEstHost(options: EstHostOptions): Promise<EstHost> {
-  const found = await loadEnrollmentFiles(options.rules, zonesOf(options.plant))
+  const found = await loadEnrollmentFiles(options.rules, enrollmentZones(options.plant))
   if (found.files === undefined) throw new RulesFault(options.rules, found.problems)
   const stack = new Opened()
   try {
@@ -121,11 +121,6 @@ class Opened {
   async close(): Promise<void> {
     for (const part of this.#parts.splice(0).reverse()) await part[Symbol.asyncDispose]()
   }
-}
-
-function zonesOf({ zones }: Plant): readonly string[] {
-  const secured = zones.filter(({ authentication }) => authentication === 'certificate')
-  return [...secured.map(({ name }) => name), 'operations']
 }
 
 async function open(

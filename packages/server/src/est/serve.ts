@@ -12,12 +12,12 @@ import { type EstAnswer, type EstDialect, estRefusals } from '@cordon/core/enrol
 import { TransportError, UsageError } from '@cordon/core/errors'
 import { nodeCrypto } from '@cordon/node/crypto'
 import type { EnrollmentService } from '../enrollment/service.ts'
+import { TokenBuckets } from '../enrollment/token-buckets.ts'
 import { Admission } from './admission.ts'
 import { readBody } from './body.ts'
 import { Connection } from './connection.ts'
 import { answerEst, type EstHandlerOptions, type EstRoute, isAnswer, refusal, routeEst, tooLarge } from './handler.ts'
 import { type EstLimits, estLimits } from './limits.ts'
-import { TokenBuckets } from './rate.ts'
 import { Counting, type EstStatus } from './status.ts'
 import { type EstCredential, tlsOptions } from './tls.ts'
 

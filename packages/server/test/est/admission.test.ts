@@ -2,7 +2,7 @@ import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { addressKey } from '../../src/enrollment/address-key.ts'
 import { Admission, type Admitted, type ConnectionPhase } from '../../src/est/admission.ts'
-import { TokenBuckets } from '../../src/est/rate.ts'
+import { TokenBuckets } from '../../src/enrollment/token-buckets.ts'
 
 class Fake implements Admitted {
   readonly key: string
