@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { UsageError } from '@cordon/core/errors'
-import type { Plant } from '@cordon/core/policy'
+import type { DeploymentEvent } from '@cordon/core/deployment'
+import type { Capabilities, Plant } from '@cordon/core/policy'
 import { decodePem } from '@cordon/core/x509'
 import { keyLogFile } from '@cordon/node/transports'
 import type { ApplyOptions } from '@cordon/server/deploy'
@@ -42,6 +43,23 @@ export function namesOfPlant(plant: Plant, devices: readonly string[]): void {
     if (plant.devices.some(({ name }) => name === device)) continue
     const known = plant.devices.map(({ name }) => name).join(', ')
     throw new UsageError('bad-option', `the plant has no device "${device}"; it has ${known}`)
+  }
+}
+
+/** How devices are reached by a command that changes what they hold and deploys no plan. */
+export function reachOptions(
+  context: CommandContext,
+  capabilities: Capabilities,
+  from: string | undefined,
+): Pick<ApplyOptions, 'signal' | 'capabilities' | 'localAddress'> {
+  const localAddress = from ?? context.settings['localAddress']
+  return { signal: context.signal, capabilities, ...(localAddress === undefined ? {} : { localAddress }) }
+}
+
+/** Shows each step at a device as progress. */
+export function deviceSteps(show: (text: string) => void): (event: DeploymentEvent) => void {
+  return (event) => {
+    if (event.kind === 'step') show(`${event.device}: ${event.step}`)
   }
 }
 

@@ -5,6 +5,7 @@ import { acceptedPlant } from '../accepted-plant.ts'
 import type { CommandContext } from '../context.ts'
 import { moment } from '../dates.ts'
 import { outcomeText, resultsText } from '../deployment-text.ts'
+import { deviceSteps, reachOptions } from '../deploy-options.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
 import type { Output } from '../output.ts'
 import { withProgress } from '../progress.ts'
@@ -44,7 +45,6 @@ async function push(context: CommandContext, flags: ListFlags, zones: readonly s
   const accepted = await acceptedPlant(context, flags.plant)
   if (accepted === undefined) return exitCodes.usage
   const { plant, capabilities } = accepted.files
-  const localAddress = flags.from ?? context.settings['localAddress']
   await using workspace = await openWorkspace(context)
   let report: PushReport | undefined
   await withProgress(output, [
@@ -52,15 +52,9 @@ async function push(context: CommandContext, flags: ListFlags, zones: readonly s
       title: 'Bring the newest revocation lists to every device that trusts their zones',
       run: async (show) => {
         const { store, authority } = workspace
-        const options = {
-          signal: context.signal,
-          capabilities,
-          ...(localAddress === undefined ? {} : { localAddress }),
-        }
+        const options = reachOptions(context, capabilities, flags.from)
         const wanted = { zones, force: flags.force === true }
-        report = await pushLists({ plant, store, authority, options }, wanted, (event) => {
-          if (event.kind === 'step') show(`${event.device}: ${event.step}`)
-        })
+        report = await pushLists({ plant, store, authority, options }, wanted, deviceSteps(show))
       },
     },
   ])

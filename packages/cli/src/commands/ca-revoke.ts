@@ -5,6 +5,7 @@ import { acceptedPlant } from '../accepted-plant.ts'
 import { confirmed } from '../confirm.ts'
 import type { CommandContext } from '../context.ts'
 import { outcomeText, resultsText } from '../deployment-text.ts'
+import { deviceSteps, reachOptions } from '../deploy-options.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
 import { withProgress } from '../progress.ts'
 import { openWorkspace } from '../workspace.ts'
@@ -36,7 +37,6 @@ export async function run(context: CommandContext, flags: RevokeFlags, subject: 
   if (!(await confirmed(context, flags.yes, `Revoke every certificate of ${subject}? Its associations end now.`)))
     return exitCodes.refused
   const { plant, capabilities } = accepted.files
-  const localAddress = flags.from ?? context.settings['localAddress']
   await using workspace = await openWorkspace(context)
   let report: Awaited<ReturnType<typeof revoke>> | undefined
   await withProgress(output, [
@@ -44,14 +44,8 @@ export async function run(context: CommandContext, flags: RevokeFlags, subject: 
       title: `Revoke ${subject} and tell every device that trusts its issuer`,
       run: async (show) => {
         const { store, authority } = workspace
-        const options = {
-          signal: context.signal,
-          capabilities,
-          ...(localAddress === undefined ? {} : { localAddress }),
-        }
-        report = await revoke({ plant, store, authority, options }, subject, reason, (event) => {
-          if (event.kind === 'step') show(`${event.device}: ${event.step}`)
-        })
+        const options = reachOptions(context, capabilities, flags.from)
+        report = await revoke({ plant, store, authority, options }, subject, reason, deviceSteps(show))
       },
     },
   ])

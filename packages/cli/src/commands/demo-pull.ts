@@ -6,17 +6,12 @@ import { TransportError, UsageError } from '@cordon/core/errors'
 import type { VerificationResult } from '@cordon/core/verification'
 import { decide, listEnrollments, type QueueEntry } from '@cordon/server/enrollment'
 import { type EstHost, estPort, openEstHost } from '@cordon/server/est'
-import {
-  checkAddresses,
-  type ConnectionStatus,
-  defaultDirectory,
-  lockAddresses,
-  type PlantControl,
-} from '@cordon/simulator'
+import { type ConnectionStatus, defaultDirectory, type PlantControl } from '@cordon/simulator'
 import { type AcceptedPlant, acceptedPlant } from '../accepted-plant.ts'
 import { boughtUnit } from '../bought-unit.ts'
 import { connectionsTable } from '../connections-table.ts'
 import type { CommandContext } from '../context.ts'
+import { addressesAreFree, type Demonstrated, runDemonstration } from '../demo-run.ts'
 import { freshDemoState } from '../demo-state.ts'
 import { printHostLog } from '../est-log.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
@@ -76,34 +71,18 @@ interface PullResult {
 
 /** `cordon demo pull`: devices find the authority and earn their certificates. */
 export async function run(context: CommandContext, flags: { readonly once?: boolean }): Promise<ExitCode> {
-  const { output, signal } = context
   const file = join(example, 'plant.yaml')
   if (!existsSync(file)) {
     throw new UsageError('missing', `${file} is not there: the demonstration runs from a checkout of the sources`)
   }
   const accepted = await acceptedPlant(context, file)
   if (accepted === undefined) return exitCodes.usage
-  await checkAddresses(accepted.files.plant)
-  const lock = await lockAddresses(accepted.files.plant, 'cordon demo pull')
-  await lock[Symbol.asyncDispose]()
+  await addressesAreFree(accepted.files.plant, 'cordon demo pull')
   await freshDemoState(context.state)
-  const demo = new PullDemonstration(context, accepted)
-  try {
-    const result = await demo.show()
-    if (output.format === 'table') output.note('')
-    output.document(result, () => demo.text(result))
-    if (flags.once !== true) await demo.untilEnded()
-    return result.verdict === 'pass' ? exitCodes.ok : exitCodes.error
-  } catch (error) {
-    if (!signal.aborted) throw error
-    output.note('ended')
-    return exitCodes.ok
-  } finally {
-    await demo.end()
-  }
+  return await runDemonstration(context, new PullDemonstration(context, accepted), flags.once === true)
 }
 
-class PullDemonstration {
+class PullDemonstration implements Demonstrated<PullResult> {
   readonly #context: CommandContext
   readonly #plant: AcceptedPlant
   #workspace: Workspace | undefined

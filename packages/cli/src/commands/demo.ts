@@ -6,17 +6,12 @@ import type { VerificationResult } from '@cordon/core/verification'
 import { discover } from '@cordon/node/originator'
 import { keyLogFile } from '@cordon/node/transports'
 import { deploy, prepare, type StoredReport } from '@cordon/server/deploy'
-import {
-  checkAddresses,
-  type ConnectionStatus,
-  defaultDirectory,
-  lockAddresses,
-  type PlantControl,
-} from '@cordon/simulator'
+import { type ConnectionStatus, defaultDirectory, type PlantControl } from '@cordon/simulator'
 import { type AcceptedPlant, acceptedPlant } from '../accepted-plant.ts'
 import { boughtUnit } from '../bought-unit.ts'
 import { connectionsTable } from '../connections-table.ts'
 import type { CommandContext } from '../context.ts'
+import { addressesAreFree, type Demonstrated, runDemonstration } from '../demo-run.ts'
 import { freshDemoState } from '../demo-state.ts'
 import { vendorRoots } from '../deploy-options.ts'
 import { deploymentStep } from '../deployment-progress.ts'
@@ -55,7 +50,7 @@ interface DemoResult {
 
 /** `cordon demo`: a plant in plain, secured while it runs, verified from outside. */
 export async function run(context: CommandContext, flags: DemoFlags): Promise<ExitCode> {
-  const { output, signal } = context
+  const { output } = context
   if (!existsSync(plantFile)) {
     throw new UsageError('missing', `${plantFile} is not there: the demonstration runs from a checkout of the sources`)
   }
@@ -63,34 +58,12 @@ export async function run(context: CommandContext, flags: DemoFlags): Promise<Ex
   if (accepted === undefined) return exitCodes.usage
   if (flags.keyLog !== undefined)
     output.note(`warning: ${flags.keyLog} gets the keys of every association; whoever reads it reads the traffic`)
-  await addressesAreFree(accepted)
+  await addressesAreFree(accepted.files.plant, 'cordon demo')
   await freshDemoState(context.state)
-  const demo = new Demonstration(context, accepted, flags)
-  try {
-    const result = await demo.secure()
-    if (output.format === 'table') output.note('')
-    output.document(result, () => demo.text(result))
-    if (flags.once !== true) await demo.untilEnded()
-    return result.verdict === 'pass' ? exitCodes.ok : exitCodes.error
-  } catch (error) {
-    if (signal.aborted) {
-      output.note('ended')
-      return exitCodes.ok
-    }
-    throw error
-  } finally {
-    await demo.end()
-  }
+  return await runDemonstration(context, new Demonstration(context, accepted, flags), flags.once === true)
 }
 
-/** Says who holds the addresses before anything is emptied or started. */
-async function addressesAreFree({ files }: AcceptedPlant): Promise<void> {
-  await checkAddresses(files.plant)
-  const lock = await lockAddresses(files.plant, 'cordon demo')
-  await lock[Symbol.asyncDispose]()
-}
-
-class Demonstration {
+class Demonstration implements Demonstrated<DemoResult> {
   readonly #context: CommandContext
   readonly #plant: AcceptedPlant
   readonly #flags: DemoFlags
@@ -104,7 +77,7 @@ class Demonstration {
     this.#flags = flags
   }
 
-  async secure(): Promise<DemoResult> {
+  async show(): Promise<DemoResult> {
     const { output, signal, state } = this.#context
     const { plant, capabilities, simulation } = this.#plant.files
     const directory = defaultDirectory(state, plant.name)

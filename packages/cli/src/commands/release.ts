@@ -3,6 +3,7 @@ import { acceptedPlant } from '../accepted-plant.ts'
 import { confirmed } from '../confirm.ts'
 import type { CommandContext } from '../context.ts'
 import { outcomeText, resultsText } from '../deployment-text.ts'
+import { deviceSteps, reachOptions } from '../deploy-options.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
 import { withProgress } from '../progress.ts'
 import { openWorkspace } from '../workspace.ts'
@@ -28,7 +29,6 @@ export async function run(
   )
     return exitCodes.refused
   const { plant, capabilities } = accepted.files
-  const localAddress = flags.from ?? context.settings['localAddress']
   await using workspace = await openWorkspace(context)
   if (flags.forget === true) {
     for (const device of devices) await forgetDevice(workspace.store, plant.name, device)
@@ -44,14 +44,8 @@ export async function run(
       title: `Release ${devices.join(', ')}`,
       run: async (show) => {
         const { store, authority } = workspace
-        const options = {
-          signal: context.signal,
-          capabilities,
-          ...(localAddress === undefined ? {} : { localAddress }),
-        }
-        report = await release({ plant, store, authority, options }, devices, (event) => {
-          if (event.kind === 'step') show(`${event.device}: ${event.step}`)
-        })
+        const options = reachOptions(context, capabilities, flags.from)
+        report = await release({ plant, store, authority, options }, devices, deviceSteps(show))
       },
     },
   ])
