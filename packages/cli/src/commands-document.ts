@@ -1,6 +1,6 @@
 import type { Argument, Command, Option } from 'commander'
 import { exitCodeMeanings } from './exit-codes.ts'
-import { exampleOf, isRunnable } from './program.ts'
+import { exampleOf, isRunnable } from './program/declare.ts'
 import { settingNames } from './settings.ts'
 
 /**

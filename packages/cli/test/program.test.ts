@@ -3,7 +3,7 @@ import { messageTable } from '@cordon/core/deployment'
 import { CommanderError } from 'commander'
 import { describe, expect, it } from 'vitest'
 import { commandsDocument } from '../src/commands-document.ts'
-import { exampleOf, isRunnable } from '../src/program.ts'
+import { exampleOf, isRunnable } from '../src/program/declare.ts'
 import { everyCommand, fullName, testProgram, wordsOf } from './tree.ts'
 
 const all = everyCommand(testProgram())

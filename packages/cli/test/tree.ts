@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
-import { createProgram, type Start } from '../src/program.ts'
+import { createProgram } from '../src/program.ts'
+import type { Start } from '../src/program/declare.ts'
 
 /** The command tree with commands that do nothing, or what `start` does; it prints nothing and ends no process. */
 export function testProgram(start: Start = async () => {}): Command {

@@ -1,0 +1,85 @@
+import { isIPv4 } from 'node:net'
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import type { CommandContext } from '../context.ts'
+import type { ExitCode } from '../exit-codes.ts'
+
+/** What a command module offers: its work, given its options and positional arguments, of types that it knows best. */
+export type Run = (context: CommandContext, options: never, ...args: never[]) => Promise<ExitCode>
+
+/** Gives a loaded command its context and records how it ended. */
+export type Start = (
+  load: () => Promise<Run>,
+  options: Record<string, unknown>,
+  args: readonly unknown[],
+) => Promise<void>
+
+const examples = new WeakMap<Command, string>()
+const runnable = new WeakSet<Command>()
+
+/** The example of a command as it is typed. */
+export function exampleOf(command: Command): string {
+  return examples.get(command) ?? ''
+}
+
+/** Whether a command does something itself; some of those have others below them. */
+export function isRunnable(command: Command): boolean {
+  return runnable.has(command)
+}
+
+/** Gives a command an example, with `cordon` left out. */
+export function withExample(command: Command, example: string): Command {
+  examples.set(command, `cordon ${example}`)
+  return command.addHelpText('after', `\nExample:\n  $ cordon ${example}`)
+}
+
+/** How commands are declared: the work behind one is loaded when it is called. */
+export interface Declare {
+  readonly program: Command
+  readonly add: (
+    parent: Command,
+    usage: string,
+    description: string,
+    example: string,
+    load: () => Promise<Run>,
+  ) => Command
+  /** A command that only has others below it; without a parent one of the first level. */
+  readonly group: (name: string, description: string, example: string, parent?: Command) => Command
+}
+
+/** The way to declare commands below a program. */
+export function declareFor(program: Command, start: Start): Declare {
+  return {
+    program,
+    add: (parent, usage, description, example, load) => {
+      const command = withExample(parent.command(usage).description(description).helpCommand(false), example)
+      runnable.add(command)
+      command.action(async (...given: unknown[]) => {
+        // commander passes positional arguments, then the options, then the command itself.
+        const args = given.slice(0, -2)
+        await start(load, command.optsWithGlobals(), args)
+      })
+      return command
+    },
+    group: (name, description, example, parent = program) =>
+      withExample(parent.command(name).description(description).helpCommand(false), example),
+  }
+}
+
+/** @throws InvalidArgumentError for anything but a dotted IPv4 address */
+function ipv4(text: string): string {
+  if (!isIPv4(text)) throw new InvalidArgumentError('expected an IPv4 address of this machine, such as 127.18.2.75')
+  return text
+}
+
+/** An option that may be given again: every value, in order. */
+export function list(value: string, previous: string[] = []): string[] {
+  return [...previous, value]
+}
+
+/** `--from`: where connections of a command come from. */
+export function from(): Option {
+  return new Option('--from <address>', 'local address to connect from').argParser(ipv4)
+}
+
+/** What `--plant` of a command takes. */
+export const plantHelp = 'the plant file, e.g. plant.yaml'
