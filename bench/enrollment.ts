@@ -24,10 +24,12 @@ const network = '127.70'
 const address = `${network}.255.1`
 const sizes = { warmUp: 200, rounds: 3, round: 600, all: 5000 }
 /** How long they come at a steady rate. */
-const steadyS = 10
+const steadyS = 5
 /** Clients at once, where each asks as soon as another was answered. */
 const atOnce = 64
 const perSecond = 300
+/** Devices that exist: nobody enrolls twice but to renew. */
+const made = sizes.warmUp + sizes.rounds * (sizes.round + perSecond * steadyS)
 const target = { ratio: 0.6, ms: 250 }
 /** A site that powers up: seconds within which every device begins, and how often one tries. */
 const powerUp = { withinS: 2, tries: 10 }
@@ -47,8 +49,8 @@ export async function enrollmentFigures(scale = 1): Promise<Figure[]> {
   const store = await openStore(place)
   try {
     await using clients = startClients()
-    const { vendor } = await clients.run({ kind: 'make', count: count(sizes.all), network })
-    const { plant } = benchPlant(count(sizes.all), network)
+    const { vendor } = await clients.run({ kind: 'make', count: count(made), network })
+    const { plant } = benchPlant(count(made), network)
     await using servers = await openServers(store, plant, vendor)
     return await measure(clients, servers, count)
   } finally {
@@ -187,17 +189,19 @@ async function measure(clients: Clients, servers: Servers, count: (size: number)
   }
   const rate = median(ours.map(rateOf))
   const offered = Math.min(perSecond, Math.max(1, Math.floor(rate * 0.7)))
-  const range = next(offered * steadyS)
-  const open = { kind: 'open', perSecond: offered, ...range } as const
-  const theirsOpen = await watched(() => clients.run({ ...open, server: stub }))
-  const oursOpen = await watched(() => clients.run({ ...open, server: real }))
+  const steady: Record<'ours' | 'theirs', ClientReport[]> = { ours: [], theirs: [] }
+  for (let round = 0; round < sizes.rounds; round++) {
+    const open = { kind: 'open', perSecond: offered, ...next(offered * steadyS) } as const
+    steady.theirs.push(await clients.run({ ...open, server: stub }))
+    steady.ours.push(await clients.run({ ...open, server: real }))
+  }
   const all = { from: 0, count: count(sizes.all), server: real }
   await clients.run({ ...all, kind: 'prepare' })
   const renewed = await watched(() => clients.run({ ...all, kind: 'renew', ...powerUp }))
   return [
     rateFigure(ours, theirs),
     cpuFigure(ours, theirs),
-    ...latencyFigures(oursOpen.report, theirsOpen.report, offered),
+    ...latencyFigures(steady.ours, steady.theirs, offered, median(theirs.map(rateOf))),
     ...renewalFigures(renewed, count(sizes.all)),
   ]
 }
@@ -246,21 +250,33 @@ function cpuFigure(ours: readonly Run[], theirs: readonly Run[]): Figure {
   }
 }
 
-function latencyFigures(ours: ClientReport, theirs: ClientReport, offered: number): Figure[] {
+/** Of several rounds the middle one counts: one stall of a shared machine is not the service's. */
+function latencyFigures(
+  ours: readonly ClientReport[],
+  theirs: readonly ClientReport[],
+  offered: number,
+  mostOfStub: number,
+): Figure[] {
+  const at = (reports: readonly ClientReport[], share: number) =>
+    median(reports.map(({ latencies }) => percentile(latencies, share)))
   const figure = (share: number) => ({
     name: `enrollment-p${share * 100}`,
-    value: rounded(percentile(ours.latencies, share)),
+    value: rounded(at(ours, share)),
     unit: 'ms',
-    baseline: rounded(percentile(theirs.latencies, share)),
+    baseline: rounded(at(theirs, share)),
   })
-  const value = percentile(ours.latencies, 0.99)
+  const failed = ours.reduce((sum, { failures }) => sum + failures, 0)
+  const isSlow = at(ours, 0.99) >= target.ms || failed > 0
   const asked = `${offered} per second offered`
+  // Where the stub itself cannot answer that many, nothing can be said about them.
+  const limit = offered === perSecond ? '' : `, as the stub manages no more than ${Math.floor(mostOfStub)} here`
+  const isTried = offered === perSecond || mostOfStub >= perSecond
   return [
     { ...figure(0.5), target: asked },
     {
       ...figure(0.99),
-      target: `under ${target.ms} ms at ${perSecond} per second; ${asked}, ${ours.failures} failed`,
-      met: value < target.ms && offered === perSecond && ours.failures === 0,
+      target: `under ${target.ms} ms at ${perSecond} per second; ${asked}${limit}, ${failed} failed`,
+      ...(isSlow || isTried ? { met: !isSlow && offered === perSecond } : {}),
     },
   ]
 }

@@ -1,9 +1,11 @@
 import { execFile } from 'node:child_process'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { promisify } from 'node:util'
-import type { KeyKind } from '@cordon/core/crypto'
+import type { PrivateKey } from '@cordon/core/crypto'
 import { nodeCrypto } from '@cordon/node/crypto'
+import { Pkcs11KeyStore, Signers } from '@cordon/node/pkcs11'
 import { type Figure, median, rounded } from './figure.ts'
+import { benchToken } from './token.ts'
 
 /** Signatures that are under way at once. */
 const underWay = 32
@@ -22,32 +24,64 @@ const message = nodeCrypto.random(600)
 export async function signingFigures(): Promise<readonly Figure[]> {
   const figures: Figure[] = []
   for (const [kind, algorithm] of algorithms) {
-    const runs: { readonly delayMs: number; readonly perSecond: number }[] = []
-    for (let round = 0; round < rounds; round++) runs.push(await timeSignatures(kind))
-    const delayMs = Math.max(...runs.map((run) => run.delayMs))
-    const perSecond = median(runs.map((run) => run.perSecond))
-    const baseline = await opensslSpeed(algorithm)
-    figures.push({
-      name: `signing-delay-${kind}`,
-      value: rounded(delayMs),
-      unit: 'ms',
-      target: `event loop under ${target} ms`,
-      met: delayMs < target,
-    })
-    figures.push({
-      name: `signing-rate-${kind}`,
-      value: rounded(perSecond),
-      unit: 'signatures/s',
-      ...(baseline === undefined ? {} : { baseline: rounded(baseline), ratio: rounded(perSecond / baseline) }),
-      target: 'beside one thread of openssl speed',
-    })
+    const key = await nodeCrypto.generateKey(kind)
+    figures.push(...figuresOf(kind, await timeRounds(key), await opensslSpeed(algorithm)))
+  }
+  figures.push(...(await tokenFigures()))
+  return figures
+}
+
+/** The same with keys in a token of SoftHSM, which the signer process holds. */
+async function tokenFigures(): Promise<readonly Figure[]> {
+  using token = benchToken()
+  if (token === undefined) {
+    process.stderr.write('not measured, signing through PKCS#11: SoftHSM is missing (apt-get install softhsm2)\n')
+    return []
+  }
+  await using signers = new Signers()
+  const store = new Pkcs11KeyStore(token.uri, { signers })
+  const figures: Figure[] = []
+  for (const [kind, algorithm] of algorithms) {
+    const key = await store.generate(kind, kind)
+    figures.push(...figuresOf(`pkcs11-${kind}`, await timeRounds(key), await opensslSpeed(algorithm)))
   }
   return figures
 }
 
-async function timeSignatures(kind: KeyKind): Promise<{ readonly delayMs: number; readonly perSecond: number }> {
-  const key = await nodeCrypto.generateKey(kind)
+interface Run {
+  readonly delayMs: number
+  readonly perSecond: number
+}
+
+function figuresOf(name: string, runs: readonly Run[], baseline: number | undefined): readonly Figure[] {
+  const delayMs = Math.max(...runs.map((run) => run.delayMs))
+  const perSecond = median(runs.map((run) => run.perSecond))
+  return [
+    {
+      name: `signing-delay-${name}`,
+      value: rounded(delayMs),
+      unit: 'ms',
+      target: `event loop under ${target} ms`,
+      met: delayMs < target,
+    },
+    {
+      name: `signing-rate-${name}`,
+      value: rounded(perSecond),
+      unit: 'signatures/s',
+      ...(baseline === undefined ? {} : { baseline: rounded(baseline), ratio: rounded(perSecond / baseline) }),
+      target: 'beside one thread of openssl speed',
+    },
+  ]
+}
+
+async function timeRounds(key: PrivateKey): Promise<readonly Run[]> {
   await key.sign(message)
+  const runs: Run[] = []
+  for (let round = 0; round < rounds; round++) runs.push(await timeSignatures(key))
+  return runs
+}
+
+async function timeSignatures(key: PrivateKey): Promise<Run> {
   const delay = monitorEventLoopDelay({ resolution: 1 })
   delay.enable()
   // A monitor that has seen no turn of the loop says nothing.
