@@ -7,6 +7,9 @@ import { destroyStore } from '@cordon/server/store'
 /** A state directory that holds this file belongs to the demonstration, which may empty it. */
 const marker = 'demonstration'
 
+/** As root the clusters of all states lie together in the default state directory. */
+const sharedClusters = 'pg'
+
 /**
  * Empties the state of the demonstration, so that each run begins with factory-new devices and an authority without a
  * past. A state that belongs to a real plant is never touched.
@@ -14,11 +17,11 @@ const marker = 'demonstration'
  */
 export async function freshDemoState(state: string): Promise<void> {
   const isOurs = (await readIfExists(join(state, marker))) !== undefined
-  const content = (await readdir(state).catch(() => [])).filter((name) => !isShared(name))
+  const content = (await readdir(state).catch(() => [])).filter((name) => name !== sharedClusters)
   if (!isOurs && content.length > 0) {
     throw new UsageError(
       'bad-option',
-      `${state} holds ${content.slice(0, 3).join(', ')}: the state of a plant of your own, which the demonstration does not touch. Give it another directory: --state DIRECTORY`,
+      `${state} holds ${content.slice(0, 3).join(', ')}: not made by the demonstration, which touches nothing of yours. Give it another directory: --state DIRECTORY`,
     )
   }
   if (isOurs) {
@@ -29,7 +32,3 @@ export async function freshDemoState(state: string): Promise<void> {
   await writeDurably(join(state, marker), 'made by cordon demo, which empties this directory when it starts\n')
 }
 
-/** As root the clusters of all states lie together in the default state directory. */
-function isShared(name: string): boolean {
-  return name === 'pg' || name.startsWith('.')
-}

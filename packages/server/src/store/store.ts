@@ -114,7 +114,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     await reach(db, isExternal)
     await migrate(db)
     const secrets = secretsUnder(nodeCrypto, key.key)
-    await proveKey(db, secrets, key)
+    await proveKey(db, secrets, key, server?.cluster)
     let closing: Promise<void> | undefined
     return {
       db,
@@ -185,7 +185,12 @@ export const keyProof = { table: 'facts', name: 'key' } as const
 const proofText = 'cordon'
 
 /** Seals a known word at first and opens it ever after: a wrong key is found here, not at the first signature. */
-async function proveKey(db: Kysely<Schema>, secrets: Secrets, key: StateKey): Promise<void> {
+async function proveKey(
+  db: Kysely<Schema>,
+  secrets: Secrets,
+  key: StateKey,
+  cluster: string | undefined,
+): Promise<void> {
   const row = await db.selectFrom('facts').select('value').where('name', '=', keyProof.name).executeTakeFirst()
   if (row === undefined) {
     const sealed = Buffer.from(secrets.seal(keyProof, new TextEncoder().encode(proofText))).toString('base64')
@@ -194,14 +199,17 @@ async function proveKey(db: Kysely<Schema>, secrets: Secrets, key: StateKey): Pr
       .values({ name: keyProof.name, value: jsonText(sealed) })
       .onConflict((conflict) => conflict.doNothing())
       .execute()
-    return await proveKey(db, secrets, key)
+    return await proveKey(db, secrets, key, cluster)
   }
   try {
     secrets.open(keyProof, new Uint8Array(Buffer.from(String(row.value), 'base64')))
   } catch (cause) {
+    // A cluster that does not lie under the state outlives a state directory that somebody deleted.
+    const leftover =
+      cluster === undefined ? '' : `; where the state was deleted to begin anew, delete its old database too: ${cluster}`
     throw new UsageError(
       'bad-value',
-      `the key ${key.path} is not the one this store's secrets are sealed under; put the right key there, or restore a backup into an empty state`,
+      `the key ${key.path} is not the one this store's secrets are sealed under; put the right key there, or restore a backup into an empty state${leftover}`,
       { cause },
     )
   }
