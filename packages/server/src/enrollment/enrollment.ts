@@ -5,13 +5,11 @@ import {
   type BasicCredentials,
   deviceWishes,
   encodeRequestWishes,
-  type Fact,
   judgeRenewal,
   type GlobalRule,
   type RequestWishes,
   requestAttributes,
   type Rule,
-  type UnitIdentity,
 } from '@cordon/core/enrollment'
 import { MalformedMessage, NotAllowed, NotTrusted, TransportError, UsageError } from '@cordon/core/errors'
 import type { ParseProblem, Plant } from '@cordon/core/policy'
@@ -24,10 +22,19 @@ import { operationsZone } from '../authority/generations.ts'
 import type { SignedCertificate } from '../authority/issuing.ts'
 import { jsonText } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
-import { type CommitResult, type DecisionRecord, decisionWriter, type Notice, type ServiceWord } from './commit.ts'
+import { type CommitResult, type DecisionRecord, decisionWriter } from './commit.ts'
+import {
+  type Decided,
+  DecisionRecords,
+  isNewPlace,
+  type Known,
+  type Outcome,
+  type Renewal,
+  type Request,
+} from './decision-record.ts'
 import type { EnrollmentFiles } from './files.ts'
-import { claimsOf, factsOf, type JudgedPassword, requesterOf, sightingOf } from './gather.ts'
-import { judge, type Judged, type Target, type TargetResult, targetOf } from './judge.ts'
+import { claimsOf, factsOf } from './gather.ts'
+import { judge, type Target, type TargetResult, targetOf } from './judge.ts'
 import { networkObserver, type Observation, type Observe } from './observe.ts'
 import { AuthorityReader } from './own-authorities.ts'
 import { bestUnit, type PlantPlaces, placesOf } from './place.ts'
@@ -35,24 +42,21 @@ import {
   type CertificateReader,
   certificateReader,
   type CertificateStanding,
-  type CredentialRecord,
   type EnrollmentRow,
   type KeyReader,
-  type KeyRecords,
   keyReader,
   type NameReader,
   type NameRecords,
   nameReader,
-  placeKey,
   readCredential,
   readReplaced,
   reproachReader,
 } from './records.ts'
-import { RuleKeeper, type RulesInForce } from './rules.ts'
+import { RuleKeeper } from './rules.ts'
 import type { EnrollmentAnswer, EnrollmentRequest, EnrollmentService } from './service.ts'
-import { judgeShown, type OwnShown, type ShownJudgement } from './shown.ts'
+import { judgeShown, type OwnShown } from './shown.ts'
 import { TokenBuckets } from './token-buckets.ts'
-import { groundsOf, wantsPassword } from './verdict.ts'
+import { wantsPassword } from './verdict.ts'
 
 /** What an enrollment service tells its log. Never a secret. */
 export type EnrollmentLog = (
@@ -153,39 +157,6 @@ export function enrollmentZones(plant: Plant): readonly string[] {
   return [...secured, operationsZone]
 }
 
-/** A request with what does not change while it is decided. */
-interface Request {
-  readonly request: EnrollmentRequest
-  readonly rules: RulesInForce
-  readonly claims: ReturnType<typeof claimsOf>
-  readonly shown: ShownJudgement | undefined
-  readonly given: { readonly credentials: BasicCredentials; readonly verdict: 'accepted' | 'refused' } | undefined
-  readonly at: number
-}
-
-/** What the store says of a request. */
-interface Known {
-  readonly records: KeyRecords
-  readonly password: JudgedPassword | undefined
-  readonly provisioning: CredentialRecord | undefined
-  readonly own: CertificateStanding | undefined
-  readonly renewal: Renewal | undefined
-  readonly refusal: string | undefined
-  readonly isOver: boolean
-}
-
-/** A renewal: what it renews. */
-interface Renewal {
-  readonly own: OwnShown
-  readonly standing: CertificateStanding
-  readonly units: readonly Fact<UnitIdentity>[]
-}
-
-interface Decided extends Judged {
-  readonly target: TargetResult
-  readonly names: NameRecords | undefined
-}
-
 class Enrollment implements StoreEnrollment {
   readonly #options: EnrollmentOptions
   readonly #store: Store
@@ -207,7 +178,7 @@ class Enrollment implements StoreEnrollment {
   readonly #underWay = new Map<string, Promise<unknown>>()
   /** Serial numbers of certificates that are to be revoked: what replaced them is committed. */
   readonly #owed = new Set<string>()
-  readonly #announced = new Set<string>()
+  readonly #records: DecisionRecords
   readonly #told = new Told()
   #closed = false
 
@@ -229,6 +200,7 @@ class Enrollment implements StoreEnrollment {
     this.#readCertificate = certificateReader(options.store.db)
     this.#readReproach = reproachReader(options.store.db)
     this.#write = decisionWriter(options.store)
+    this.#records = new DecisionRecords(options.store.db, options.plant.name, options.pendingMs ?? 7 * day)
   }
 
   hasLabel(label: string | undefined): boolean {
@@ -632,120 +604,15 @@ class Enrollment implements StoreEnrollment {
 
   /** Writes a decision; its number, or undefined when it has to be made again. */
   async #commit(request: Request, known: Known, decided: Decided, outcome: Outcome): Promise<number | undefined> {
-    const record = await this.#record(request, known, decided, outcome)
+    const record = await this.#records.of(request, known, decided, outcome)
     let id: number | undefined
     try {
       const result = await this.#write(record)
       if (result.kind === 'written') id = result.id
       return id
     } finally {
-      // What was not written has announced nothing.
-      if (id === undefined) for (const { detail } of record.notices) this.#announced.delete(String(detail['grant']))
+      if (id === undefined) this.#records.notWritten(record)
     }
-  }
-
-  async #record(
-    { request, claims, shown, at }: Request,
-    known: Known,
-    decided: Decided,
-    { state, keepRow = false, signed, supersedes = [] }: Outcome,
-  ): Promise<DecisionRecord> {
-    const { records } = known
-    const { row } = records
-    const { facts, evaluation, replacement, target, names } = decided
-    const isNewWait = state === 'pending' && (known.isOver || row?.state !== 'pending')
-    const word = records.words.at(-1)?.id ?? 0
-    const about: About = { state, signed, known, decided, isNewWait, supersedes }
-    const requester = requesterOf(shown, known.password)
-    return {
-      plant: this.#options.plant.name,
-      label: request.label ?? '',
-      key: claims.key,
-      operation: request.operation,
-      requester,
-      address: request.address,
-      subject: facts.subject.text,
-      request: request.request.der,
-      facts,
-      evaluation,
-      replacement,
-      state,
-      reason: evaluation.reason,
-      device: target.target?.name ?? null,
-      zone: target.target?.zone ?? null,
-      expiresAt: state !== 'pending' ? null : isNewWait ? this.#waitsUntil(at) : (row?.expires_at ?? null),
-      keepRow,
-      signed,
-      uses: signed === undefined ? [] : evaluation.uses,
-      // A request that is relayed was seen at the relay, not at the device.
-      sighting: request.linking.state === 'wrong' ? undefined : sightingOf(facts),
-      words: keepRow ? [] : wordsOf(about),
-      notices: await this.#notices(
-        about,
-        { requester, address: request.address, label: request.label ?? null },
-        keepRow,
-      ),
-      basis: {
-        row: row === undefined ? undefined : { state: row.state, serial: row.serial, word },
-        live: (names?.live ?? []).map(({ serial }) => serial).sort(),
-      },
-      now: at,
-    }
-  }
-
-  #waitsUntil(at: number): Date {
-    return new Date(at + (this.#options.pendingMs ?? 7 * day))
-  }
-
-  async #notices(
-    about: About,
-    requester: Readonly<Record<string, string | null>>,
-    keepRow: boolean,
-  ): Promise<readonly Notice[]> {
-    const { state, signed, known, decided, isNewWait } = about
-    const { evaluation, replacement, target, facts } = decided
-    const detail = {
-      ...requester,
-      subject: facts.subject.text,
-      device: target.target?.name ?? null,
-      zone: target.target?.zone ?? null,
-      reason: evaluation.reason,
-    }
-    if (evaluation.alarms.length > 0)
-      return [{ kind: 'enrollment-alarm', detail: { ...detail, alarms: evaluation.alarms } }]
-    if (signed === undefined) {
-      if (state === 'pending')
-        return isNewWait ? [{ kind: 'enrollment-pending', detail: { ...detail, replacement } }] : []
-      const isNew = keepRow || known.records.row?.state !== state || known.records.row.reason !== evaluation.reason
-      return state === 'denied' && isNew ? [{ kind: 'enrollment-denied', detail }] : []
-    }
-    const granted = { ...detail, serial: signed.serial, notAfter: new Date(signed.notAfter).toISOString() }
-    return [
-      { kind: 'enrollment-granted', detail: granted },
-      ...(replacement === undefined ? [] : [{ kind: 'enrollment-replaced', detail: { ...granted, replacement } }]),
-      ...(await this.#globalGrant(decided, requester['label'] ?? null)),
-    ]
-  }
-
-  /** The first certificate that a global grant gives away is an event of its own. */
-  async #globalGrant({ evaluation }: Decided, label: string | null): Promise<readonly Notice[]> {
-    const grant = groundsOf(evaluation.tree).find(({ rule }) => rule === 'globalGrant')
-    if (grant === undefined) return []
-    const name = `${label ?? ''} ${grant.reason}`
-    if (this.#announced.has(name)) return []
-    const { rows } = await sql<{ there: boolean }>`
-      select exists (select from events where kind = 'global-grant' and detail->>'grant' = ${name}) as there`.execute(
-      this.#store.db,
-    )
-    this.#announced.add(name)
-    return rows[0]?.there === true
-      ? []
-      : [
-          {
-            kind: 'global-grant',
-            detail: { grant: name, label, reason: `${grant.reason}: everybody gets a certificate` },
-          },
-        ]
   }
 
   /** Revokes what was replaced. What fails is tried again with the next request, or by the next process. */
@@ -798,42 +665,6 @@ class Told {
   }
 }
 
-interface Outcome {
-  readonly state: DecisionRecord['state']
-  readonly keepRow?: boolean
-  readonly signed?: SignedCertificate
-  readonly target?: Target
-  readonly supersedes?: readonly string[]
-}
-
-interface About {
-  readonly state: DecisionRecord['state']
-  readonly signed: SignedCertificate | undefined
-  readonly known: Known
-  readonly decided: Decided
-  readonly isNewWait: boolean
-  readonly supersedes: readonly string[]
-}
-
-function wordsOf({ signed, known, decided, isNewWait, supersedes }: About): readonly ServiceWord[] {
-  const { row } = known.records
-  const { evaluation, replacement, approvedBy } = decided
-  const { reason } = evaluation
-  const by = approvedBy.length === 0 ? 'policy' : approvedBy.join(' and ')
-  const words: ServiceWord[] = []
-  if (known.isOver && row?.state === 'pending') {
-    words.push({ kind: 'expire', by: 'policy', reason: 'nobody decided in time' })
-  }
-  if (row === undefined || isNewWait) words.push({ kind: 'asked', by: 'policy', reason })
-  if (signed === undefined) return words
-  const { issuerId, serial } = signed
-  words.push({ kind: 'issue', by, reason, detail: { issuer: issuerId, serial, supersedes, evaluation } })
-  if (replacement !== undefined) {
-    words.push({ kind: 'replace', by, reason: `takes the role of ${replacement.device}`, detail: replacement })
-  }
-  return words
-}
-
 /** Who asks, for the limit: what it proved to hold, else the account it names from where it is, else where it is. */
 function identityOf(crypto: Crypto, { shown, basic, address }: EnrollmentRequest): string {
   if (shown !== undefined) return `certificate ${fingerprint(crypto, shown.leaf.der)}`
@@ -863,11 +694,6 @@ function isAs(row: EnrollmentRow, target: Target | undefined): boolean {
   if (target === undefined) return false
   const names = [...target.addresses, ...target.dnsNames].sort().join(' ')
   return row.device === target.name && row.zone === target.zone && row.names === names
-}
-
-function isNewPlace({ places }: KeyRecords, { facts }: Judged, { request }: Request): boolean {
-  if (request.linking.state === 'wrong') return false
-  return !places.has(placeKey({ address: request.address, ...sightingOf(facts) }))
 }
 
 function globalRules(rule: Rule): readonly GlobalRule[] {
