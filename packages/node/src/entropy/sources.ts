@@ -61,9 +61,10 @@ export function jitterSource(): NoiseSource {
   return { name: 'jitter', width: 8, entropy: 0.5, read: (count) => Uint8Array.from({ length: count }, sample) }
 }
 
-/** How long a file or pipe may give nothing, milliseconds. */
+/** How long a file or pipe may give nothing, how long one reading may take in all, and how often it is tried, milliseconds. */
 const silenceMs = 2_000
-const pollMs = 20
+const readingMs = 10_000
+const pollMs = 5
 
 /** A hardware generator such as `/dev/hwrng`, a pipe, or any file: one sample per byte. */
 export interface FileSourceOptions {
@@ -86,13 +87,16 @@ export function fileSource({ path, width = 8, entropy = 1, silenceMs: patience =
   const fill = async (bytes: Uint8Array): Promise<number> => {
     // A pipe that nobody writes to would hold a thread for good if it were opened as others are.
     handle ??= await open(path, constants.O_RDONLY | (process.platform === 'win32' ? 0 : constants.O_NONBLOCK))
-    const until = performance.now() + patience
+    const begun = performance.now()
+    let last = begun
     let length = 0
-    while (length < bytes.length && performance.now() < until) {
+    while (length < bytes.length && performance.now() < Math.min(last + patience, begun + readingMs)) {
       const count = await handle.read(bytes, length, bytes.length - length).then(({ bytesRead }) => bytesRead, nothingYet)
+      // The end of a file is the end; a pipe may still get a writer, and a device has nothing yet.
       if (count === 0 && !(await handle.stat()).isFIFO()) break
-      length += count
-      if (count === 0) await sleep(pollMs)
+      length += count ?? 0
+      if (count === undefined || count === 0) await sleep(pollMs)
+      else last = performance.now()
     }
     return length
   }
@@ -112,8 +116,8 @@ export function fileSource({ path, width = 8, entropy = 1, silenceMs: patience =
   }
 }
 
-function nothingYet(error: unknown): number {
-  if (error instanceof Error && 'code' in error && error.code === 'EAGAIN') return 0
+function nothingYet(error: unknown): undefined {
+  if (error instanceof Error && 'code' in error && error.code === 'EAGAIN') return undefined
   throw error
 }
 
