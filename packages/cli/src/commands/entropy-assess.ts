@@ -41,7 +41,9 @@ export async function run(context: CommandContext, options: AssessOptions, file:
       `${samples.length} samples are fewer than the ${fullAssessment} of a full assessment (SP 800-90B 3.1.1): the estimates are lower than with more`,
     )
   }
-  context.output.document({ file, ...assessment, restartTests: 'not run' }, () => inWords(context.output, file, assessment))
+  context.output.document({ file, ...assessment, restartTests: 'not run' }, () =>
+    inWords(context.output, file, assessment),
+  )
   return exitCodes.ok
 }
 
@@ -63,7 +65,10 @@ function inWords(output: Output, file: string, assessment: Assessment): string {
     { title: 'estimator', value: ({ estimator }) => estimator.replaceAll('-', ' ') },
     { title: 'SP 800-90B', value: ({ clause }) => clause, rank: 1 },
     { title: 'looked at', value: ({ of }) => (width === 1 ? 'bits' : of) },
-    { title: 'per bit', value: ({ of, entropy: found }) => (of === 'bits' && found !== undefined ? digits(found) : '') },
+    {
+      title: 'per bit',
+      value: ({ of, entropy: found }) => (of === 'bits' && found !== undefined ? digits(found) : ''),
+    },
     { title: 'bits per sample', value: perSample },
   ])
   const alphabet = `${samples} samples of ${width} bit${width === 1 ? '' : 's'}`
@@ -74,7 +79,9 @@ function inWords(output: Output, file: string, assessment: Assessment): string {
     '',
     ...(ofBits === undefined
       ? []
-      : [`least of samples ${digits(ofSamples)}, least of bits ${digits(ofBits)} x ${width} = ${digits(ofBits * width)}`]),
+      : [
+          `least of samples ${digits(ofSamples)}, least of bits ${digits(ofBits)} x ${width} = ${digits(ofBits * width)}`,
+        ]),
     output.strong(`assessed min-entropy: ${digits(entropy)} bits per sample of ${width}`),
     'Restart tests (SP 800-90B 3.1.4) need a thousand starts of the source and are not part of this.',
   ].join('\n')

@@ -26,7 +26,12 @@ const outputBits = 256
  * that hold `inputEntropy`, `outputBits` of output and a narrowest inner width of `narrowest` bits. Computed by
  * logarithms: 2^-256 stands beside 1 in it.
  */
-export function conditionedEntropy(inputBits: number, outputBits: number, narrowest: number, inputEntropy: number): number {
+export function conditionedEntropy(
+  inputBits: number,
+  outputBits: number,
+  narrowest: number,
+  inputEntropy: number,
+): number {
   const hIn = Math.min(inputEntropy, inputBits)
   if (hIn <= 0) return 0
   // P_high = 2^-h_in; P_low = (1 - P_high) / (2^n_in - 1), which is 2^-n_in (1 - 2^-h_in) where n_in is large.
@@ -72,7 +77,10 @@ export function condition(crypto: Pick<Crypto, 'digest'>, inputs: readonly Sourc
     input.set(part, at)
     at += part.length
   }
-  const entropy = inputs.reduce((total, each) => total + Math.min(Math.max(0, each.entropy), each.samples.length * 8), 0)
+  const entropy = inputs.reduce(
+    (total, each) => total + Math.min(Math.max(0, each.entropy), each.samples.length * 8),
+    0,
+  )
   const bits = inputs.reduce((total, { samples }) => total + samples.length * 8, 0)
   const output = crypto.digest('SHA-256', input)
   input.fill(0)

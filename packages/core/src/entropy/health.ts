@@ -68,7 +68,10 @@ export class SourceTests {
       throw new UsageError('bad-value', `expected samples of 1 to 8 bits, got ${width}`)
     }
     if (entropy > width) {
-      throw new UsageError('bad-value', `expected at most ${width} bits of min-entropy in ${width} bits, got ${entropy}`)
+      throw new UsageError(
+        'bad-value',
+        `expected at most ${width} bits of min-entropy in ${width} bits, got ${entropy}`,
+      )
     }
     if (!Number.isInteger(startSamples) || startSamples < leastStartSamples) {
       throw new UsageError(

@@ -15,7 +15,13 @@ export {
   leastAssessed,
 } from './assess.ts'
 export { condition, type Conditioned, conditionedEntropy, type SourceInput } from './conditioner.ts'
-export { type CutoffRequest, defaultAlarmBits, proportionCutoff, proportionWindow, repetitionCutoff } from './cutoffs.ts'
+export {
+  type CutoffRequest,
+  defaultAlarmBits,
+  proportionCutoff,
+  proportionWindow,
+  repetitionCutoff,
+} from './cutoffs.ts'
 export {
   describeAlarm,
   type HealthAlarm,

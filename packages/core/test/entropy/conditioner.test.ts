@@ -30,7 +30,11 @@ describe('the entropy of a conditioned output', () => {
 })
 
 describe('sources combined', () => {
-  const input = (source: string, bytes: Uint8Array, entropy: number): SourceInput => ({ source, samples: bytes, entropy })
+  const input = (source: string, bytes: Uint8Array, entropy: number): SourceInput => ({
+    source,
+    samples: bytes,
+    entropy,
+  })
 
   test('one bad source, whatever it gives, lowers neither the count nor the number of outcomes of the others', () => {
     fc.assert(
@@ -44,7 +48,8 @@ describe('sources combined', () => {
         const together = outcomes([input('bad', bad, 0)])
         // As many outcomes as the good source has values: the hash joins none of them.
         expect(new Set(together.map(({ output }) => hex(output))).size).toBe(good.length)
-        for (const [i, { entropy }] of together.entries()) expect(entropy).toBeGreaterThanOrEqual((alone[i]?.entropy ?? 16) - 1e-6)
+        for (const [i, { entropy }] of together.entries())
+          expect(entropy).toBeGreaterThanOrEqual((alone[i]?.entropy ?? 16) - 1e-6)
       }),
     )
   })

@@ -54,14 +54,12 @@ describe('the cutoffs', () => {
     )
   })
 
-  test.each([
-    { entropy: 0 },
-    { entropy: Number.NaN },
-    { entropy: 1, alarmBits: 0 },
-    { entropy: 33 },
-  ])('are not given for %j', (request) => {
-    expect(() => repetitionCutoff(request)).toThrow(UsageError)
-  })
+  test.each([{ entropy: 0 }, { entropy: Number.NaN }, { entropy: 1, alarmBits: 0 }, { entropy: 33 }])(
+    'are not given for %j',
+    (request) => {
+      expect(() => repetitionCutoff(request)).toThrow(UsageError)
+    },
+  )
 })
 
 describe('a source under test', () => {
@@ -88,7 +86,12 @@ describe('a source under test', () => {
 
   test('of bits that alternate is beyond these tests: half of a window is what a good one shows', () => {
     // Said in docs/entropy.md: SP 800-90B 4.4 finds large losses only; the estimators see this one.
-    expect(run(bit, Uint8Array.from({ length: 4096 }, (_, i) => i % 2)).kind).toBe('healthy')
+    expect(
+      run(
+        bit,
+        Uint8Array.from({ length: 4096 }, (_, i) => i % 2),
+      ).kind,
+    ).toBe('healthy')
   })
 
   test('that gets stuck later has an intermittent failure, stays failed, and a restart is a new start', () => {

@@ -59,7 +59,11 @@ const defaultEveryMs = 60_000
  * dropped for good; when none is left, nothing may be made any more that must not be guessed.
  */
 export class EntropyPool implements AsyncDisposable {
-  readonly #sources: readonly { readonly source: NoiseSource; readonly tests: SourceTests; problem: string | undefined }[]
+  readonly #sources: readonly {
+    readonly source: NoiseSource
+    readonly tests: SourceTests
+    problem: string | undefined
+  }[]
   readonly #mix: (bytes: Uint8Array) => void
   readonly #now: () => number
   readonly #everyMs: number

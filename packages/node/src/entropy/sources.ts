@@ -81,7 +81,12 @@ export interface FileSourceOptions {
  * Noise from a file, device or pipe. What comes late, ends or cannot be read is fewer samples than asked for: the source
  * has failed then.
  */
-export function fileSource({ path, width = 8, entropy = 1, silenceMs: patience = silenceMs }: FileSourceOptions): NoiseSource {
+export function fileSource({
+  path,
+  width = 8,
+  entropy = 1,
+  silenceMs: patience = silenceMs,
+}: FileSourceOptions): NoiseSource {
   const mask = (1 << width) - 1
   let handle: FileHandle | undefined
   const fill = async (bytes: Uint8Array): Promise<number> => {
@@ -91,7 +96,9 @@ export function fileSource({ path, width = 8, entropy = 1, silenceMs: patience =
     let last = begun
     let length = 0
     while (length < bytes.length && performance.now() < Math.min(last + patience, begun + readingMs)) {
-      const count = await handle.read(bytes, length, bytes.length - length).then(({ bytesRead }) => bytesRead, nothingYet)
+      const count = await handle
+        .read(bytes, length, bytes.length - length)
+        .then(({ bytesRead }) => bytesRead, nothingYet)
       // The end of a file is the end; a pipe may still get a writer, and a device has nothing yet.
       if (count === 0 && !(await handle.stat()).isFIFO()) break
       length += count ?? 0

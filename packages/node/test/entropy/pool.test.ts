@@ -65,7 +65,11 @@ describe('the entropy of a process', () => {
     await pool.start()
     expect(pool.status().state).toBe('degraded')
     expect(events).toEqual([
-      { severity: 'warning', state: 'degraded', message: expect.stringMatching(/source b failed: repetition.*with a$/) },
+      {
+        severity: 'warning',
+        state: 'degraded',
+        message: expect.stringMatching(/source b failed: repetition.*with a$/),
+      },
     ])
     expect(pool.status().sources).toMatchObject([
       { name: 'a', health: 'healthy', problem: undefined },

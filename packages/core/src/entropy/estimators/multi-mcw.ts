@@ -50,7 +50,11 @@ class Window {
  * shortest window holds.
  * @param sizes shorter windows are for the worked example of the standard only
  */
-export function multiMcw(samples: Uint8Array, values: number, sizes: readonly number[] = windowSizes): number | undefined {
+export function multiMcw(
+  samples: Uint8Array,
+  values: number,
+  sizes: readonly number[] = windowSizes,
+): number | undefined {
   const shortest = sizes[0] ?? 0
   if (samples.length < shortest + 2) return undefined
   const windows = sizes.map((size) => new Window(size))
