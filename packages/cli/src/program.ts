@@ -32,7 +32,7 @@ const argumentMeanings: Readonly<Record<string, string>> = {
   certificate: 'its name, or its SHA-256 fingerprint or the first 8 digits of it',
   rules: 'the enrollment file, e.g. enrollment.yaml',
   csv: 'the inventory: CSV with a heading of vendor, serial, mac, note',
-  samples: 'file of samples, one per byte in its low bits; a pipe or a device too',
+  samples: 'file of samples, one per byte in its low bits',
   type: '0 power cycle, 1 factory default, 2 factory default except communication',
 }
 

@@ -1,9 +1,10 @@
 import { UsageError } from '@cordon/core/errors'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { run } from '../src/commands/entropy-assess.ts'
+import { run as record } from '../src/commands/entropy-record.ts'
 import type { CommandContext } from '../src/context.ts'
 import { type TestOutputOptions, testOutput } from './test-output.ts'
 import { testProgram } from './tree.ts'
@@ -93,5 +94,31 @@ describe('cordon entropy assess', () => {
     const program = testProgram()
     const parsed = program.exitOverride().parseAsync(['entropy', 'assess', 'x', option, value], { from: 'user' })
     await expect(parsed).rejects.toThrow(/whole number/)
+  })
+})
+
+describe('cordon entropy record', () => {
+  const recorded = async (path: string, source: string, count: number, force?: boolean) => {
+    const { output, stdout } = testOutput()
+    const context = { output, signal: new AbortController().signal } as unknown as CommandContext
+    const code = await record(context, { source, samples: count, ...(force === undefined ? {} : { force }) }, path)
+    return { code, stdout: stdout() }
+  }
+
+  test.each(['jitter', 'system'])('writes samples of %s that can be assessed', async (source) => {
+    const path = join(directory, `recorded-${source}`)
+    const { code, stdout } = await recorded(path, source, 12_000)
+    expect(code).toBe(0)
+    expect(stdout).toContain(`12000 samples of 8 bits from ${source}`)
+    expect(statSync(path)).toMatchObject({ size: 12_000 })
+    if (process.platform !== 'win32') expect(statSync(path).mode & 0o777).toBe(0o600)
+    await expect(recorded(path, source, 10)).rejects.toThrow(/exists/)
+    expect((await recorded(path, source, 10, true)).code).toBe(0)
+    expect(statSync(path).size).toBe(10)
+  })
+
+  test('says when a source ends early', async () => {
+    const short = file('short', samples(50, 8))
+    await expect(recorded(join(directory, 'never'), short, 51)).rejects.toThrow(/gave 50 samples and no more/)
   })
 })

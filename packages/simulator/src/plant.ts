@@ -105,6 +105,7 @@ export class VirtualPlant implements AsyncDisposable {
       schedule: this.#schedule,
       device: (name) => this.#devices.get(name),
       keyLog: options.keyLog,
+      refuseSessions: () => this.#entropy.refusal(),
       log: (device, { severity, connection, peer, message }) =>
         this.#log({ severity, device, message: `${connection} to ${peer}: ${message}` }),
     })

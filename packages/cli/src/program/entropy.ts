@@ -26,4 +26,14 @@ export function addEntropy({ add, group }: Declare): void {
     .option('--bits <width>', 'bits of a sample, 1 to 8', whole(1, 8), 8)
     .option('--samples <count>', 'samples to read from the beginning', whole(1000, mostSamples), 1_000_000)
     .option('--packed', 'samples of 1, 2 or 4 bits lie packed in bytes, highest bits first')
+  add(
+    entropy,
+    'record <samples>',
+    'samples of a source of this machine, raw and one per byte, to assess',
+    'entropy record samples.bin --source jitter',
+    async () => (await import('../commands/entropy-record.ts')).run,
+  )
+    .option('--source <name>', 'jitter, system, or the path of a device, pipe or file', 'jitter')
+    .option('--samples <count>', 'how many', whole(1, mostSamples), 1_000_000)
+    .option('--force', 'replace a file of that name')
 }
