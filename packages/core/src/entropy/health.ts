@@ -30,7 +30,7 @@ export interface HealthAlarm {
 
 /**
  * A source under its health tests (SP 800-90B 4.3). It counts for nothing while it is starting; an alarm ends it:
- * `failed` stays until somebody restarts it on purpose. A first alarm of a source that had passed its start is taken for
+ * `failed` stays until somebody restarts it on purpose. Deviation: a first alarm of a source that had passed its start is taken for
  * intermittent: it may be restarted. One in the start-up tests, or a second one, is persistent: no restart is allowed.
  */
 export type SourceHealth =

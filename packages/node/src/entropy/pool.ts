@@ -45,7 +45,7 @@ export interface EntropyPoolOptions {
   readonly everyMs?: number
 }
 
-/** A false alarm of 2^-40, the rarest that SP 800-90B advises: a plant runs for years, and a failed source stays failed. */
+/** Deviation: a false alarm of 2^-40, the rarest that SP 800-90B advises: a plant runs for years, and a failed source stays failed. */
 const alarmBits = 40
 /** What each source gives at the start, so that any single one is enough: 256 bits and 64 to spare (SP 800-90B 3.1.5.1). */
 const startEntropy = 320

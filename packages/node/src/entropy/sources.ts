@@ -43,7 +43,7 @@ const walkSteps = 24
 
 /**
  * The time that a little work takes, by the finest clock there is: caches, pipelines, interrupts and other processes move
- * it. A sample is the low eight bits of the nanoseconds. The claim of half a bit per sample is far below what
+ * it. A sample is the low eight bits of the nanoseconds. Deviation: the claim of half a bit per sample is far below what
  * docs/entropy.md measures, because another machine, or a virtual one, may move less.
  */
 export function jitterSource(): NoiseSource {

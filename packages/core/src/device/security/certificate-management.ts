@@ -187,7 +187,7 @@ async function createCsr(call: Call, request: CertificateSigningRequest): Promis
     const der = await buildRequest(key, contents)
     return finishCsr(call, data, key, der)
   } catch (error) {
-    // The machine makes no keys, as its entropy sources have failed: the device says so, and why stands in its log.
+    // Deviation: the machine makes no keys, as its entropy sources have failed: the device says so, and why stands in its log.
     if (error instanceof TransportError) return refuse(generalStatus.resourceUnavailable)
     throw error
   } finally {

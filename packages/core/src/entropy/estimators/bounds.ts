@@ -1,6 +1,6 @@
 /**
- * The 99.5 % quantile of the normal distribution, of which SP 800-90B prints 2.576. Unrounded, as in NIST's own program,
- * so that results can be compared digit by digit.
+ * The 99.5 % quantile of the normal distribution. Deviation: SP 800-90B prints 2.576; unrounded, as in NIST's own
+ * program, results can be compared digit by digit.
  */
 export const z99 = 2.5758293035489008
 
