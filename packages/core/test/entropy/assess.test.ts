@@ -63,7 +63,6 @@ describe('sources of known entropy', () => {
     const samples = Uint8Array.from({ length: count }, (_, i) => i & 0xff)
     const of = estimates(samples, 8)
     expect(of('most-common-value')).toBeGreaterThan(7.5)
-    expect(of('lag')).toBeGreaterThanOrEqual(0)
     expect(assess(samples, 8).entropy).toBeLessThan(0.05)
   })
 
