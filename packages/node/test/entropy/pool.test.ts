@@ -167,7 +167,7 @@ describe('the sources of this machine', () => {
 
   test.skipIf(process.platform === 'win32')('a pipe that nobody writes to gives nothing, and is given up', async () => {
     const path = join(directory, 'pipe')
-    execFileSync('mkfifo', [path])
+    execFileSync('sh', ['-c', 'mkfifo "$0"', path])
     const source = fileSource({ path, silenceMs: 50 })
     expect(await source.read(4)).toHaveLength(0)
     await source.close?.()
