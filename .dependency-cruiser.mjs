@@ -19,23 +19,24 @@ const packages = {
 const layers = {
   core: [
     ['errors', 'deadline-heap', 'wire', 'crypto', 'document'],
-    ['enip', 'cip'],
+    ['enip', 'cip', 'entropy'],
     ['x509'],
     ['objects'],
-    ['discovery', 'enrollment', 'security', 'policy', 'authority'],
+    ['discovery', 'enrollment', 'security', 'policy', 'authority', 'tables'],
     ['device', 'client'],
-    ['deployment', 'verification'],
+    ['deployment', 'verification', 'capture', 'learning', 'conformance'],
+    ['drift'],
   ],
   node: [
     ['clock', 'schedule', 'files'],
-    ['keys'],
+    ['keys', 'entropy'],
     ['crypto'],
     ['transports'],
     ['drive'],
-    ['originator', 'target', 'scan', 'mdns', 'est'],
-    ['verify'],
+    ['originator', 'target', 'scan', 'mdns', 'est', 'capture'],
+    ['pages', 'doctor', 'conformance', 'verify'],
   ],
-  server: [['store'], ['authority'], ['deploy', 'notify'], ['enrollment'], ['est']],
+  server: [['store'], ['authority'], ['deploy', 'notify'], ['enrollment', 'drift'], ['est']],
 }
 
 /** Imports within one layer, each with its reason. */

@@ -5,6 +5,7 @@ import { addAuthority } from './program/ca.ts'
 import { declareFor, type Start, withExample } from './program/declare.ts'
 import { addDevice } from './program/device.ts'
 import { addEnrollment } from './program/enrollment.ts'
+import { addEntropy } from './program/entropy.ts'
 import { addEst } from './program/est.ts'
 import { addPlant } from './program/plant.ts'
 import { addSecrets } from './program/secrets.ts'
@@ -31,6 +32,7 @@ const argumentMeanings: Readonly<Record<string, string>> = {
   certificate: 'its name, or its SHA-256 fingerprint or the first 8 digits of it',
   rules: 'the enrollment file, e.g. enrollment.yaml',
   csv: 'the inventory: CSV with a heading of vendor, serial, mac, note',
+  samples: 'file of samples, one per byte in its low bits',
   type: '0 power cycle, 1 factory default, 2 factory default except communication',
 }
 
@@ -73,6 +75,7 @@ export function createProgram(start: Start, version: string): Command {
   addEst(declare)
   addSecrets(declare)
   addEnrollment(declare)
+  addEntropy(declare)
   declare
     .add(
       program,

@@ -81,6 +81,8 @@ describe('the command tree', () => {
         'est enroll',
         'est serve',
         'est status',
+        'entropy assess',
+        'entropy record',
         'est discover',
         'est foreign',
         'est zone',

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { MalformedMessage, PeerError, TransportError } from '@cordon/core/errors'
 import type { FaultKind } from '@cordon/core/policy'
+import type { EntropyStatus } from '@cordon/node/entropy'
 import type { ExchangedUnit } from './device-files.ts'
 import type { Interception } from './man-in-the-middle.ts'
 import type { ConnectionStatus, DeviceStatus } from './status.ts'
@@ -13,13 +14,15 @@ import type { ConnectionStatus, DeviceStatus } from './status.ts'
 export interface ControlRequests {
   /**
    * Every device: what it is, its security state, its faults. `stalls` is the time for which the machine did not let the
-   * plant run, in all and at most at once, milliseconds: the plant's own time stood still meanwhile.
+   * plant run, in all and at most at once, milliseconds: the plant's own time stood still meanwhile. `entropy` is where
+   * the randomness of all units stands.
    */
   readonly status: {
     readonly request: Record<never, never>
     readonly reply: {
       readonly devices: readonly DeviceStatus[]
       readonly stalls: { readonly totalMs: number; readonly longestMs: number }
+      readonly entropy: EntropyStatus
     }
   }
   /** Every connection: over what it runs, when it moved, how long its data was interrupted. */

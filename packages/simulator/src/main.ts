@@ -59,7 +59,7 @@ export async function runSimulator(options: SimulatorOptions): Promise<void> {
       end = done
     })
     const control = await ControlServer.open(directory, {
-      status: async () => ({ devices: plant.devices(), stalls: plant.stalls }),
+      status: async () => ({ devices: plant.devices(), stalls: plant.stalls, entropy: plant.entropy }),
       connections: async () => ({ connections: plant.connections() }),
       'start-later': async () => ({ started: await plant.startLater() }),
       fault: async ({ device, fault }) => {

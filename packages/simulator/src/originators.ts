@@ -18,6 +18,8 @@ export interface OriginatorsOptions {
   readonly device: (name: string) => VirtualDevice | undefined
   readonly log: (device: string, entry: OriginatorLogEntry) => void
   readonly keyLog?: KeyLog | undefined
+  /** Why no TLS or DTLS session may be made now; undefined while they may. */
+  readonly refuseSessions: () => string | undefined
 }
 
 /** What earlier hosts of a connection counted: a module that restarts begins to count anew, the plant does not. */
@@ -89,13 +91,14 @@ export class Originators {
   }
 
   #host(through: VirtualDevice, originator: { vendorId: number; serialNumber: number }): OriginatorHost {
-    const { log, keyLog, schedule } = this.#options
+    const { log, keyLog, schedule, refuseSessions } = this.#options
     const host = new OriginatorHost({
       device: through.hosted,
       originator,
       schedule: schedule.forHosts,
       cable: through.cable,
       log: (entry) => log(through.name, entry),
+      refuseSessions,
       ...(through.host === undefined ? {} : { target: through.host }),
       ...(keyLog === undefined ? {} : { keyLog }),
     })

@@ -3,11 +3,13 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { TransportError, UsageError } from '@cordon/core/errors'
 import type { FaultKind, Plant, Device as PlantDevice, SimulatedDevice, Simulation } from '@cordon/core/policy'
+import { type EntropyPool, type EntropyStatus, guardedCrypto, processEntropy } from '@cordon/node/entropy'
 import { BroadcastResponder } from '@cordon/node/target'
 import { type KeyLog, usableSuites } from '@cordon/node/transports'
 import { DeviceFiles, type ExchangedUnit } from './device-files.ts'
 import type { Interception } from './man-in-the-middle.ts'
 import { EstSearch } from './est-search.ts'
+import { unitCrypto } from './lazy-key.ts'
 import { Originators } from './originators.ts'
 import { PlantSchedule } from './plant-schedule.ts'
 import type { ConnectionStatus, DeviceStatus } from './status.ts'
@@ -41,6 +43,8 @@ export interface PlantOptions {
   readonly broadcast?: string | null
   /** Directory that paths of the simulation file are relative to; default the working directory. */
   readonly base?: string
+  /** Where its units' randomness comes from; default that of the process. */
+  readonly entropy?: EntropyPool
 }
 
 /** Exchanges with EST servers that units have at the same time: one unit's takes a few milliseconds of this process. */
@@ -69,6 +73,8 @@ export class VirtualPlant implements AsyncDisposable {
   readonly #busy = new Set<Promise<void>>()
   /** The last power cycle of each supply, by its first unit. */
   readonly #cycles = new Map<VirtualDevice, Promise<void>>()
+  readonly #entropy: EntropyPool
+  #forgetEntropy: () => void = () => undefined
   #around: DeviceSurroundings | undefined
   #vendors: VendorPki | undefined
   readonly #search: EstSearch
@@ -88,6 +94,7 @@ export class VirtualPlant implements AsyncDisposable {
     this.plant = options.plant
     this.directory = options.directory
     this.#options = options
+    this.#entropy = options.entropy ?? processEntropy()
     this.#search = new EstSearch({
       discovery: options.simulation.discovery,
       addresses: options.plant.devices.flatMap(({ address }) => address ?? []),
@@ -98,6 +105,7 @@ export class VirtualPlant implements AsyncDisposable {
       schedule: this.#schedule,
       device: (name) => this.#devices.get(name),
       keyLog: options.keyLog,
+      refuseSessions: () => this.#entropy.refusal(),
       log: (device, { severity, connection, peer, message }) =>
         this.#log({ severity, device, message: `${connection} to ${peer}: ${message}` }),
     })
@@ -121,6 +129,10 @@ export class VirtualPlant implements AsyncDisposable {
 
   async #start(): Promise<void> {
     const { plant, simulation, directory, all } = this.#options
+    this.#forgetEntropy = this.#entropy.onEvent(({ severity, message }) =>
+      this.#log({ severity, device: plant.name, message }),
+    )
+    await this.#entropy.start()
     await mkdir(directory, { recursive: true, mode: 0o700 })
     const units = new Map(simulation.devices.map((unit) => [unit.name, unit]))
     const pairs = plant.devices
@@ -161,6 +173,8 @@ export class VirtualPlant implements AsyncDisposable {
     const files = await DeviceFiles.open(join(directory, 'devices'), sealingKey)
     const fresh = pairs.filter(([{ name }]) => !files.has(name))
     const original = async (unit: string) => (await files.load(unit))?.credentials
+    // Units that leave the factory get their keys here; those that are there already go on without.
+    if (fresh.length > 0) this.#entropy.require()
     const isClone = ([, { security }]: (typeof fresh)[number]) => security?.credential.kind === 'clone'
     // Clones after what they are clones of.
     for (const some of [fresh.filter((pair) => !isClone(pair)), fresh.filter(isClone)]) {
@@ -195,6 +209,8 @@ export class VirtualPlant implements AsyncDisposable {
       files,
       schedule: this.#schedule,
       keyLog: this.#options.keyLog,
+      entropy: this.#entropy,
+      crypto: guardedCrypto(unitCrypto, this.#entropy),
       log: (device, { severity, event, peer, message }) =>
         this.#log({ severity, device, message: `${event}${peer === undefined ? '' : ` ${peer}`}: ${message}` }),
       neighbour: (device, slot) => this.#neighbour(device, slot),
@@ -315,6 +331,7 @@ export class VirtualPlant implements AsyncDisposable {
     await Promise.all([device.powerOff(0), this.#originators.suspend([name])])
     device.endSchedule()
     const simulated = { ...device.simulated, identity: { ...device.simulated.identity, ...unit } }
+    this.#entropy.require()
     const credentials = await factoryCredentials(simulated, this.#vendors, Date.now(), original)
     await files.save(name, { unit, credentials, state: undefined, secrets: undefined })
     const plantDevice = this.plant.devices.find((one) => one.name === name)
@@ -406,6 +423,11 @@ export class VirtualPlant implements AsyncDisposable {
     return { totalMs: this.#schedule.stalledMs, longestMs: this.#schedule.longestStallMs }
   }
 
+  /** Where the randomness of the units stands: which sources there are, and which have failed. */
+  get entropy(): EntropyStatus {
+    return this.#entropy.status()
+  }
+
   /** PEM file with the makers' roots, for `--trust-vendor`. */
   get vendorRoots(): string {
     return vendorRootsFile(this.directory)
@@ -436,6 +458,7 @@ export class VirtualPlant implements AsyncDisposable {
     await this.#broadcast?.close()
     await together(devices, startTogether, (device) => device.stop())
     await this.#search.close()
+    this.#forgetEntropy()
   }
 
   /** As closing it. */

@@ -1,7 +1,9 @@
+import type { Crypto } from '@cordon/core/crypto'
 import { type BackplaneDevice, createDevice, type Device, type DeviceOptions, type Tag } from '@cordon/core/device'
 import { TransportError, UsageError } from '@cordon/core/errors'
 import type { FaultKind, Device as PlantDevice, Plant, SimulatedDevice, SimulatedSecurity } from '@cordon/core/policy'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { EntropyPool } from '@cordon/node/entropy'
 import { type BroadcastResponder, TargetHost, type TargetLogEntry } from '@cordon/node/target'
 import { Cable, type KeyLog } from '@cordon/node/transports'
 import type { DeviceFiles, StoredDevice } from './device-files.ts'
@@ -10,7 +12,6 @@ import { FaultSchedule } from './fault-schedule.ts'
 import { type AskedService, Faults } from './faults.ts'
 import { type FrontPlace, insideAddress } from './front-place.ts'
 import { HostedUnit, type PortName } from './hosted-unit.ts'
-import { unitCrypto } from './lazy-key.ts'
 import { type Interception, ManInTheMiddle } from './man-in-the-middle.ts'
 import type { PlantSchedule } from './plant-schedule.ts'
 import { type DeviceStatus, pullWord } from './status.ts'
@@ -47,6 +48,9 @@ export interface DeviceSurroundings {
   readonly schedule: PlantSchedule
   readonly log: (device: string, entry: TargetLogEntry) => void
   readonly keyLog?: KeyLog | undefined
+  /** What units make keys and random numbers with, while entropy lasts. */
+  readonly crypto: Crypto
+  readonly entropy: EntropyPool
   /** What sits in a slot of a device's chassis. */
   readonly neighbour: (device: string, slot: number) => VirtualDevice | undefined
   /** Answers ListIdentity to all for those that listen. */
@@ -182,6 +186,7 @@ export class VirtualDevice {
       schedule: this.#around.schedule.forHosts,
       cable: this.cable,
       restart: () => this.#restart(),
+      refuseSessions: () => this.#around.entropy.refusal(),
       handshakeDelayMs: () => this.#faults.get('slow-handshake')?.delayMs ?? 0,
       ...(this.#around.keyLog === undefined ? {} : { keyLog: this.#around.keyLog }),
     })
@@ -517,7 +522,7 @@ export class VirtualDevice {
       address: plantDevice.address ?? plantDevice.name,
       hostName: hostNameOf(plantDevice.name),
       identity: identityOf(this.simulated),
-      crypto: unitCrypto,
+      crypto: this.#around.crypto,
       capacity: { connections: capacity.connections, sessions: capacity.sessions, minimumRpiUs: capacity.minimumRpiUs },
       assemblies: assemblies.map(({ instance, direction, size, onLoss }) => ({ instance, direction, size, onLoss })),
       tags: this.#tags,

@@ -1,3 +1,4 @@
+import type { EntropyStatus } from '@cordon/node/entropy'
 import { chmod, mkdir, stat, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join, resolve } from 'node:path'
@@ -12,8 +13,10 @@ afterEach(async () => {
   await removeDirectories()
 })
 
+const entropy: EntropyStatus = { state: 'healthy', sources: [], mixed: 1 }
+
 const handlers: ControlHandlers = {
-  status: async () => ({ devices: [], stalls: { totalMs: 0, longestMs: 0 } }),
+  status: async () => ({ devices: [], stalls: { totalMs: 0, longestMs: 0 }, entropy }),
   connections: async () => ({ connections: [] }),
   'start-later': async () => ({ started: ['one', 'two'] }),
   fault: async ({ device }) => {
@@ -62,7 +65,7 @@ describe('the control socket of a plant', () => {
     expect(replies).toEqual([
       { interceptions: [] },
       { started: ['one', 'two'] },
-      { devices: [], stalls: { totalMs: 0, longestMs: 0 } },
+      { devices: [], stalls: { totalMs: 0, longestMs: 0 }, entropy },
     ])
   })
 
@@ -93,7 +96,7 @@ describe('the control socket of a plant', () => {
     expect(path.startsWith(directory)).toBe(false)
     await serve(deep)
     await using control = await PlantControl.connect(deep)
-    expect(await control.call('status', {})).toEqual({ devices: [], stalls: { totalMs: 0, longestMs: 0 } })
+    expect(await control.call('status', {})).toEqual({ devices: [], stalls: { totalMs: 0, longestMs: 0 }, entropy })
     expect((await stat(resolve(path, '..'))).mode & 0o077).toBe(0)
   })
 
@@ -145,6 +148,6 @@ describe('the control socket of a plant', () => {
     const server = await serve(directory)
     expect(await speak(server.path, 'x'.repeat(100_000))).toBe('')
     await using control = await PlantControl.connect(directory)
-    expect(await control.call('status', {})).toEqual({ devices: [], stalls: { totalMs: 0, longestMs: 0 } })
+    expect(await control.call('status', {})).toEqual({ devices: [], stalls: { totalMs: 0, longestMs: 0 }, entropy })
   })
 })

@@ -1,8 +1,10 @@
 import { dataTypes, path, tagValues } from '@cordon/core/cip'
 import { upload } from '@cordon/core/client'
 import { UsageError } from '@cordon/core/errors'
+import { EntropyPool, type NoiseSource } from '@cordon/node/entropy'
 import { connect, discover, openIo } from '@cordon/node/originator'
-import { assembly, fileInstances } from '@cordon/core/objects'
+import { assembly, certificateManagement, fileInstances } from '@cordon/core/objects'
+import { randomBytes } from 'node:crypto'
 import { Controller } from 'st-ethernet-ip'
 import { afterEach, describe, expect, it } from 'vitest'
 import { VirtualPlant } from '../src/plant.ts'
@@ -184,6 +186,59 @@ ${unit('Hold', 'adapter', 'security: none, assemblies: { 1: { direction: input, 
     expect(found.map(({ address }) => address).sort()).toEqual([written.a, written.b, written.io].sort())
     const second = startPlant(linePlant(), { broadcast })
     await expect(second).rejects.toThrow(/another plant .* answers discovery .*--no-broadcast/)
+  })
+
+  it('goes on with the entropy that is left, and refuses sessions and keys when none is', async () => {
+    const address = freshAddress()
+    const written = files(
+      `devices:\n  Small: { address: ${address}, zone: line }`,
+      `devices:\n${unit('Small', 'adapter', security)}`,
+    )
+    const spoilt = new Set<string>()
+    const source = (name: string): NoiseSource => ({
+      name,
+      width: 8,
+      entropy: 8,
+      read: (count) => (spoilt.has(name) ? new Uint8Array(count) : randomBytes(count)),
+    })
+    await using entropy = new EntropyPool({ sources: [source('first'), source('second')] })
+    const { plant, log, directory } = await startPlant(written, { entropy })
+    const open = () =>
+      connect({ address, transport: 'tls', commissioning: true, localAddress: freshAddress(), connectTimeoutMs: 2000 })
+    spoilt.add('first')
+    await entropy.refresh()
+    expect(plant.entropy.state).toBe('degraded')
+    expect(log.at(-1)).toMatchObject({
+      severity: 'warning',
+      message: expect.stringMatching(/first failed.*with second$/),
+    })
+    const session = await open()
+    spoilt.add('second')
+    await entropy.refresh()
+    expect(plant.entropy.state).toBe('failed')
+    expect(log.at(-1)).toMatchObject({ severity: 'error', message: expect.stringContaining('no keys and no sessions') })
+    await expect(open()).rejects.toThrow()
+    expect(log.at(-1)?.message).toMatch(/^no-entropy .*no entropy source is left/)
+    // What was open stays open, but no key is made over it.
+    const instance = await session.objects.call(certificateManagement, 0, 'create', 'ops')
+    await expect(
+      session.objects.call(certificateManagement, instance, 'createCsr', {
+        commonName: 'small',
+        organization: '',
+        organizationalUnit: '',
+        city: '',
+        state: '',
+        country: '',
+        email: '',
+        serialNumber: '',
+        subjectAlternativeName: '',
+      }),
+    ).rejects.toMatchObject({ details: { status: 0x02 } })
+    await session.close()
+    await plant.stop()
+    // A plant that is there comes back without keys; one that has to make some does not.
+    await (await startPlant(written, { entropy, directory })).plant.stop()
+    await expect(startPlant(written, { entropy })).rejects.toThrow(/keys are refused: no entropy source is left/)
   })
 
   it('enforces the stated number of TLS sessions and DTLS associations', async () => {

@@ -18,6 +18,7 @@ export type {
   VerifyPolicy,
 } from './policy.ts'
 export { type FirstRecord, probeClientHello, readFirstRecord } from './probe.ts'
+export { addRandomness } from './randomness.ts'
 export {
   type ResumptionTicket,
   Session,

@@ -169,6 +169,8 @@ export interface Binding {
   verifyChain(options: NativeVerifyOptions): NativeVerifyResult
   /** Marks what a socket sends, 0..63: 0 done, -1 this system cannot, else its error number. */
   markSocket(descriptor: number, dscp: number): number
+  /** Mixes 1 to 4096 bytes into OpenSSL's random numbers: 1 while its generator works, 0 otherwise. */
+  addRandomness(bytes: Uint8Array): number
   /** Objects alive: contexts, sessions, pooled objects in use, and those kept because they were read lately. For tests of release. */
   alive(): [contexts: number, sessions: number, pooled: number, recent: number]
 }

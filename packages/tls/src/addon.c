@@ -868,6 +868,18 @@ static napi_value js_mark_socket(napi_env env, napi_callback_info info) {
   return make_int(env, socket_mark(descriptor, dscp));
 }
 
+/* OpenSSL mixes it in beside its own seed, never in its place: the primary generator is seeded anew from the system with
+ * these bytes as additional input, and the generators of the threads follow before they give their next byte. */
+static napi_value js_add_randomness(napi_env env, napi_callback_info info) {
+  napi_value args[1];
+  instance *in;
+  view bytes;
+  if (!get_args(env, info, 1, args, &in) || !get_view(env, args[0], &bytes)) return NULL;
+  if (bytes.length == 0 || bytes.length > RANDOMNESS_MAX) return throw_type(env, "Expected 1 to 4096 bytes");
+  RAND_add(bytes.bytes, (int)bytes.length, 0);
+  return make_int(env, RAND_status());
+}
+
 static napi_value js_alive(napi_env env, napi_callback_info info) {
   instance *in;
   if (!get_args(env, info, 0, NULL, &in)) return NULL;
@@ -932,6 +944,7 @@ NAPI_MODULE_INIT() {
       {"listen", js_listen},
       {"verifyChain", js_verify_chain},
       {"markSocket", js_mark_socket},
+      {"addRandomness", js_add_randomness},
       {"alive", js_alive},
   };
   for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {

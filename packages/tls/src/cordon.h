@@ -48,6 +48,7 @@ enum {
   RECENT_MAX = 64, /* certificates and lists that are kept without a user */
   TLS_RECORD_MAX = 16384,
   REASON_MAX = 160,
+  RANDOMNESS_MAX = 4096,
 };
 
 typedef struct instance instance;

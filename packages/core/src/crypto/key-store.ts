@@ -1,13 +1,20 @@
-import type { PrivateKey } from './provider.ts'
+import type { KeyKind, PrivateKey } from './provider.ts'
 
 /**
- * Private keys by name. A name is 1 to 128 of the characters `A-Z a-z 0-9 . _ -` and does not begin with a dot, so
- * that it may be a file name everywhere.
+ * Private keys by name, wherever they lie: in memory, in files, in hardware. A name is 1 to 128 of the characters
+ * `A-Z a-z 0-9 . _ -` and does not begin with a dot, so that it may be a file name everywhere.
  */
 export interface KeyStore {
   /**
-   * Keeps a key under a name, replacing what was there. Durable when the promise resolves.
-   * @throws UsageError `bad-value` for a name outside the rules, `not-supported` for a key that cannot be exported
+   * Makes a key pair where it is kept, so that nothing else ever holds it where the place can do that. Durable when the
+   * promise resolves.
+   * @throws UsageError `bad-value` when the name is taken or outside the rules, `not-supported` for a kind that the place cannot make
+   */
+  generate(name: string, kind: KeyKind): Promise<PrivateKey>
+  /**
+   * Brings in a key that was made elsewhere, replacing what was there. Durable when the promise resolves.
+   * @throws UsageError `bad-value` for a name outside the rules, `not-supported` for a key that cannot be exported, and
+   * where the place takes only keys that were made in it
    */
   put(name: string, key: PrivateKey): Promise<void>
   /**

@@ -1,11 +1,14 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Crypto, KeyStore, PrivateKey } from '@cordon/core/crypto'
+import type { Crypto, KeyKind, KeyStore, PrivateKey } from '@cordon/core/crypto'
 import { UsageError } from '@cordon/core/errors'
-import { clearLeftovers, privateDirectory, readIfExists, removeDurably, writeDurably } from '../files.ts'
-import { checkKeyName } from './memory.ts'
+import { clearLeftovers, lock, privateDirectory, readIfExists, removeDurably, writeDurably } from '../files.ts'
+import { checkKeyName, nameIsTaken } from './memory.ts'
 
 const suffix = '.sealed'
+
+/** Far more than a sealed key takes, bytes. */
+const largestFile = 64 * 1024
 
 /**
  * Keys in a directory of their own, one file each (0600): the PKCS#8 bytes sealed under the key of the state, tied to
@@ -23,22 +26,25 @@ export class FileKeyStore implements KeyStore {
     this.#sealingKey = sealingKey
   }
 
+  async generate(name: string, kind: KeyKind): Promise<PrivateKey> {
+    checkKeyName(name)
+    await this.#open()
+    // Two processes at once must not make two keys of one name.
+    await using _held = await lock(join(this.#directory, `.${name}.lock`), { note: `making the key ${name}` })
+    if ((await readIfExists(this.#path(name), largestFile)) !== undefined) throw nameIsTaken(name)
+    const key = await this.#crypto.generateKey(kind)
+    await this.#write(name, key)
+    return key
+  }
+
   async put(name: string, key: PrivateKey): Promise<void> {
     checkKeyName(name)
-    const pkcs8 = key.export()
-    if (pkcs8 === undefined) {
-      throw new UsageError('not-supported', `the key "${name}" lives in hardware and cannot be kept in a file`)
-    }
-    this.#ready ??= privateDirectory(this.#directory).then(async () => {
-      await clearLeftovers(this.#directory)
-    })
-    await this.#ready
-    await writeDurably(this.#path(name), this.#crypto.seal(this.#sealingKey, pkcs8, associated(name)))
+    await this.#write(name, key)
   }
 
   async get(name: string): Promise<PrivateKey | undefined> {
     checkKeyName(name)
-    const sealed = await readIfExists(this.#path(name), 64 * 1024)
+    const sealed = await readIfExists(this.#path(name), largestFile)
     if (sealed === undefined) return undefined
     return this.#crypto.importKey(this.#crypto.open(this.#sealingKey, sealed, associated(name)))
   }
@@ -54,6 +60,22 @@ export class FileKeyStore implements KeyStore {
       .filter((file) => file.endsWith(suffix) && !file.startsWith('.'))
       .map((file) => file.slice(0, -suffix.length))
       .sort()
+  }
+
+  async #write(name: string, key: PrivateKey): Promise<void> {
+    const pkcs8 = key.export()
+    if (pkcs8 === undefined) {
+      throw new UsageError('not-supported', `the key "${name}" lives in hardware and cannot be kept in a file`)
+    }
+    await this.#open()
+    await writeDurably(this.#path(name), this.#crypto.seal(this.#sealingKey, pkcs8, associated(name)))
+  }
+
+  async #open(): Promise<void> {
+    this.#ready ??= privateDirectory(this.#directory).then(async () => {
+      await clearLeftovers(this.#directory)
+    })
+    await this.#ready
   }
 
   #path(name: string): string {

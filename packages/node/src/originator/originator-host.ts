@@ -54,6 +54,8 @@ export interface OriginatorHostOptions {
    * milliseconds. Default 30000.
    */
   readonly plainGraceMs?: number
+  /** Says in words why no TLS or DTLS session may be made now, as entropy is missing; undefined while they may. */
+  readonly refuseSessions?: () => string | undefined
 }
 
 /** How often the policy is asked again without being told of a change, milliseconds. */
@@ -475,6 +477,7 @@ export class OriginatorHost implements AsyncDisposable {
         dscp: () => this.#device.dscp?.(),
         ...(options.keyLog === undefined ? {} : { keyLog: options.keyLog }),
         ...(options.cable === undefined ? {} : { cable: options.cable }),
+        ...(options.refuseSessions === undefined ? {} : { refuseSessions: options.refuseSessions }),
       }),
       schedule,
       backoff: options.backoff ?? {},

@@ -38,6 +38,8 @@ export interface SessionPoolOptions {
   /** Marks of their packets, asked for each session. */
   readonly dscp?: () => Dscp | undefined
   readonly cable?: Cable
+  /** Says in words why no TLS or DTLS session may be made now, as entropy is missing; undefined while they may. */
+  readonly refuseSessions?: () => string | undefined
 }
 
 /**
@@ -92,10 +94,12 @@ export class SessionPool {
     }
   }
 
-  #open(key: SessionKey, signal: AbortSignal): Promise<Session> {
+  async #open(key: SessionKey, signal: AbortSignal): Promise<Session> {
+    const refusal = key.transport === 'tcp' ? undefined : this.#options.refuseSessions?.()
+    if (refusal !== undefined) throw new TransportError('io', `no session with ${key.address}: ${refusal}`)
     const { localAddress, schedule, keyLog, cable } = this.#options
     const dscp = this.#options.dscp?.()
-    return connect({
+    return await connect({
       address: key.address,
       transport: key.transport,
       localAddress,

@@ -61,6 +61,8 @@ export interface TargetHostOptions {
   readonly schedule?: Schedule
   /** What its sockets lead over; a virtual unit shares it with its originators. */
   readonly cable?: Cable
+  /** Says in words why no TLS or DTLS session may be made now, as entropy is missing; undefined while they may. */
+  readonly refuseSessions?: () => string | undefined
 }
 
 /** An association as it stands, for pages and tests. */
@@ -634,6 +636,11 @@ export class TargetHost implements AsyncDisposable {
     const admission = this.device.admit(remote.address, port, protocol === 'tls' ? 'tcp' : 'udp')
     if (!admission.allowed) {
       this.#refuse('refused', remote, port, admission.reason, this.#schedule.now())
+      return undefined
+    }
+    const refusal = this.#options.refuseSessions?.()
+    if (refusal !== undefined) {
+      this.#refuse('no-entropy', remote, port, refusal, this.#schedule.now())
       return undefined
     }
     try {

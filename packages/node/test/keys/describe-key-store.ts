@@ -23,6 +23,23 @@ export function describeKeyStore(name: string, make: () => KeyStore): void {
       expect(nodeCrypto.verify(key.publicKey, '1.2.840.10045.4.3.2', data, signature)).toBe(true)
     })
 
+    test('makes a key where it is kept, under a free name only', async () => {
+      const store = make()
+      const made = await store.generate('unit', 'ecdsa-p384')
+      expect(made.kind).toBe('ecdsa-p384')
+      const found = await store.get('unit')
+      expect(found?.publicKey).toEqual(made.publicKey)
+      expect(await store.names()).toEqual(['unit'])
+      const data = Uint8Array.of(4, 5)
+      const signature = (await found?.sign(data)) ?? new Uint8Array()
+      expect(nodeCrypto.verify(made.publicKey, '1.2.840.10045.4.3.3', data, signature)).toBe(true)
+      await expect(store.generate('unit', 'ecdsa-p256')).rejects.toMatchObject({ code: 'bad-value' })
+      expect((await store.get('unit'))?.publicKey).toEqual(made.publicKey)
+      expect(await store.delete('unit')).toBe(true)
+      await store.generate('unit', 'ecdsa-p256')
+      expect((await store.get('unit'))?.kind).toBe('ecdsa-p256')
+    })
+
     test('replaces, lists in order, and forgets', async () => {
       const store = make()
       const [a, b] = [await nodeCrypto.generateKey('ecdsa-p256'), await nodeCrypto.generateKey('ecdsa-p256')]
@@ -39,6 +56,7 @@ export function describeKeyStore(name: string, make: () => KeyStore): void {
     test.each(['', '../a', 'a/b', '.a', 'a\0b'])('refuses the name %j everywhere', async (bad) => {
       const store = make()
       await expect(store.put(bad, await nodeCrypto.generateKey('ecdsa-p256'))).rejects.toThrow(UsageError)
+      await expect(store.generate(bad, 'ecdsa-p256')).rejects.toThrow(UsageError)
       await expect(store.get(bad)).rejects.toThrow(UsageError)
       await expect(store.delete(bad)).rejects.toThrow(UsageError)
     })

@@ -17,7 +17,7 @@ afterEach(() => {
   rmSync(directory, { recursive: true, force: true })
 })
 
-describeKeyStore('in memory', () => new MemoryKeyStore())
+describeKeyStore('in memory', () => new MemoryKeyStore(nodeCrypto))
 describeKeyStore('in files', () => new FileKeyStore(nodeCrypto, join(directory, 'keys'), sealingKey))
 
 describe('a key store in files', () => {

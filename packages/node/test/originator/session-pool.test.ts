@@ -63,4 +63,22 @@ describe('shared sessions', () => {
     expect(lease.session.state).toBe('open')
     lease.release()
   })
+
+  it('opens no TLS or DTLS session while entropy is missing; a plain one needs none', async () => {
+    await start(233)
+    const pool = new SessionPool({
+      localAddress: testAddress(229),
+      schedule: processSchedule(),
+      refuseSessions: () => 'no entropy source is left',
+    })
+    const address = testAddress(233)
+    for (const transport of ['tls', 'dtls'] as const) {
+      await expect(pool.acquire({ address, transport, credentialsId: 'own' })).rejects.toThrow(
+        /no entropy source is left/,
+      )
+    }
+    const lease = await pool.acquire({ address, transport: 'tcp', credentialsId: '' })
+    expect(lease.session.state).toBe('open')
+    lease.release()
+  })
 })

@@ -95,6 +95,21 @@ describe('a configured target', () => {
     expect(host.associations()).toMatchObject([{ transport, localPort: 2221, suite: 0xc02c }])
   })
 
+  it.each(['tls', 'dtls'] as const)(
+    'makes no session over %s while entropy is missing, and says so',
+    async (transport) => {
+      let refusal: string | undefined = 'no entropy source is left: jitter: repetition count test'
+      const { address, log } = await hostConfigured({ refuseSessions: () => refusal })
+      const credentials = credentialsOf(manager, authority)
+      await expect(connect({ address, transport, credentials, connectTimeoutMs: 300 })).rejects.toThrow()
+      expect(log[0]).toMatchObject({ event: 'no-entropy', port: 2221, severity: 'warning', message: refusal })
+      refusal = undefined
+      const session = await connect({ address, transport, credentials })
+      open.push(session)
+      expect(await session.objects.get(identity, 1, 'productName')).toBe('Secure Adapter')
+    },
+  )
+
   it('refuses a stranger, and its log names the peer and the reason', async () => {
     const foreign = await makeAuthority('foreign')
     const stranger = await foreign.issue('stranger')

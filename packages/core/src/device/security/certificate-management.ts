@@ -2,7 +2,7 @@ import { internationalText } from '../../cip/data-types.ts'
 import { type EPath, path } from '../../cip/epath.ts'
 import { generalStatus } from '../../cip/general-status.ts'
 import type { PrivateKey } from '../../crypto/provider.ts'
-import { UsageError } from '../../errors.ts'
+import { TransportError, UsageError } from '../../errors.ts'
 import {
   type CertificateReference,
   type CertificateSigningRequest,
@@ -186,6 +186,10 @@ async function createCsr(call: Call, request: CertificateSigningRequest): Promis
     if (contents === undefined) return refuse(generalStatus.invalidParameter)
     const der = await buildRequest(key, contents)
     return finishCsr(call, data, key, der)
+  } catch (error) {
+    // Deviation: the machine makes no keys, as its entropy sources have failed: the device says so, and why stands in its log.
+    if (error instanceof TransportError) return refuse(generalStatus.resourceUnavailable)
+    throw error
   } finally {
     data.busy = false
   }

@@ -1,6 +1,7 @@
 import { path } from '@cordon/core/cip'
 import type { Crypto } from '@cordon/core/crypto'
 import type { Device } from '@cordon/core/device'
+import { TransportError } from '@cordon/core/errors'
 import { certificateManagement, cipSecurity, file } from '@cordon/core/objects'
 import { decodeRequest, encodeCertsOnly, isProven, nameValue } from '@cordon/core/x509'
 import { nodeCrypto } from '@cordon/node/crypto'
@@ -82,6 +83,22 @@ describe('Certificate Management Object', () => {
 })
 
 describe('Create_CSR', () => {
+  it('is refused with 0x02 while the device can make no key, and the certificate stays as it was', async () => {
+    let isPoor = true
+    const crypto: Crypto = {
+      ...nodeCrypto,
+      generateKey: async (kind) => {
+        if (isPoor) throw new TransportError('io', 'no entropy source is left')
+        return await nodeCrypto.generateKey(kind)
+      },
+    }
+    const poor = new TestClient(await secureDevice({}, { crypto }), tlsLink())
+    const instance = await poor.call(certificateManagement, 0, 'create', 'ops')
+    expect(await poor.refused(certificateManagement, instance, 'createCsr', csrRequest)).toEqual([0x02])
+    isPoor = false
+    expect(await poor.call(certificateManagement, instance, 'createCsr', csrRequest)).toEqual(filePath(0x0110))
+  })
+
   it('makes a proven request with the subject asked for, and names the file', async () => {
     const instance = await client.call(certificateManagement, 0, 'create', 'ops')
     const target = await client.call(certificateManagement, instance, 'createCsr', {
