@@ -170,7 +170,7 @@ function certificates({ chains, address }: Facts, date: number, add: Add): void 
 
 function clients({ clientCertificate: { asked, required, reason } }: Facts, add: Add): void {
   if (asked === false) add('client-certificate-not-asked', reason)
-  else if (asked === true && required === false) add('client-certificate-optional', reason)
+  else if (required === false) add('client-certificate-optional', reason)
 }
 
 function features({ features: each, offers }: Facts, add: Add): void {

@@ -44,7 +44,7 @@ export const weakSpotTable = {
   },
   'client-certificate-optional': {
     severity: 'warning',
-    title: 'a client certificate is asked for and not insisted on',
+    title: 'a client certificate is not insisted on',
     cause: 'A handshake without one was finished.',
     next: 'Set Verify_Client (0x5E attribute 9), which `cordon apply` does for {subject}.',
   },
