@@ -60,9 +60,7 @@ function read(der: Uint8Array): Certificate[] {
 }
 
 function addresses({ extensions }: Certificate): readonly string[] {
-  return (extensions.subjectAlternativeNames ?? []).flatMap((name) =>
-    name.kind === 'ip' ? [name.value] : [],
-  )
+  return (extensions.subjectAlternativeNames ?? []).flatMap((name) => (name.kind === 'ip' ? [name.value] : []))
 }
 
 /** A certificate without any address is bound to no address, which is a choice and no mistake. */

@@ -173,7 +173,11 @@ describe('the first broken rung', () => {
   })
 
   it('is the ports where nothing listens', async () => {
-    expectBroken(await diagnose({ address: testAddress(173), timeoutMs: 500, silenceMs: 100 }), 'ports', 'nothing-listens')
+    expectBroken(
+      await diagnose({ address: testAddress(173), timeoutMs: 500, silenceMs: 100 }),
+      'ports',
+      'nothing-listens',
+    )
   })
 
   it('is the ports where the plant expects CIP Security and 2221 is closed', async () => {
