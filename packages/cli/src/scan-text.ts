@@ -48,7 +48,7 @@ const judgements = { acceptable: 'acceptable', disallowed: 'disallowed', unknown
 const signs = { acceptable: 'good', disallowed: 'bad', unknown: 'warning' } as const
 
 /** Every suite that is accepted, version by version, each as strong as its weakest link. */
-function offersText(output: Output, { offers, groups }: ScanResult, details: boolean): readonly string[] {
+function offersText(output: Output, { offers }: ScanResult, details: boolean): readonly string[] {
   return offers.flatMap(({ version, order, complete, suites }) => [
     '',
     output.strong(
@@ -70,7 +70,6 @@ function offersText(output: Output, { offers, groups }: ScanResult, details: boo
       },
     ]),
     ...(details ? suites.flatMap((suite) => linksText(output, suite)) : []),
-    ...(groups.length === 0 || version === 'TLSv1' || version === 'TLSv1.1' ? [] : [`groups: ${groups.join(', ')}`]),
   ])
 }
 
@@ -142,7 +141,7 @@ function day(moment: string): string {
 }
 
 function clientText(output: Output, result: ScanResult): readonly string[] {
-  const { clientCertificate, features, transport } = result
+  const { clientCertificate, features, groups, transport } = result
   const { asked, required, authorities } = clientCertificate
   const words = (value: boolean | 'not-tested' | undefined) =>
     value === undefined || value === 'not-tested' ? 'not tested' : value ? 'yes' : 'no'
@@ -151,6 +150,7 @@ function clientText(output: Output, result: ScanResult): readonly string[] {
     output.strong(`Behaviour over ${transport.toUpperCase()}`),
     `client certificate: asked for: ${words(asked)}, insisted on: ${words(required)}`,
     ...(authorities.length === 0 ? [] : [`accepted authorities: ${authorities.join('; ')}`]),
+    ...(groups.length === 0 ? [] : [`groups of key exchange: ${groups.join(', ')}`]),
     ...(Object.keys(features).length === 0
       ? []
       : [

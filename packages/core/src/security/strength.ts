@@ -41,7 +41,10 @@ export interface StrengthReport {
   readonly links: readonly StrengthLink[]
   /** Whether the payload is secret at all: false for a NULL suite. */
   readonly encrypts: boolean
-  /** The weakest link of what is promised: a NULL cipher promises no secrecy and is left out. */
+  /**
+   * The weakest link of what is promised: a NULL cipher promises no secrecy and is left out. Of equals the last: keys and
+   * certificates are what an operator can change.
+   */
   readonly weakest: StrengthLink | undefined
   /** Links of which nothing can be said, so that the whole may be weaker than the weakest known link. */
   readonly unknown: readonly StrengthLink[]
@@ -358,7 +361,7 @@ export function connectionStrength(facts: ConnectionFacts): StrengthReport {
   const weakest = promised
     .filter(({ bits }) => bits !== undefined)
     .reduce<StrengthLink | undefined>(
-      (least, link) => (least === undefined || rank(link) < rank(least) ? link : least),
+      (least, link) => (least === undefined || rank(link) <= rank(least) ? link : least),
       undefined,
     )
   return {

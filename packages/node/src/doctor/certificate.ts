@@ -35,11 +35,10 @@ export async function certificate(question: Question, { chain, access }: Facts):
   const until = own === undefined ? [] : [`valid until ${new Date(own.notAfter).toISOString()}`]
   const accepted = access === 'manager' ? ['our certificate was accepted'] : []
   const findings: [DoctorCode, string][] = []
-  if (isDefault)
-    findings.push([
-      'self-signed-default',
-      own !== undefined && isSelfSigned(nodeCrypto, own) ? `self-signed: ${judgement.evidence}` : judgement.evidence,
-    ])
+  if (isDefault) {
+    const maker = own !== undefined && isSelfSigned(nodeCrypto, own) ? 'self-signed' : 'signed by its vendor'
+    findings.push(['self-signed-default', `${maker}, SHA-256 ${fingerprint(nodeCrypto, leaf)}`])
+  }
   const newest = expectation?.certificate
   if (!isDefault && newest !== undefined && fingerprint(nodeCrypto, newest) !== fingerprint(nodeCrypto, leaf)) {
     findings.push([

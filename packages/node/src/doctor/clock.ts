@@ -25,10 +25,12 @@ export async function clock(question: Question, facts: Facts): Promise<RungOutco
     return broken('device-certificate-early', `valid from ${new Date(early.notBefore).toISOString()}; ${ours}`, [ours])
   }
   const theirs = await readTime(session)
-  const checks = checksDates === true ? 'it checks dates (0x5E attribute 11)' : 'it does not check dates'
+  const checks =
+    checksDates === undefined ? [] : [checksDates ? 'it checks dates (0x5E attribute 11)' : 'it does not check dates']
   if (theirs === undefined) {
+    if (checksDates === undefined) return holds([ours, 'it has no certificates to check'])
     const code = checksDates === true ? ('no-clock-but-checks' as const) : ('no-clock' as const)
-    return holds([ours, checks], { findings: [[code, 'no Time Sync object (0x43)']] })
+    return holds([ours, ...checks], { findings: [[code, 'no Time Sync object (0x43)']] })
   }
   const spelled = `its clock: ${new Date(theirs).toISOString()}`
   const own = (question.expectation?.credentials.chain ?? []).flatMap(times)
@@ -38,11 +40,11 @@ export async function clock(question: Question, facts: Facts): Promise<RungOutco
     return broken('clock-outside-certificate', `${spelled}; a certificate is valid from ${span}`, [
       ours,
       spelled,
-      checks,
+      ...checks,
     ])
   }
   const skew = Math.abs(theirs - question.date)
-  return holds([ours, spelled, checks], {
+  return holds([ours, spelled, ...checks], {
     ...(skew > toleratedSkewMs ? { findings: [['clock-skew', `${Math.round(skew / 1000)} s apart`]] } : {}),
   })
 }

@@ -11,20 +11,32 @@ import { broken, type Facts, holds, notApplicable, type Question, type RungOutco
 export async function identity(question: Question, { doors }: Facts): Promise<RungOutcome> {
   const [overUdp, overTcp] = await Promise.all([
     askUdp(question),
-    doors?.plain === 'open' ? askTcp(question) : ('closed' as const),
+    doors?.plain === 'open' ? askTcp(question) : ('refused' as const),
   ])
-  if (overTcp === 'not-enip' || overTcp === 'silent') {
-    const seen = overTcp === 'silent' ? 'no answer to ListIdentity over TCP' : 'the answer is not EtherNet/IP'
-    if (overUdp === undefined) return broken('listener-not-enip', seen)
-  }
   const found = typeof overTcp === 'object' ? overTcp : overUdp
-  if (found === undefined) return notApplicable('44818 is closed: who it is will be asked over the session')
+  if (found === undefined) {
+    // A secured device may accept plain connections and end them by its rules: what it has on 2221 says more.
+    const isPlainAlone = doors?.secure !== 'open'
+    if (overTcp === 'not-enip' || (isPlainAlone && overTcp !== 'refused')) {
+      return broken('listener-not-enip', tcpWords[overTcp === 'not-enip' || overTcp === 'ended' ? overTcp : 'silent'])
+    }
+    return notApplicable('44818 tells nothing here: who it is will be asked over the session')
+  }
   const unit = unitOf(found)
   const ways = [overUdp === undefined ? [] : ['UDP'], typeof overTcp === 'object' ? ['TCP'] : []].flat()
   const evidence = [`${spellUnit(unit)}, by ListIdentity over ${ways.join(' and ')}`, securityWords(found)]
   const wrong = unexpectedUnit(question.expectation?.expect, unit)
   return wrong === undefined ? holds(evidence, { facts: { unit } }) : broken('wrong-unit', wrong, evidence)
 }
+
+const tcpWords = {
+  'not-enip': 'the answer to ListIdentity over TCP is not EtherNet/IP',
+  ended: 'the connection was ended instead of an answer to ListIdentity',
+  silent: 'no answer to ListIdentity over TCP',
+} as const
+
+/** What came of ListIdentity over TCP: other bytes, an end without any, or nothing. */
+type NoIdentity = keyof typeof tcpWords
 
 /** A unit in words. */
 export function spellUnit(unit: UnitIdentity): string {
@@ -63,7 +75,7 @@ async function askUdp(question: Question): Promise<DiscoveredDevice | undefined>
   return reply
 }
 
-async function askTcp(question: Question): Promise<DiscoveredDevice | 'not-enip' | 'silent'> {
+async function askTcp(question: Question): Promise<DiscoveredDevice | NoIdentity> {
   const { signal } = question
   const tag = randomInt(1, 0xffff_ffff)
   let carrier: Awaited<ReturnType<typeof connectTcp>>
@@ -80,13 +92,14 @@ async function askTcp(question: Question): Promise<DiscoveredDevice | 'not-enip'
     return 'silent'
   }
   const splitter = new FrameSplitter()
+  let heard = 0
   return new Promise((resolve, reject) => {
     const end = () => {
       clearTimeout(timer)
       signal?.removeEventListener('abort', onAbort)
       carrier.destroy()
     }
-    const finish = (answer: DiscoveredDevice | 'not-enip' | 'silent') => {
+    const finish = (answer: DiscoveredDevice | NoIdentity) => {
       end()
       resolve(answer)
     }
@@ -98,6 +111,7 @@ async function askTcp(question: Question): Promise<DiscoveredDevice | 'not-enip'
     signal?.addEventListener('abort', onAbort, { once: true })
     carrier.attach({
       data: (bytes) => {
+        heard += bytes.length
         try {
           splitter.push(bytes)
           const message = splitter.next()
@@ -109,7 +123,7 @@ async function askTcp(question: Question): Promise<DiscoveredDevice | 'not-enip'
           finish('not-enip')
         }
       },
-      closed: () => finish('not-enip'),
+      closed: () => finish(heard === 0 ? 'ended' : 'not-enip'),
     })
     carrier.send(listIdentityRequest(0, tag))
   })

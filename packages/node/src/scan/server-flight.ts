@@ -143,7 +143,8 @@ export class FlightReader {
       const length = new Reader(this.#handshake, 1).u16(false) * 256 + (this.#handshake[3] ?? 0)
       if (length > maximumMessage) throw malformed('a message beyond every limit')
       if (this.#handshake.length < 4 + length) return
-      this.#message(this.#handshake[0] ?? 0, this.#handshake.slice(4, 4 + length))
+      // A copy: what is kept must not hold the whole stream.
+      this.#message(this.#handshake[0] ?? 0, Uint8Array.from(this.#handshake.subarray(4, 4 + length)))
       this.#handshake = this.#handshake.subarray(4 + length)
     }
   }

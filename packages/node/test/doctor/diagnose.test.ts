@@ -1,11 +1,13 @@
 import { decodeBase64 } from '@cordon/core/x509'
 import { createServer, type Socket } from 'node:net'
+import { cipSecurity } from '@cordon/core/objects'
 import { afterEach, describe, expect, it } from 'vitest'
 import { type Diagnosis, diagnose } from '../../src/doctor/diagnose.ts'
 import { expectationOf, type PlantKnowledge } from '../../src/doctor/expectation.ts'
 import type { DoctorOptions } from '../../src/doctor/ladder.ts'
 import { type DoctorCode, doctorTable } from '../../src/doctor/messages.ts'
 import { type RungId, rungIds } from '../../src/doctor/rungs.ts'
+import { connect } from '../../src/originator/connect.ts'
 import { TargetHost } from '../../src/target/target-host.ts'
 import { testAddress } from '../addresses.ts'
 import { plainDevice, secureDevice, steer } from '../target/test-device.ts'
@@ -250,6 +252,17 @@ describe('the first broken rung', () => {
       },
     })
     expectBroken(await asManager(running), 'objects', 'configuration-unfinished')
+  })
+
+  it('is the objects while somebody has a configuration session open', async () => {
+    const address = testAddress(177)
+    await listening(await secureDevice(address))
+    const other = await connect({ address, transport: 'tls', commissioning: true })
+    open.push(() => other.close())
+    await other.objects.call(cipSecurity, 1, 'beginConfig', {})
+    const diagnosis = await diagnose({ address, timeoutMs: 2000, silenceMs: 250 })
+    expectBroken(diagnosis, 'objects', 'configuration-open')
+    expect(diagnosis.rungs[5]?.evidence.join()).toContain('0x5D being configured')
   })
 
   it('is the objects of a device that was never commissioned', async () => {
