@@ -44,8 +44,12 @@ const orders = {
   unknown: 'order not known',
 } as const
 
-const judgements = { acceptable: 'acceptable', disallowed: 'disallowed', unknown: 'unknown' } as const
-const signs = { acceptable: 'good', disallowed: 'bad', unknown: 'warning' } as const
+/** Through 2030 and from 2031 on in one word (SP 800-57 part 1 rev. 5, table 4). */
+function allowedText(output: Output, { today, after2030 }: StrengthReport): string {
+  if (today === 'disallowed') return output.state('bad', 'disallowed')
+  if (after2030 === 'disallowed') return output.state('warning', 'through 2030')
+  return today === 'unknown' ? output.state('warning', 'unknown') : output.state('good', 'acceptable')
+}
 
 /** Every suite that is accepted, version by version, each as strong as its weakest link. */
 function offersText(output: Output, { offers }: ScanResult, details: boolean): readonly string[] {
@@ -60,14 +64,7 @@ function offersText(output: Output, { offers }: ScanResult, details: boolean): r
       { title: 'key exchange', value: (row) => row.group ?? '', rank: 2 },
       { title: 'strength', value: (row) => strengthText(row.strength) },
       { title: 'weakest link', value: (row) => weakestText(row.strength), rank: 1 },
-      {
-        title: 'today',
-        value: ({ strength: { today } }) => output.state(signs[today], judgements[today]),
-      },
-      {
-        title: 'from 2031',
-        value: ({ strength: { after2030 } }) => output.state(signs[after2030], judgements[after2030]),
-      },
+      { title: 'after SP 800-57', value: ({ strength }) => allowedText(output, strength) },
     ]),
     ...(details ? suites.flatMap((suite) => linksText(output, suite)) : []),
   ])

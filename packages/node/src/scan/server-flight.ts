@@ -306,17 +306,18 @@ const hashes: Readonly<Record<number, string>> = {
   5: 'SHA-384',
   6: 'SHA-512',
 }
-const pssHashes: Readonly<Record<number, string>> = {
-  0x0804: 'SHA-256',
-  0x0805: 'SHA-384',
-  0x0806: 'SHA-512',
-  0x0809: 'SHA-256',
-  0x080a: 'SHA-384',
-  0x080b: 'SHA-512',
-}
+/** RSASSA-PSS, whose numbers do not say the hash (RFC 8446 4.2.3). */
+const pssHashes: ReadonlyMap<number, string> = new Map([
+  [0x0804, 'SHA-256'],
+  [0x0805, 'SHA-384'],
+  [0x0806, 'SHA-512'],
+  [0x0809, 'SHA-256'],
+  [0x080a, 'SHA-384'],
+  [0x080b, 'SHA-512'],
+])
 
 function schemeHash(scheme: number): string | undefined {
-  return pssHashes[scheme] ?? hashes[scheme >> 8]
+  return pssHashes.get(scheme) ?? hashes[scheme >> 8]
 }
 
 function certificateRequest(body: Uint8Array, is12: boolean): CertificateRequest {

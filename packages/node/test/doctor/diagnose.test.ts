@@ -47,7 +47,7 @@ async function knowledge(running: RunningPlant): Promise<PlantKnowledge> {
 /** A commissioned plant, spoiled as told. */
 async function commissioned(spoiling: Spoiling = {}): Promise<RunningPlant> {
   const running = await startTestPlant(smallPlant(block), { spoiling })
-  open.push(() => running[Symbol.asyncDispose]())
+  open.push(async () => running[Symbol.asyncDispose]())
   return running
 }
 
