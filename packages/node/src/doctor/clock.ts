@@ -5,7 +5,11 @@ import { decodeCertificate } from '@cordon/core/x509'
 import type { Session } from '../originator/session.ts'
 import { broken, type Facts, holds, type Question, type RungOutcome } from './ladder.ts'
 
-/** Time Sync object: attribute 3 is the system time in microseconds since 1970 (Volume 1, 5-47). */
+/**
+ * Time Sync object: attribute 3 is the system time in microseconds since 1970 (Volume 1, 5-47).
+ *
+ * Deviation: as vendors' manuals have it, not tried on a real device; one without it tells no time.
+ */
 const timeSync = { class: 0x43, attribute: 3 } as const
 
 /** Get_Attribute_Single (Volume 1, 4-3). */
