@@ -16,6 +16,7 @@ const commands = [
   'verify',
   'release',
   'scan',
+  'doctor',
   'device show',
   'device get',
   'device set',

@@ -4,6 +4,7 @@ import { exitCodeMeanings } from './exit-codes.ts'
 import { addAuthority } from './program/ca.ts'
 import { declareFor, type Start, withExample } from './program/declare.ts'
 import { addDevice } from './program/device.ts'
+import { addDoctor } from './program/doctor.ts'
 import { addEnrollment } from './program/enrollment.ts'
 import { addEntropy } from './program/entropy.ts'
 import { addEst } from './program/est.ts'
@@ -70,6 +71,7 @@ export function createProgram(start: Start, version: string): Command {
 
   const declare = declareFor(program, start)
   addPlant(declare)
+  addDoctor(declare)
   addDevice(declare)
   addAuthority(declare)
   addEst(declare)

@@ -60,6 +60,7 @@ describe('the command tree', () => {
         'verify',
         'release',
         'scan',
+        'doctor',
         'completion',
         'device show',
         'device get',

@@ -1,6 +1,6 @@
 import type { ScanResult } from '@cordon/node/scan'
 import { describe, expect, it } from 'vitest'
-import { scanText } from '../src/commands/scan.ts'
+import { scanText } from '../src/scan-text.ts'
 import { createOutput } from '../src/output.ts'
 
 const output = createOutput({
@@ -26,6 +26,13 @@ const tls: ScanResult = {
       reason: 'alert handshake_failure (40)',
     },
   ],
+  offers: [],
+  groups: [],
+  clientCertificate: { asked: 'not-tested', required: 'not-tested', reason: '', authorities: [] },
+  chains: [],
+  features: {},
+  weakSpots: [],
+  probes: 2,
 }
 
 /** The same questions over DTLS, which nobody answered. */
@@ -39,7 +46,8 @@ const silent: ScanResult = {
 
 describe('a scan for people', () => {
   it('that was answered leaves nothing unknown', () => {
-    expect(scanText(output, [tls])).toMatch(/0xC006 .*· refused$/)
+    expect(scanText(output, [tls])).not.toMatch(/Not tested/)
+    expect(scanText(output, [tls])).toMatch(/0xC006 .*· refused$/m)
   })
 
   it('says of a silent DTLS what the silence may mean, and how to ask otherwise', () => {

@@ -1,16 +1,19 @@
-import { suiteHex } from '@cordon/core/security'
-import { type ScanResult, type ScanVerdict, type SuiteRow, scan } from '@cordon/node/scan'
+import { type ScanAnchors, type ScanResult, scan } from '@cordon/node/scan'
 import type { CommandContext } from '../context.ts'
+import { vendorRoots } from '../deploy-options.ts'
 import { parseNumber, parseTarget } from '../device-target.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
-import { type Output, table } from '../output.ts'
 import { bar, withProgress } from '../progress.ts'
+import { scanText } from '../scan-text.ts'
 
 /** What `cordon scan` takes. */
 export interface ScanFlags {
   readonly transport?: 'tls' | 'dtls'
   readonly timeout: string
   readonly from?: string
+  readonly plant?: string
+  readonly trustVendor?: readonly string[]
+  readonly details?: boolean
 }
 
 /** `cordon scan TARGET` */
@@ -20,6 +23,7 @@ export async function run(context: CommandContext, flags: ScanFlags, target: str
   const timeoutMs = parseNumber(flags.timeout, '--timeout', 60) * 1000
   const localAddress = flags.from ?? context.settings['localAddress']
   const transports = flags.transport === undefined ? (['tls', 'dtls'] as const) : [flags.transport]
+  const anchors = await scanAnchors(context, flags)
   const results: ScanResult[] = []
   await withProgress(
     output,
@@ -30,6 +34,7 @@ export async function run(context: CommandContext, flags: ScanFlags, target: str
           transport,
           timeoutMs: Math.max(100, timeoutMs),
           signal,
+          anchors,
           progress: (done, total) => show(bar(done, total)),
           ...(port === undefined ? {} : { port }),
           ...(localAddress === undefined ? {} : { localAddress }),
@@ -38,7 +43,9 @@ export async function run(context: CommandContext, flags: ScanFlags, target: str
       },
     })),
   )
-  output.document({ target: address, port: port ?? 2221, scans: results }, () => scanText(output, results))
+  output.document({ target: address, port: port ?? 2221, scans: results }, () =>
+    scanText(output, results, flags.details === true),
+  )
   if (!results.some(({ answered }) => answered)) return exitCodes.error
   return results.every(isComplete) ? exitCodes.ok : exitCodes.partly
 }
@@ -48,71 +55,13 @@ function isComplete(result: ScanResult): boolean {
   return [...result.versions, ...result.suites].every(({ verdict }) => verdict !== 'not-tested')
 }
 
-/** A scan of one or both transports for people: versions, then suites, then why something was not tested. */
-export function scanText(output: Output, results: readonly ScanResult[]): string {
-  const answered = results.filter((result) => result.answered)
-  const [first] = answered
-  // Nobody there: thirteen times "not tested" would say no more than the reason does.
-  if (first === undefined) return results.flatMap((result) => untested(output, result)).join('\n')
-  const versions = answered.flatMap((result) => result.versions)
-  return [
-    output.strong('Versions'),
-    table(output, versions, [
-      { title: 'version', value: (row) => row.version },
-      { title: 'verdict', value: (row) => verdictText(output, row.verdict) },
-      { title: 'reason', value: (row) => row.reason, rank: 1 },
-    ]),
-    '',
-    output.strong('Cipher suites of CIP Security'),
-    table(output, first.suites, [
-      { title: 'number', value: (row) => `0x${suiteHex(row.suite)}` },
-      { title: 'suite', value: (row) => row.name.replace(/^TLS_/, ''), rank: 1 },
-      { title: 'gives', value: (row) => (row.encrypts ? 'confidentiality' : 'integrity only'), rank: 2 },
-      { title: 'proof', value: (row) => proofs[row.authentication], rank: 3 },
-      ...answered.map((result) => ({
-        title: result.transport.toUpperCase(),
-        value: (row: SuiteRow) => verdictText(output, verdictOf(result, row.suite)),
-      })),
-    ]),
-    ...results.flatMap((result) => untested(output, result)).flatMap((line, i) => (i === 0 ? ['', line] : [line])),
-  ].join('\n')
-}
-
-const proofs = { rsa: 'RSA certificate', ecdsa: 'ECDSA certificate', psk: 'pre-shared key' } as const
-
-function verdictOf(result: ScanResult, suite: number): ScanVerdict {
-  return result.suites.find((row) => row.suite === suite)?.verdict ?? 'not-tested'
-}
-
-/** An open door is neither good nor bad before somebody says what was wanted: only what stayed unknown is marked. */
-function verdictText(output: Output, verdict: ScanVerdict): string {
-  if (verdict === 'not-tested') return output.state('warning', 'not tested')
-  return verdict === 'offered' ? output.state('good', 'offered') : output.state('neutral', 'refused')
-}
-
-/** Why DTLS gave no sign, as far as that can be known from here, and how to ask so that nothing stays unknown. */
-const silence =
-  'DTLS is silent where it lets an address not in, and where nothing is: ask from another with --from, or leave it out with --transport tls'
-
-/** What stayed unknown, reason by reason. */
-function untested(output: Output, result: ScanResult): string[] {
-  const byReason = new Map<string, string[]>()
-  for (const row of result.versions) {
-    if (row.verdict === 'not-tested') byReason.set(row.reason, [...(byReason.get(row.reason) ?? []), row.version])
-  }
-  for (const row of result.suites) {
-    if (row.verdict !== 'not-tested') continue
-    byReason.set(row.reason, [...(byReason.get(row.reason) ?? []), `0x${suiteHex(row.suite)}`])
-  }
-  if (byReason.size === 0) return []
-  const lines = [...byReason].map(([reason, subjects]) => {
-    const all = subjects.length === result.versions.length + result.suites.length
-    return `${all ? `all of ${result.transport.toUpperCase()}` : subjects.join(', ')}: ${reason}`
-  })
-  const silent = result.transport === 'dtls' && !result.answered ? [silence] : []
-  return [
-    output.strong(`Not tested over ${result.transport.toUpperCase()} (never counted as refused)`),
-    ...lines,
-    ...silent,
-  ]
+/** Whom the chains are judged by: the plant's authorities and those of vendors, as far as they were named. */
+async function scanAnchors(context: CommandContext, flags: ScanFlags): Promise<ScanAnchors> {
+  const vendor: Uint8Array[] = []
+  for (const file of flags.trustVendor ?? []) vendor.push(...(await vendorRoots(file)))
+  if (flags.plant === undefined) return { vendor }
+  // The store and the policy are most of what a command loads, and only a plant needs them.
+  const { managerAccess } = await import('../manager.ts')
+  const { credentials } = await managerAccess(context, flags.plant)
+  return { vendor, plant: credentials.anchors ?? [] }
 }

@@ -117,12 +117,19 @@ export function addPlant({ program, add }: Declare): void {
   add(
     program,
     'scan <target>',
-    'TLS and DTLS versions and suites that a target accepts',
-    'scan 127.17.81.51',
+    'what a target accepts over TLS and DTLS: versions, suites, chain, strength, weak spots',
+    'scan 127.17.81.51 --plant plant.yaml',
     async () => (await import('../commands/scan.ts')).run,
   )
     .addOption(new Option('--transport <transport>', 'ask over this one only').choices(['tls', 'dtls']))
     .option('--timeout <seconds>', 'how long to wait for the answer to one question', '3')
+    .option('--plant <file>', 'say whether the chain leads to an authority of this plant')
+    .option(
+      '--trust-vendor <file>',
+      'PEM file with a vendor authority to judge the chain by (may be given again)',
+      list,
+    )
+    .option('--details', 'print every link of the strength of every suite')
     .addOption(from())
     .addHelpText('after', () => `\nThe thirteen suites of CIP Security:\n${suiteLines()}`)
 }

@@ -67,6 +67,8 @@ export { type IssuedTo, loadMaterials, Materials } from './materials.ts'
 export {
   type Message,
   type MessageCode,
+  type MessageEntry,
+  type MessageSection,
   message,
   messageCodes,
   messageTable,

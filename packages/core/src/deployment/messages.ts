@@ -1,7 +1,8 @@
 /** How grave a message is. An error makes its device, and the deployment, not complete. */
 export type Severity = 'information' | 'warning' | 'error'
 
-interface MessageEntry {
+/** A row of a table of messages. */
+export interface MessageEntry {
   readonly severity: Severity
   /** What happened, one sentence without a full stop. */
   readonly title: string
@@ -446,25 +447,47 @@ export function message(code: MessageCode, subject: string, evidence: string): M
   }
 }
 
-/** `docs/messages.md`: the table for people, one section per code. */
-export function printMessages(): string {
+/** Messages of one part of Cordon, for the page that explains them all. */
+export interface MessageSection {
+  readonly title: string
+  /** A paragraph before the messages. */
+  readonly text: string
+  readonly table: Readonly<Record<string, MessageEntry>>
+}
+
+/**
+ * `docs/messages.md`: every message for people, one section per code; first those of this layer, then what higher layers
+ * say.
+ */
+export function printMessages(more: readonly MessageSection[] = []): string {
+  const own: MessageSection = {
+    title: 'Plans, deployments, releases and revocations',
+    text: 'Messages of `cordon plan`, `apply`, `release` and `ca revoke`. An error makes its device *not complete*, a warning *complete with warnings*.',
+    table: messageTable,
+  }
   const lines = [
     '# Messages',
     '',
-    'Every message of `cordon plan`, `apply`, `release` and `ca revoke` carries one of these codes, together with its',
-    'subject (a device or a connection), the evidence of the case, and a next step. An error makes its device *not',
-    'complete*, a warning *complete with warnings*. Codes do not change within a major version.',
+    'Every message carries one of these codes, together with its subject (a device or a connection), the evidence of the',
+    'case, and a next step. Codes do not change within a major version.',
+    ...[own, ...more].flatMap(sectionLines),
   ]
+  return `${lines.join('\n')}\n`
+}
+
+const headings = { error: 'Errors', warning: 'Warnings', information: 'Information' } as const
+
+function sectionLines({ title, text, table }: MessageSection): readonly string[] {
+  const lines = ['', `## ${title}`, '', text]
   for (const severity of ['error', 'warning', 'information'] as const) {
-    lines.push('', `## ${{ error: 'Errors', warning: 'Warnings', information: 'Information' }[severity]}`)
-    for (const code of messageCodes) {
-      const entry: MessageEntry = messageTable[code]
-      if (entry.severity !== severity) continue
-      lines.push('', `### ${code}`, '', `${capital(entry.title)}.`, '', `Cause: ${entry.cause}`, '')
+    const rows = Object.entries(table).filter(([, entry]) => entry.severity === severity)
+    if (rows.length > 0) lines.push('', `### ${headings[severity]}`)
+    for (const [code, entry] of rows) {
+      lines.push('', `#### ${code}`, '', `${capital(entry.title)}.`, '', `Cause: ${entry.cause}`, '')
       lines.push(`Next step: ${entry.next.replaceAll('{subject}', 'DEVICE')}`)
     }
   }
-  return `${lines.join('\n')}\n`
+  return lines
 }
 
 function capital(text: string): string {
