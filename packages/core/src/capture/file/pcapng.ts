@@ -292,7 +292,7 @@ export class PcapngFormat implements CaptureFormat {
     packet.linkType = on.linkType
     packet.start = start
     packet.end = start + captured
-    packet.originalLength = original < captured ? captured : original
+    packet.originalLength = Math.max(original, captured)
     packet.interface = place
     this.#handler.packet(packet)
   }

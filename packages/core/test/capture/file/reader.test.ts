@@ -40,7 +40,7 @@ function read(file: Uint8Array, sizes: readonly number[] = [file.length]): Read 
 
 const packets = [
   { timeUs: 1_700_000_000_000_000, data: pattern(60) },
-  { timeUs: 1_700_000_000_000_001.25, data: pattern(61, 7), originalLength: 1500 },
+  { timeUs: 1_700_000_000_000_001 + 0.25, data: pattern(61, 7), originalLength: 1500 },
   { timeUs: 1_700_000_001_999_999, data: pattern(0) },
 ]
 

@@ -283,7 +283,7 @@ describe('what is no datagram or segment is counted', () => {
         expect(totals.fragmentsWaiting).toBe(0)
         for (const { ended } of heard) expect(ended).toBeDefined()
       },
-      2000,
+      1000,
     )
   })
 })
