@@ -130,7 +130,7 @@ describe('fragments', () => {
         for (const event of events) expect(event).toMatchObject({ bytes: data })
         expect(accounted(totals)).toBe(pieces.length)
       },
-      100,
+      50,
     )
   })
 })
