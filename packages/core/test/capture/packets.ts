@@ -139,3 +139,8 @@ export function pattern(length: number, from = 0): Uint8Array {
 export function ascii(text: string): Uint8Array {
   return Uint8Array.from(text, (character) => character.charCodeAt(0))
 }
+
+/** Bytes as hexadecimal digits: quick to compare, where a matcher looks at every element. */
+export function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex')
+}
