@@ -29,7 +29,7 @@ import { addressBytes } from '@cordon/core/x509'
 const devices = 200
 /** Bytes of the application in a class 1 datagram: with everything before them the frame has 130 bytes or 126. */
 const ioData = 64
-/** Class 1 datagrams of each direction of a connection, between two explicit requests. */
+/** Class 1 datagrams of each direction between two explicit requests: fourteen of twenty packets. */
 const ioPerRound = 7
 const firstUs = 1_700_000_000_000_000
 /** Between two packets: some 7000 of them in a second. */
@@ -184,7 +184,7 @@ class DeviceTraffic {
       } else this.#say(side, 'sendRRData', unconnectedMessage(message))
       this.#tcp(side === 'originator' ? 'target' : 'originator', 0x10)
     }
-    // One of six packets beside the data is a delayed acknowledgement in both directions.
+    // As after a keep-alive: six packets beside fourteen with data of class 1.
     this.#tcp('originator', 0x10)
     this.#tcp('target', 0x10)
   }
