@@ -70,7 +70,9 @@ function namesOf(index: PlantIndex): Names {
   const endpoints = [...index.endpoints.values()]
   return {
     devices: new Map(
-      endpoints.flatMap(({ device, network, name }) => (device === undefined ? [] : [[network.address, name] as const])),
+      endpoints.flatMap(({ device, network, name }) =>
+        device === undefined ? [] : [[network.address, name] as const],
+      ),
     ),
     ranges: endpoints
       .flatMap(({ device, network, name }) => (device === undefined ? [{ network, name }] : []))

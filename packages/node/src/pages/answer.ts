@@ -52,7 +52,9 @@ export function answer(source: PageSource, request: PageRequest): PageAnswer {
   const asked = new URLSearchParams(query)
   if (path.startsWith('/api/')) {
     const name = tableName(path.slice('/api/'.length))
-    return name === undefined ? refusal(404, `there is ${tableNames.map((one) => `/api/${one}`).join(', ')}`) : json(source, name, asked)
+    return name === undefined
+      ? refusal(404, `there is ${tableNames.map((one) => `/api/${one}`).join(', ')}`)
+      : json(source, name, asked)
   }
   const name = path === '/' ? 'identity' : tableName(path.slice(1))
   if (name === undefined) return refusal(404, `there is ${tableNames.map(pathOf).join(', ')}`)

@@ -10,7 +10,8 @@ export interface Html {
  * follows or cannot be seen, so that a name looks like another one.
  */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-const hidden = /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\ufff9-\ufffb]/g
+const hidden =
+  /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\ufff9-\ufffb]/g
 const special = /[&<>"'`]/g
 const needs = /[&<>"'`\u0000-\u001f\u007f-\uffff]/
 
@@ -78,7 +79,10 @@ function classOf(kind: HtmlColumn<never>['kind']): Html {
 }
 
 /** Names with their values. */
-export function htmlPairs(caption: string, rows: readonly (readonly [string, string | number | undefined | Html])[]): Html {
+export function htmlPairs(
+  caption: string,
+  rows: readonly (readonly [string, string | number | undefined | Html])[],
+): Html {
   const body = rows.map(([name, value]) => html`<tr><th scope="row">${name}</th><td>${value}</td></tr>\n`)
   return html`<div class="scroll" role="region" aria-label="${caption}" tabindex="0"><table class="pairs"><caption>${caption}</caption>
 <tbody>${body}</tbody></table></div>

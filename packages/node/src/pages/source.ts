@@ -10,7 +10,6 @@ import type {
   SecuredRow,
   SecurityTable,
   SuiteRow,
-  Tables,
   TcpRow,
 } from '@cordon/core/tables'
 import { decodeCertificate, fingerprint, formatName, noExpiry } from '@cordon/core/x509'
@@ -90,14 +89,19 @@ function dating(now: number): (when: number) => string {
   return (when) => new Date(epoch + when).toISOString()
 }
 
+/** A row at the device's own address. */
+type OwnRow = Omit<TcpRow, 'localAddress' | 'remoteName'>
+
 function tcpRows(parts: DeviceParts): readonly TcpRow[] {
   const { device, target, originator, web, now, nameOf } = parts
   const { address } = device()
   const date = dating(now())
   const host = target()
-  const rows: TcpRow[] = [...web()]
-  const add = (row: Omit<TcpRow, 'localAddress' | 'remoteName'>) =>
-    rows.push({ ...row, localAddress: address, remoteName: nameOf(row.remoteAddress) })
+  const rows: TcpRow[] = web().map((row) => ({ ...row, remoteName: nameOf(row.remoteAddress) }))
+  const add = ({ state, localPort, remoteAddress, remotePort, side, secured, since }: OwnRow) => {
+    const remote = { remoteAddress, remotePort, remoteName: nameOf(remoteAddress) }
+    rows.push({ state, localAddress: address, localPort, ...remote, side, secured, since })
+  }
   for (const name of host?.ports() ?? []) {
     const [port, protocol] = name.split('/')
     if (protocol !== 'tcp' || Number(port) === webPort) continue
@@ -144,11 +148,7 @@ function isStream({ transport }: AssociationRow): boolean {
   return transport === 'tcp' || transport === 'tls'
 }
 
-function serverRow(
-  state: TcpRow['state'],
-  { localPort, peer, transport }: AssociationRow,
-  since: string,
-): Omit<TcpRow, 'localAddress' | 'remoteName'> {
+function serverRow(state: TcpRow['state'], { localPort, peer, transport }: AssociationRow, since: string): OwnRow {
   const remote = { remoteAddress: peer.address, remotePort: peer.port }
   return { state, localPort, ...remote, side: 'server', secured: transport === 'tls', since }
 }
@@ -157,8 +157,10 @@ function securedRows(parts: DeviceParts, kind: 'tls' | 'dtls'): readonly Secured
   const { target, originator, now, nameOf } = parts
   const date = dating(now())
   const rows: SecuredRow[] = []
-  const add = (row: Pick<SecuredRow, 'remoteAddress' | 'remotePort' | 'localPort' | 'side' | 'since' | 'resumed'>, suite: number) =>
-    rows.push({ ...row, remoteName: nameOf(row.remoteAddress), ...suiteRow(suite) })
+  const add = (
+    row: Pick<SecuredRow, 'remoteAddress' | 'remotePort' | 'localPort' | 'side' | 'since' | 'resumed'>,
+    suite: number,
+  ) => rows.push({ ...row, remoteName: nameOf(row.remoteAddress), ...suiteRow(suite) })
   for (const { transport, localPort, peer, suite, resumed, openedAt } of target()?.associations() ?? []) {
     if (transport !== kind || suite === undefined) continue
     const remote = { remoteAddress: peer.address, remotePort: peer.port }
@@ -354,6 +356,3 @@ function unreadable(sha256: string, error: AnyError): ReturnType<typeof contents
   const epoch = new Date(0).toISOString()
   return { subject, issuer: '', serial: '', notBefore: epoch, notAfter: epoch, fingerprint: sha256, endsAt: 0 }
 }
-
-/** Type of the tables that a source makes. */
-export type SourceTables = { readonly [Name in keyof Tables]: () => Tables[Name] }
