@@ -13,7 +13,6 @@ const ciphers: Readonly<Record<string, string>> = {
   AES_128_GCM: 'AES-128 in GCM mode',
   AES_256_GCM: 'AES-256 in GCM mode',
   CHACHA20_POLY1305: 'ChaCha20-Poly1305',
-  NULL: 'no encryption',
 }
 
 const hashes: Readonly<Record<string, string>> = { SHA: 'SHA-1', SHA256: 'SHA-256', SHA384: 'SHA-384' }
@@ -36,5 +35,6 @@ function spell(id: number): string {
   const promise = suite.encrypts
     ? 'encrypted and authenticated'
     : 'authenticated, and readable by everybody on the network'
-  return `${ciphers[cipher] ?? cipher} with ${hashes[hash] ?? hash}: ${promise}; ${agreements[agreement] ?? agreement}`
+  const secrecy = suite.encrypts ? `${ciphers[cipher] ?? cipher} with` : 'no encryption, integrity by'
+  return `${secrecy} ${hashes[hash] ?? hash}: ${promise}; ${agreements[agreement] ?? agreement}`
 }

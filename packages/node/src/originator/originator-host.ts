@@ -500,7 +500,7 @@ export class OriginatorHost implements AsyncDisposable {
     return this.#around.pool.sessions()
   }
 
-  /** Plain and TLS sessions that a change of policy, or their other end, ended a short time ago. */
+  /** Plain sessions that a change of policy, or their other end, ended a short time ago. */
   endedSessions(): readonly EndedSession[] {
     return this.#around.pool.ended()
   }

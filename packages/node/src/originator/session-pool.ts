@@ -92,7 +92,7 @@ export class SessionPool {
     }))
   }
 
-  /** Sessions over TCP that ended a short time ago: connections moved away from them, or their other end closed them. */
+  /** Plain sessions that ended a short time ago: connections moved away from them, or their other end closed them. */
   ended(): readonly EndedSession[] {
     const since = Date.now() - endedMs
     this.#ended = this.#ended.filter(({ endedAt }) => endedAt > since)
@@ -172,7 +172,7 @@ export class SessionPool {
   }
 
   #remember(peer: PeerInfo): void {
-    if (peer.transport === 'dtls') return
+    if (peer.transport !== 'tcp') return
     this.#ended.push({ peer, endedAt: Date.now() })
     if (this.#ended.length > rememberedSessions) this.#ended.shift()
   }

@@ -56,20 +56,24 @@ export interface HtmlColumn<Row> {
   readonly value: (row: Row) => string | number | undefined | Html
 }
 
-/** A table with its caption; on a narrow screen it scrolls by itself, and the page does not. */
+/**
+ * A table with its caption. On a narrow screen each row becomes a list of its cells with their titles; the roles say
+ * what it is where a browser forgets it for that.
+ */
 export function htmlTable<Row>(caption: string, columns: readonly HtmlColumn<Row>[], rows: readonly Row[]): Html {
-  if (rows.length === 0) return html`<p class="none">${caption}: none.</p>`
-  const head = columns.map(({ title, kind }) => html`<th scope="col"${classOf(kind)}>${title}</th>`)
+  if (rows.length === 0) return html`<p class="none">${caption}: none.</p>\n`
+  const head = columns.map(({ title, kind }) => html`<th scope="col" role="columnheader"${classOf(kind)}>${title}</th>`)
+  const open = columns.map(({ title, kind }) => html`<td role="cell"${classOf(kind)} data-title="${title}">`.html)
   // Built by hand: a page of thousands of rows is one string.
   let body = ''
   for (const row of rows) {
-    body += '<tr>'
-    for (const { kind, value } of columns) body += `<td${classOf(kind).html}>${shown(value(row))}</td>`
+    body += '<tr role="row">'
+    for (const [place, { value }] of columns.entries()) body += `${open[place] ?? ''}${shown(value(row))}</td>`
     body += '</tr>\n'
   }
-  return html`<div class="scroll" role="region" aria-label="${caption}" tabindex="0"><table><caption>${caption}</caption>
-<thead><tr>${head}</tr></thead>
-<tbody>
+  return html`<div class="scroll" role="region" aria-label="${caption}" tabindex="0"><table class="rows" role="table"><caption>${caption}</caption>
+<thead role="rowgroup"><tr role="row">${head}</tr></thead>
+<tbody role="rowgroup">
 ${{ html: body }}</tbody></table></div>
 `
 }
@@ -120,9 +124,9 @@ th, td { text-align: left; padding: .32rem .6rem; border-bottom: 1px solid var(-
 thead th { background: var(--band); color: var(--soft); font-weight: 600; vertical-align: bottom; white-space: normal }
 table.pairs th { background: none; color: var(--soft); font-weight: 400 }
 td.number, th.number { text-align: right }
-td small { display: block; color: var(--soft); white-space: normal; min-width: 16rem }
+td small { display: block; color: var(--soft); line-height: 1.35 }
+td small.wide { white-space: normal; min-width: 16rem; overflow-wrap: anywhere }
 code { font: .92em/1.5 ui-monospace, monospace }
-td code { white-space: normal; overflow-wrap: anywhere; display: block; min-width: 18rem }
 .badge { display: inline-block; padding: 0 .45rem; border-radius: .6rem; background: var(--band); color: var(--soft) }
 .badge.good { color: var(--good); background: var(--good-back) }
 .badge.middle { color: var(--middle); background: var(--middle-back) }
@@ -132,7 +136,17 @@ form { display: flex; flex-wrap: wrap; gap: .5rem; align-items: center; margin: 
 input { width: 5rem; font: inherit; padding: .2rem .4rem; color: inherit; background: var(--back); border: 1px solid var(--soft); border-radius: .25rem }
 button { font: inherit; padding: .2rem .8rem; color: var(--back); background: var(--link); border: 0; border-radius: .25rem }
 footer { color: var(--soft); border-top: 1px solid var(--line); padding-top: .5rem; padding-bottom: 1rem; font-size: .9em }
-@media (max-width: 40rem) { body { font-size: 14px } th, td { padding: .28rem .45rem } table.pairs th, table.pairs td { white-space: normal; overflow-wrap: anywhere } }
+@media (max-width: 45rem) {
+  body { font-size: 14px }
+  table.pairs th, table.pairs td { white-space: normal; overflow-wrap: anywhere }
+  table.rows, table.rows tbody, table.rows tr, table.rows caption { display: block }
+  table.rows thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%) }
+  table.rows tr { border: 1px solid var(--line); border-radius: .4rem; margin: 0 0 .6rem; padding: .2rem 0 }
+  table.rows td { display: grid; grid-template-columns: 9rem 1fr; gap: .5rem; justify-items: start; border: 0; padding: .15rem .6rem; text-align: left; white-space: normal; overflow-wrap: anywhere }
+  table.rows td::before { content: attr(data-title); color: var(--soft) }
+  table.rows td small, table.rows td small.wide { grid-column: 2; min-width: 0 }
+  table.rows td:empty { display: none }
+}
 @media print { nav, form { display: none } }
 `
 

@@ -82,18 +82,18 @@ const tcpColumns: readonly HtmlColumn<TcpRow>[] = [
   { title: 'Remote Name', value: (row) => row.remoteName },
   { title: 'Connection Side', value: ({ side }) => sideWord(side) },
   { title: 'TLS', value: ({ secured }) => (secured ? 'yes' : '') },
-  { title: 'Since', value: (row) => when(row.since) },
+  { title: 'Since (UTC)', value: (row) => when(row.since) },
 ]
 
 const securedColumns: readonly HtmlColumn<SecuredRow>[] = [
   { title: 'Remote IP', value: (row) => row.remoteAddress },
   { title: 'Remote Name', value: (row) => row.remoteName },
   { title: 'Remote Port', kind: 'number', value: (row) => row.remotePort },
-  { title: 'Cipher Suite', value: (row) => html`${row.suiteName}<small>${row.meaning}</small>` },
+  { title: 'Cipher Suite', value: (row) => html`${row.suiteName}<small class="wide">${row.meaning}</small>` },
   { title: 'Confidentiality', value: (row) => protection(row.confidentiality) },
   { title: 'Connection Side', value: ({ side }) => sideWord(side) },
   { title: 'Local Port', kind: 'number', value: (row) => row.localPort },
-  { title: 'Since', value: (row) => when(row.since) },
+  { title: 'Since (UTC)', value: (row) => when(row.since) },
   { title: 'Resumed', value: ({ resumed }) => (resumed ? 'yes' : 'no') },
 ]
 
@@ -119,19 +119,21 @@ const bridgeColumns: readonly HtmlColumn<BridgeRow>[] = [
 
 const certificateColumns: readonly HtmlColumn<CertificateRow>[] = [
   { title: 'Use', value: ({ use }) => use },
-  { title: 'Subject', value: ({ subject, issuer }) => html`${subject}<small>issued by ${issuer}</small>` },
-  { title: 'Serial number', value: ({ serial }) => html`<code>${serial}</code>` },
   {
-    title: 'Valid until',
+    title: 'Certificate',
+    value: ({ subject, issuer, serial, fingerprint }) =>
+      html`${subject}<small class="wide">issued by ${issuer}</small><small class="wide">serial number <code>${serial}</code></small><small class="wide">SHA-256 <code>${fingerprint}</code></small>`,
+  },
+  {
+    title: 'Valid until (UTC)',
     value: ({ notAfter, expired }) =>
       expired ? html`${when(notAfter)} ${badge('bad', 'expired')}` : (when(notAfter) ?? 'no end'),
   },
-  { title: 'Fingerprint (SHA-256)', value: ({ fingerprint }) => html`<code>${fingerprint}</code>` },
 ]
 
 const suiteColumns: readonly HtmlColumn<SuiteRow>[] = [
   { title: 'Number', value: ({ suite }) => `0x${suite.toString(16).toUpperCase().padStart(4, '0')}` },
-  { title: 'Suite', value: ({ suiteName, meaning }) => html`${suiteName}<small>${meaning}</small>` },
+  { title: 'Suite', value: ({ suiteName, meaning }) => html`${suiteName}<small class="wide">${meaning}</small>` },
   { title: 'Confidentiality', value: ({ confidentiality }) => protection(confidentiality) },
 ]
 
@@ -147,12 +149,12 @@ const portColumns: readonly HtmlColumn<PortRow>[] = [
 ]
 
 const refusalColumns: readonly HtmlColumn<RefusalRow>[] = [
-  { title: 'Last', value: ({ at }) => when(at) },
+  { title: 'Last (UTC)', value: ({ at }) => when(at) },
   { title: 'Peer', value: ({ peer }) => peer },
   { title: 'Name', value: ({ peerName }) => peerName },
   { title: 'Port', kind: 'number', value: ({ port }) => port },
   { title: 'Times', kind: 'number', value: ({ count }) => count },
-  { title: 'Reason', value: ({ reason }) => html`<small>${reason}</small>` },
+  { title: 'Reason', value: ({ reason }) => html`<small class="wide">${reason}</small>` },
 ]
 
 function sideWord(side: 'client' | 'server' | undefined): string {
@@ -165,11 +167,11 @@ function protection(word: Confidentiality): Html {
 }
 
 function endOf({ link, name }: BridgeEnd): string | Html {
-  return name === undefined ? link : html`${link} <span class="note">${name}</span>`
+  return name === undefined ? link : html`${link}<small>${name}</small>`
 }
 
-function typeOf({ multicast, variable }: BridgeRow['originatorToTarget']): string {
-  return `${multicast ? 'Mcast' : 'Pt-Pt'}, ${variable ? 'variable' : 'fixed'}`
+function typeOf({ multicast, variable }: BridgeRow['originatorToTarget']): Html {
+  return html`${multicast ? 'Mcast' : 'Pt-Pt'}<small>${variable ? 'variable' : 'fixed'}</small>`
 }
 
 /** `00h:30m:28s`, as Figure 4-5 has it. */
@@ -178,7 +180,7 @@ function uptime(seconds: number): string {
   return `${two(Math.floor(seconds / 3600))}h:${two(Math.floor(seconds / 60) % 60)}m:${two(seconds % 60)}s`
 }
 
-/** Whole seconds, UTC. */
+/** Whole seconds of an ISO time. */
 function when(iso: string | undefined): string | undefined {
-  return iso === undefined ? undefined : `${iso.slice(0, 10)} ${iso.slice(11, 19)} UTC`
+  return iso === undefined ? undefined : `${iso.slice(0, 10)} ${iso.slice(11, 19)}`
 }
