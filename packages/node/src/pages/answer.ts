@@ -151,7 +151,7 @@ function view<Name extends TableName>(source: PageSource, name: Name, from: numb
 /** Which rows these are, and links to the others. */
 function places(path: string, keep: string, from: number, total: number) {
   if (total <= rowsPerPage && from === 0) return undefined
-  const link = (start: number, text: string) => html`<a href="${path}${keep}&from=${start}">${text}</a> `
+  const link = (start: number, text: string) => html`<a href="${path}${keep}&amp;from=${start}">${text}</a> `
   const last = Math.min(total, from + rowsPerPage)
   const before = from > 0 ? link(Math.max(0, from - rowsPerPage), 'Previous') : undefined
   const after = last < total ? link(last, 'Next') : undefined
