@@ -7,6 +7,8 @@ const measurements: Readonly<Record<string, () => Promise<readonly Figure[]>>> =
   devices: async () => (await import('./devices.ts')).deviceFigures(),
   signing: async () => (await import('./signing.ts')).signingFigures(),
   enrollment: async () => (await import('./enrollment.ts')).enrollmentFigures(),
+  pages: async () => (await import('./pages.ts')).pageFigures(),
+  connections: async () => (await import('./connections.ts')).connectionFigures(),
   commissioning: async () => (await import('./commissioning.ts')).commissioningFigures(),
 }
 

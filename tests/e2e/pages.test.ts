@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { request } from 'node:http'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { path, port } from '@cordon/core/cip'
@@ -72,6 +73,13 @@ function bridgeText(row: BridgeRow): string {
   ])
 }
 
+/** Where pages are served here: port 80 may not be bound by everybody. */
+const webPort = await new Promise<number>((done) => {
+  const probe = createServer()
+  probe.once('error', () => done(8080))
+  probe.listen(80, '127.17.81.51', () => probe.close(() => done(80)))
+})
+
 const client = openPageClient({ address: local })
 
 async function rows<Name extends Exclude<TableName, 'identity' | 'security'>>(
@@ -91,7 +99,7 @@ function tcpText(table: readonly TcpRow[]): readonly string[] {
     .toSorted()
 }
 
-const listening = [`LISTEN 0.0.0.0:80`, `LISTEN ${local}:2221`, `LISTEN ${local}:44818`]
+const listening = [`LISTEN 0.0.0.0:${webPort}`, `LISTEN ${local}:2221`, `LISTEN ${local}:44818`]
 
 /** Asks until it holds: connections are opened one after the other. */
 async function eventually(check: () => Promise<void>): Promise<void> {
@@ -110,13 +118,16 @@ async function eventually(check: () => Promise<void>): Promise<void> {
 /** A page as a browser at that address reads it. */
 async function browse(from: string, target: string): Promise<{ readonly status: number; readonly body: string }> {
   return new Promise((done, fail) => {
-    const asked = request({ host: local, path: target, localAddress: from, agent: false }, (response) => {
-      let body = ''
-      response.setEncoding('utf8').on('data', (part: string) => {
-        body += part
-      })
-      response.on('end', () => done({ status: response.statusCode ?? 0, body }))
-    })
+    const asked = request(
+      { host: local, port: webPort, path: target, localAddress: from, agent: false },
+      (response) => {
+        let body = ''
+        response.setEncoding('utf8').on('data', (part: string) => {
+          body += part
+        })
+        response.on('end', () => done({ status: response.statusCode ?? 0, body }))
+      },
+    )
     asked.on('error', fail)
     asked.end()
   })
@@ -202,7 +213,7 @@ describe('the pages of the local module before the deployment', () => {
       ...['127.17.80.31', '127.17.81.31', '127.17.81.70', '127.17.83.31', '127.18.2.76', '127.60.3.150'].map(
         (peer) => `ESTABLISHED server :44818 from ${peer} plain`,
       ),
-      'TIME_WAIT server :80 from 127.18.2.77 plain',
+      `TIME_WAIT server :${webPort} from 127.18.2.77 plain`,
     ]
     await eventually(async () => expect(tcpText(await rows('tcp'))).toEqual(expected.toSorted()))
   })
@@ -282,7 +293,7 @@ describe('the pages of the local module after the deployment', () => {
       ...['127.17.81.70', '127.18.2.71', '127.18.3.253', '127.60.3.150'].map(
         (peer) => `ESTABLISHED server :44818 from ${peer} plain`,
       ),
-      'TIME_WAIT server :80 from 127.18.2.75 plain',
+      `TIME_WAIT server :${webPort} from 127.18.2.75 plain`,
     ]
     const table = await rows('tcp')
     const closed = table.filter(({ state }) => state === 'CLOSED')

@@ -31,6 +31,13 @@ function onePlant(more: string) {
   }
 }
 
+/** Where pages are served here: port 80 may not be bound by everybody. */
+const webPort = await new Promise<number>((done) => {
+  const probe = createServer()
+  probe.once('error', () => done(8080))
+  probe.listen(80, freshAddress(), () => probe.close(() => done(80)))
+})
+
 async function setPort80(address: string, open: boolean): Promise<void> {
   await using session = await connect({ address, transport: 'tcp' })
   await new ObjectClient(session).call(tcpIp, 1, 'setPortAdminState', [{ port: 80, protocol: 'tcp', open }])
@@ -69,12 +76,14 @@ describe('the pages of virtual devices', () => {
     const { address, ...written } = onePlant(security)
     const { plant } = await startPlant(written)
     const client = openPageClient({ address })
-    expect((await client.read('security')).data.ports).toContainEqual({ port: 80, protocol: 'tcp', open: true })
+    expect((await client.read('security')).data.ports).toContainEqual(
+      expect.objectContaining({ port: 80, protocol: 'tcp', open: true }),
+    )
     await setPort80(address, false)
     await until(() => device(plant, 'Unit').status().pages === undefined, 'the pages end')
     await expect(client.read('tcp')).rejects.toMatchObject({ code: 'refused' })
     await setPort80(address, true)
-    await until(() => device(plant, 'Unit').status().pages === 80, 'the pages are back')
+    await until(() => device(plant, 'Unit').status().pages === webPort, 'the pages are back')
     expect((await client.read('identity')).data.name).toBe('Unit')
     client.close()
   })
@@ -91,7 +100,7 @@ describe('the pages of virtual devices', () => {
     await expect(openPageClient({ address }).read('tcp')).rejects.toMatchObject({ code: 'refused' })
   })
 
-  it('take 8080 where 80 is taken, and say so', async () => {
+  it.skipIf(webPort !== 80)('take 8080 where 80 is taken, and say so', async () => {
     const { address, ...written } = onePlant(security)
     const other = createServer()
     await new Promise<void>((done) => other.listen(80, address, done))
@@ -112,7 +121,7 @@ describe('the pages of virtual devices', () => {
     other.close()
   })
 
-  it('are no reason for a device not to start', async () => {
+  it.skipIf(webPort !== 80)('are no reason for a device not to start', async () => {
     const { address, ...written } = onePlant(security)
     const others = [80, 8080].map((port) => createServer().listen(port, address))
     await Promise.all(others.map((server) => new Promise((done) => server.once('listening', done))))

@@ -28,7 +28,7 @@ const defaultRefreshS = 15
 const longestRefreshS = 3600
 
 /** Rows of one HTML page; JSON has all unless it is asked for fewer. */
-const rowsPerPage = 500
+const rowsPerPage = 250
 
 /** No script, no style but ours, nothing from elsewhere, in nobody's frame. */
 const policy = `default-src 'none'; style-src '${styleHash}'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'`
