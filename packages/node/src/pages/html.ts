@@ -71,7 +71,7 @@ export function htmlTable<Row>(caption: string, columns: readonly HtmlColumn<Row
     for (const [place, { value }] of columns.entries()) body += `${open[place] ?? ''}${shown(value(row))}</td>`
     body += '</tr>\n'
   }
-  return html`<div class="scroll" role="region" aria-label="${caption}" tabindex="0"><table class="rows" role="table"><caption>${caption}</caption>
+  return html`<div class="scroll" role="region" aria-label="${caption}" tabindex="0"><table class="rows${columns.length > 12 ? ' dense' : ''}" role="table"><caption>${caption}</caption>
 <thead role="rowgroup"><tr role="row">${head}</tr></thead>
 <tbody role="rowgroup">
 ${{ html: body }}</tbody></table></div>
@@ -123,6 +123,8 @@ caption { text-align: left; font-weight: 600; padding: .25rem 0 .4rem }
 th, td { text-align: left; padding: .32rem .6rem; border-bottom: 1px solid var(--line); vertical-align: top; white-space: nowrap; font-variant-numeric: tabular-nums }
 thead th { background: var(--band); color: var(--soft); font-weight: 600; vertical-align: bottom; white-space: normal }
 table.pairs th { background: none; color: var(--soft); font-weight: 400 }
+table.dense { font-size: .9em }
+table.dense th, table.dense td { padding: .28rem .38rem }
 td.number, th.number { text-align: right }
 td small { display: block; color: var(--soft); line-height: 1.35 }
 td small.wide { white-space: normal; min-width: 16rem; overflow-wrap: anywhere }

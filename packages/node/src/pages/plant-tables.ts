@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { type AnyError, TransportError } from '@cordon/core/errors'
 import type { ReadTables } from '@cordon/core/tables'
 import { isOurs } from '../transports/system-error.ts'
@@ -36,6 +37,9 @@ export class PlantTables implements Disposable {
 
   /** Asks every device once. @throws TransportError `aborted` */
   async read(signal?: AbortSignal): Promise<PlantReading> {
+    // Every request listens to it: many at a time are no leak, and the caller's own signal is left alone.
+    const given = signal === undefined ? undefined : AbortSignal.any([signal])
+    if (given !== undefined) setMaxListeners(0, given)
     const devices: ReadTables[] = []
     const unread: UnreadDevice[] = []
     const waiting = this.#clients.values()
@@ -43,7 +47,7 @@ export class PlantTables implements Disposable {
       // The workers share one iterator: each takes the next device that nobody has.
       for (const { address, client } of waiting) {
         try {
-          devices.push(await readDevice(address, client, signal))
+          devices.push(await readDevice(address, client, given))
         } catch (error) {
           if (!isOurs(error) || (error instanceof TransportError && error.code === 'aborted')) throw error
           const hasNoPages =
