@@ -342,7 +342,11 @@ function factoryCertificates(options: DeviceOptions): Map<number, CertificateDat
   return certificates
 }
 
-/** Port of a device's own pages. */
+/**
+ * Port of a device's own pages.
+ *
+ * Deviation: that it is one of the administered ports, and its name there.
+ */
 export const pagesPort = 80
 
 /** 0xF5 from the factory: every port open, the secured ones only where the device has CIP Security. */
