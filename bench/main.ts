@@ -8,6 +8,8 @@ const measurements: Readonly<Record<string, () => Promise<readonly Figure[]>>> =
   signing: async () => (await import('./signing.ts')).signingFigures(),
   enrollment: async () => (await import('./enrollment.ts')).enrollmentFigures(),
   capture: async () => (await import('./capture.ts')).captureFigures(),
+  pages: async () => (await import('./pages.ts')).pageFigures(),
+  connections: async () => (await import('./connections.ts')).connectionFigures(),
   commissioning: async () => (await import('./commissioning.ts')).commissioningFigures(),
 }
 

@@ -41,3 +41,4 @@ export {
   suiteParts,
 } from './strength.ts'
 export { ianaSuiteName, type NamedSuite, namedSuites, suitesBefore13, tls13Suites } from './strength-suites.ts'
+export { suiteMeaning } from './suite-meaning.ts'
