@@ -32,14 +32,20 @@ const datagramSends = 3
 /** A line that carries encapsulation messages. */
 export class EncapsulationLine {
   readonly line: Line
-  readonly #patienceMs: number
+  readonly #patience: Patience
   #pending: Uint8Array = new Uint8Array(0)
   #handle = 0
+  #hasEnded = false
 
-  /** Wraps an open line; `patienceMs` is how long an answer may take. */
-  constructor(line: Line, patienceMs: number) {
+  /** Wraps an open line. */
+  constructor(line: Line, patience: Patience) {
     this.line = line
-    this.#patienceMs = patienceMs
+    this.#patience = patience
+  }
+
+  /** The target closed the line. */
+  get hasEnded(): boolean {
+    return this.#hasEnded
   }
 
   /** Handle of the session, 0 before {@link register}. */
@@ -53,7 +59,7 @@ export class EncapsulationLine {
   }
 
   /** The next message, or what happened instead. */
-  async next(withinMs = this.#patienceMs): Promise<FrameArrival> {
+  async next(withinMs = this.#patience.answerMs): Promise<FrameArrival> {
     for (;;) {
       const whole = readFrame(this.#pending)
       if (whole !== undefined) {
@@ -63,6 +69,7 @@ export class EncapsulationLine {
       // A datagram that is no whole message is no message.
       if (this.line.boundaries === 'datagram') this.#pending = new Uint8Array(0)
       const arrival = await this.line.receive(withinMs)
+      if (arrival.kind === 'closed') this.#hasEnded = true
       if (arrival.kind !== 'bytes') return arrival
       this.#pending = concat(this.#pending, arrival.bytes)
       if (this.#pending.length > mostPending) return { kind: 'closed', reason: 'sent more than a message can hold' }
@@ -81,7 +88,7 @@ export class EncapsulationLine {
   }
 
   /** Asks for something that is not answered: nothing must come for a while. */
-  async hearsNothing(bytes: Uint8Array, forMs = quietMs): Promise<FrameArrival> {
+  async hearsNothing(bytes: Uint8Array, forMs = this.#patience.quietMs): Promise<FrameArrival> {
     this.send(bytes)
     return this.next(forMs)
   }
@@ -118,8 +125,16 @@ export class EncapsulationLine {
   }
 }
 
-/** How long nothing must come where no answer is expected, milliseconds. */
-export const quietMs = 250
+/** How patient a run is, milliseconds. */
+export interface Patience {
+  /** How long an answer may take. */
+  readonly answerMs: number
+  /** How long nothing must come where no answer is expected. */
+  readonly quietMs: number
+}
+
+/** Patience for a target in the same plant. */
+export const usualPatience: Patience = { answerMs: 1500, quietMs: 250 }
 
 /** RegisterSession data: version 1, flags 0. */
 export const versionOne: Uint8Array = concat(le16(1), le16(0))
@@ -157,17 +172,26 @@ function noAnswer(arrival: Exclude<FrameArrival, { readonly kind: 'frame' }>, ex
 export class Bench {
   readonly port: ConformancePort
   readonly facts: Facts
-  /** How long an answer may take, milliseconds. */
-  readonly patienceMs: number
+  readonly #patience: Patience
   readonly #open: EncapsulationLine[] = []
   readonly #lines: Line[] = []
   #shared: EncapsulationLine | undefined
 
   /** A bench for the cases of one run. */
-  constructor(port: ConformancePort, facts: Facts, patienceMs: number) {
+  constructor(port: ConformancePort, facts: Facts, patience: Patience) {
     this.port = port
     this.facts = facts
-    this.patienceMs = patienceMs
+    this.#patience = patience
+  }
+
+  /** How long an answer may take, milliseconds. */
+  get patienceMs(): number {
+    return this.#patience.answerMs
+  }
+
+  /** How long nothing must come where no answer is expected, milliseconds. */
+  get quietMs(): number {
+    return this.#patience.quietMs
   }
 
   /** Opens a line that is closed when the case is over; a target that does not let us ends the case. */
@@ -183,7 +207,7 @@ export class Bench {
   /** A fresh stream without a session: in plain where that is open, else over TLS. */
   async stream(by: SessionWay | undefined = this.facts.session): Promise<EncapsulationLine> {
     const way: Way = by === 'tls' ? { carrier: 'tls', as: 'own' } : { carrier: 'tcp', port: 44818 }
-    const stream = new EncapsulationLine(await this.line(way), this.patienceMs)
+    const stream = new EncapsulationLine(await this.line(way), this.#patience)
     this.#open.push(stream)
     return stream
   }
@@ -195,19 +219,28 @@ export class Bench {
     return stream
   }
 
+  /** Encapsulation over a line. Datagrams are asked again sooner than a stream is given up. */
+  encapsulation(line: Line): EncapsulationLine {
+    const answerMs = line.boundaries === 'datagram' ? datagramMs(this.#patience) : this.#patience.answerMs
+    return new EncapsulationLine(line, { ...this.#patience, answerMs })
+  }
+
   /** Datagrams on 44818/udp. */
   async datagrams(): Promise<EncapsulationLine> {
-    return new EncapsulationLine(await this.line({ carrier: 'udp', port: 44818 }), Math.max(700, this.patienceMs / 3))
+    return this.encapsulation(await this.line({ carrier: 'udp', port: 44818 }))
   }
 
   /** A request over the session that all cases share. */
   async cip(service: number, path: Uint8Array, data?: Uint8Array): Promise<CipReply> {
+    const isNew = this.#shared === undefined
     const session = await this.#sharedSession()
     try {
       return await session.cip(service, path, data)
     } catch (error) {
       this.#dropShared()
-      throw error
+      // A session from a case before may have ended meanwhile; one that this request ends ends again.
+      if (isNew || !session.hasEnded) throw error
+      return this.cip(service, path, data)
     }
   }
 
@@ -232,7 +265,7 @@ export class Bench {
       if (opening.kind !== 'open') {
         throw new Found({ verdict: 'inconclusive', reason: `could not open a session: ${opening.reason}` })
       }
-      const session = new EncapsulationLine(opening.line, this.patienceMs)
+      const session = new EncapsulationLine(opening.line, this.#patience)
       try {
         await session.register()
       } catch (error) {
@@ -242,6 +275,13 @@ export class Bench {
       this.#shared = session
     }
     return this.#shared
+  }
+
+  /** The next request opens a session anew: a reset closed the one that was shared. */
+  async afterReset(): Promise<void> {
+    this.#dropShared()
+    // Links close once the reply has left.
+    await this.port.wait(this.quietMs)
   }
 
   #dropShared(): void {
@@ -265,6 +305,11 @@ export class Bench {
     await this.tidy()
     this.#dropShared()
   }
+}
+
+/** How long one of three datagrams is waited for, milliseconds: a target may take 500 ms to answer ListIdentity. */
+export function datagramMs({ answerMs }: Patience): number {
+  return Math.max(700, answerMs / 3)
 }
 
 /** A way in words. */

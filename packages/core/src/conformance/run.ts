@@ -1,4 +1,4 @@
-import { Bench } from './bench.ts'
+import { Bench, type Patience, usualPatience } from './bench.ts'
 import type { CaseGroup, CaseKind, ConformanceCase } from './case.ts'
 import type { Facts } from './facts.ts'
 import { type Finding, Found, Judge, type Verdict } from './judge.ts'
@@ -14,8 +14,8 @@ export interface ConformanceOptions {
   readonly allowReset?: boolean
   /** Leaves out cases that take longer than this for the sake of time itself, milliseconds. */
   readonly longestMs?: number
-  /** How long an answer may take, milliseconds. Default 1500. */
-  readonly patienceMs?: number
+  /** How long answers are waited for, and silence listened to. Default 1500 and 250 ms. */
+  readonly patience?: Patience
   /** How long a target that fell silent is waited for, milliseconds. Default 20000. */
   readonly recoveryMs?: number
   readonly io?: IoDescription
@@ -58,8 +58,9 @@ export async function runConformance(
   cases: readonly ConformanceCase[],
   options: ConformanceOptions = {},
 ): Promise<ConformanceReport> {
-  const patienceMs = options.patienceMs ?? 1500
-  const facts = await survey(port, { patienceMs, ...(options.io === undefined ? {} : { io: options.io }) })
+  const patience = options.patience ?? usualPatience
+  const facts = await survey(port, { patience, ...(options.io === undefined ? {} : { io: options.io }) })
+  const bench = new Bench(port, facts, patience)
   const results: CaseResult[] = []
   let silentSince: string | undefined
   let cancelled = false
@@ -71,17 +72,18 @@ export async function runConformance(
     }
     const begun = port.now()
     const refusal = silentSince === undefined ? notRun(each, facts, options) : gone(silentSince)
-    let finding = refusal ?? (await runCase(port, facts, each, patienceMs))
-    if (refusal === undefined && !(await isAlive(port, facts, patienceMs))) {
+    let finding = refusal ?? (await runCase(bench, each))
+    if (refusal === undefined && !(await isAlive(port, facts, patience))) {
       finding = {
         verdict: 'fail',
         expected: 'a target that goes on answering',
         got: `the target does not answer any more after case ${each.id} (${describeFinding(finding)})`,
       }
-      silentSince = (await comesBack(port, facts, patienceMs, options.recoveryMs ?? 20_000)) ? undefined : each.id
+      silentSince = (await comesBack(port, facts, patience, options.recoveryMs ?? 20_000)) ? undefined : each.id
     }
     results.push(resultOf(each, finding, port.now() - begun))
   }
+  await bench.close()
   options.progress?.(results.length, cases.length, '')
   return { target: port.target, facts, results, cancelled, disclaimer }
 }
@@ -112,13 +114,7 @@ function gone(after: string): Finding {
   return { verdict: 'not run', reason: `the target did not come back after case ${after}` }
 }
 
-async function runCase(
-  port: ConformancePort,
-  facts: Facts,
-  each: ConformanceCase,
-  patienceMs: number,
-): Promise<Finding> {
-  const bench = new Bench(port, facts, patienceMs)
+async function runCase(bench: Bench, each: ConformanceCase): Promise<Finding> {
   const judge = new Judge()
   try {
     await each.run(bench, judge)
@@ -129,15 +125,15 @@ async function runCase(
     if (error instanceof Found) return error.finding
     throw error
   } finally {
-    await bench.close()
+    await bench.tidy()
   }
 }
 
-async function comesBack(port: ConformancePort, facts: Facts, patienceMs: number, withinMs: number): Promise<boolean> {
+async function comesBack(port: ConformancePort, facts: Facts, patience: Patience, withinMs: number): Promise<boolean> {
   const endsAt = port.now() + withinMs
   while (port.now() < endsAt) {
     await port.wait(250)
-    if (await isAlive(port, facts, Math.min(patienceMs, 1000))) return true
+    if (await isAlive(port, facts, { ...patience, answerMs: Math.min(patience.answerMs, 1000) })) return true
   }
   return false
 }

@@ -1,4 +1,4 @@
-import { EncapsulationLine, replyIn } from './bench.ts'
+import { datagramMs, EncapsulationLine, type Patience, replyIn } from './bench.ts'
 import type { Facts, SessionWay } from './facts.ts'
 import { cipRequest, commands, epath, type PacketItem, readPacket, unconnected } from './frames.ts'
 import { askHello, suitesOfCipSecurity } from './hello.ts'
@@ -8,24 +8,25 @@ import type { ConformancePort, IoDescription, Way } from './port.ts'
 
 /** How a target is surveyed. */
 export interface SurveyOptions {
-  readonly patienceMs: number
+  readonly patience: Patience
   readonly io?: IoDescription
 }
 
 /** Looks at a target from outside and reads which objects it has. */
 export async function survey(port: ConformancePort, options: SurveyOptions): Promise<Facts> {
-  const { patienceMs } = options
+  const { patience } = options
+  const patienceMs = patience.answerMs
   const offer = { suites: suitesOfCipSecurity }
   const [overTcp, overUdp, tls, dtls] = await Promise.all([
-    listIdentity(port, { carrier: 'tcp', port: 44818 }, patienceMs),
-    listIdentity(port, { carrier: 'udp', port: 44818 }, Math.max(700, patienceMs / 3)),
+    listIdentity(port, { carrier: 'tcp', port: 44818 }, patience),
+    listIdentity(port, { carrier: 'udp', port: 44818 }, patience),
     askHello(port, 'tls', offer, patienceMs),
     askHello(port, 'dtls', offer, patienceMs),
   ])
   const hasTls = tls.outcome === 'hello' || tls.outcome === 'alert'
   const hasDtls = dtls.outcome === 'hello' || dtls.outcome === 'alert' || dtls.outcome === 'verify'
-  const plain = await tryWay(port, 'tcp', overTcp !== undefined, patienceMs)
-  const secure = await tryWay(port, 'tls', hasTls && port.own !== 'none', patienceMs)
+  const plain = await tryWay(port, 'tcp', overTcp !== undefined, patience)
+  const secure = await tryWay(port, 'tls', hasTls && port.own !== 'none', patience)
   // Over TLS more is allowed than in plain, and the target shows all it has.
   const chosen = secure.known !== undefined ? secure : plain
   const items = overTcp ?? overUdp ?? chosen.known?.items ?? []
@@ -56,7 +57,7 @@ async function tryWay(
   port: ConformancePort,
   by: SessionWay,
   isThere: boolean,
-  patienceMs: number,
+  patience: Patience,
 ): Promise<{ readonly known: Known | undefined; readonly reason: string }> {
   if (!isThere) {
     const reason = by === 'tcp' ? '44818/tcp does not answer' : port.own === 'none' ? '' : '2221/tcp does not answer'
@@ -65,7 +66,7 @@ async function tryWay(
   const way: Way = by === 'tcp' ? { carrier: 'tcp', port: 44818 } : { carrier: 'tls', as: 'own' }
   const opening = await port.open(way)
   if (opening.kind !== 'open') return { known: undefined, reason: `${by.toUpperCase()}: ${opening.reason}` }
-  const stream = new EncapsulationLine(opening.line, patienceMs)
+  const stream = new EncapsulationLine(opening.line, patience)
   try {
     const list = await stream.ask({ command: commands.listIdentity })
     await stream.register()
@@ -97,10 +98,11 @@ async function objectsOf(stream: EncapsulationLine): Promise<Pick<Known, 'classe
   return { classes, states }
 }
 
-async function listIdentity(port: ConformancePort, way: Way, patienceMs: number): Promise<PacketItem[] | undefined> {
+async function listIdentity(port: ConformancePort, way: Way, patience: Patience): Promise<PacketItem[] | undefined> {
   const opening = await port.open(way)
   if (opening.kind !== 'open') return undefined
-  const line = new EncapsulationLine(opening.line, patienceMs)
+  const answerMs = way.carrier === 'udp' ? datagramMs(patience) : patience.answerMs
+  const line = new EncapsulationLine(opening.line, { ...patience, answerMs })
   try {
     const answer = await line.ask({ command: commands.listIdentity })
     return answer.command === commands.listIdentity ? (readPacket(answer.data) ?? []) : undefined
@@ -116,14 +118,14 @@ async function listIdentity(port: ConformancePort, way: Way, patienceMs: number)
  * Does the target still answer anything of what it answered before? Asked after every case, so that one that brings it down
  * is known by name.
  */
-export async function isAlive(port: ConformancePort, facts: Facts, patienceMs: number): Promise<boolean> {
-  if (facts.tcp && (await listIdentity(port, { carrier: 'tcp', port: 44818 }, patienceMs)) !== undefined) return true
+export async function isAlive(port: ConformancePort, facts: Facts, patience: Patience): Promise<boolean> {
+  if (facts.tcp && (await listIdentity(port, { carrier: 'tcp', port: 44818 }, patience)) !== undefined) return true
   if (facts.tls) {
-    const { outcome } = await askHello(port, 'tls', { suites: suitesOfCipSecurity }, patienceMs)
+    const { outcome } = await askHello(port, 'tls', { suites: suitesOfCipSecurity }, patience.answerMs)
     if (outcome === 'hello' || outcome === 'alert') return true
   }
-  if (facts.udp && (await listIdentity(port, { carrier: 'udp', port: 44818 }, patienceMs)) !== undefined) return true
+  if (facts.udp && (await listIdentity(port, { carrier: 'udp', port: 44818 }, patience)) !== undefined) return true
   if (!facts.dtls || facts.tls || facts.tcp) return false
-  const { outcome } = await askHello(port, 'dtls', { suites: suitesOfCipSecurity }, patienceMs)
+  const { outcome } = await askHello(port, 'dtls', { suites: suitesOfCipSecurity }, patience.answerMs)
   return outcome === 'hello' || outcome === 'alert' || outcome === 'verify'
 }

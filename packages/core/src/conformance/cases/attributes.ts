@@ -50,7 +50,7 @@ async function setOwnValue(bench: Bench, judge: Judge, row: AttributeRow): Retur
 function readOnly(row: AttributeRow): CaseText {
   return {
     id: `${idOf(row)}-get-only`,
-    title: `${subject(row)} cannot be set: 0x0E, or 0x08 where the object has no Set at all`,
+    title: `${subject(row)} cannot be set: 0x0E, 0x08 where the object has no Set, 0x0C where its state forbids every Set`,
     source: row.source,
     basis: row.basis,
     kind: 'write',
@@ -58,7 +58,8 @@ function readOnly(row: AttributeRow): CaseText {
     run: async (bench, judge) => {
       const reply = await setOwnValue(bench, judge, row)
       // A file that cannot be written says so before anything else (4.4), and so does the static certificate (4.3).
-      const allowed = row.class === 0x37 || row.class === 0x5f ? [0x0e, 0x08, 0x0c] : [0x0e, 0x08]
+      // 0x5E takes no Set at all outside of a configuration (4.2).
+      const allowed = row.class === 0x37 || row.class === 0x5e || row.class === 0x5f ? [0x0e, 0x08, 0x0c] : [0x0e, 0x08]
       status(judge, reply, allowed)
     },
   }

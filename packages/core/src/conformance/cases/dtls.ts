@@ -35,7 +35,7 @@ async function verifyRequest(bench: Bench, judge: Judge): Promise<{
 async function unanswered(bench: Bench, judge: Judge, what: string, bytes: Uint8Array): Promise<void> {
   const line = await bench.line({ carrier: 'udp', port: 2221 })
   line.send(bytes)
-  const arrival = await line.receive(400)
+  const arrival = await line.receive(bench.quietMs)
   const answered = arrival.kind === 'bytes' && arrival.bytes[0] !== 21
   judge.holds(!answered, `${what} is not answered`, arrival.kind === 'bytes' ? hexText(arrival.bytes, 8) : arrival.kind)
 }
@@ -101,7 +101,7 @@ export const dtlsCases: readonly ConformanceCase[] = [
       run: async (bench, judge) => {
         const { line, fields, verify } = await verifyRequest(bench, judge)
         const cookie = verify.cookie.map((each) => each ^ 0x5a)
-        const flight = await flightAfter(line, 'dtls', [dtlsClientHello({ ...fields, cookie })], 600, () =>
+        const flight = await flightAfter(line, 'dtls', [dtlsClientHello({ ...fields, cookie })], bench.quietMs * 2, () =>
           bench.port.now(),
         )
         judge.holds(flight.outcome !== 'hello', 'no ServerHello', flight.reason, flight.bytes)
@@ -115,7 +115,7 @@ export const dtlsCases: readonly ConformanceCase[] = [
         const { fields, verify } = await verifyRequest(bench, judge)
         const other = await bench.line({ carrier: 'udp', port: 2221 })
         const bytes = dtlsClientHello({ ...fields, cookie: verify.cookie })
-        const flight = await flightAfter(other, 'dtls', [bytes], 600, () => bench.port.now())
+        const flight = await flightAfter(other, 'dtls', [bytes], bench.quietMs * 2, () => bench.port.now())
         judge.holds(flight.outcome !== 'hello', 'no ServerHello', flight.reason, flight.bytes)
       },
     },
@@ -297,7 +297,7 @@ export const dtlsCases: readonly ConformanceCase[] = [
       run: async (bench, judge) => {
         const line = await bench.line({ carrier: 'dtls', as: 'own' })
         line.send(frame({ command: commands.listIdentity }))
-        const arrival = await line.receive(400)
+        const arrival = await line.receive(bench.quietMs)
         judge.holds(arrival.kind !== 'bytes', 'no answer', arrival.kind)
       },
     },
@@ -308,7 +308,7 @@ export const dtlsCases: readonly ConformanceCase[] = [
       run: async (bench, judge) => {
         const line = await bench.line({ carrier: 'dtls', as: 'own' })
         line.send(concat(le16(9), le16(0x8003), le16(500), askName))
-        const arrival = await line.receive(300)
+        const arrival = await line.receive(bench.quietMs)
         judge.holds(arrival.kind === 'silence', 'silence', arrival.kind)
         const found = await dtlsMessages(bench, line).exchange(askName)
         judge.code('status of the next', 0, found.status, 4, found.raw)

@@ -25,7 +25,7 @@ async function udp(bench: Bench, port: number): Promise<Seen> {
   const line = await bench.line({ carrier: 'udp', port })
   for (let sends = 0; sends < 3; sends++) {
     line.send(frame({ command: commands.listIdentity }))
-    const arrival = await line.receive(400)
+    const arrival = await line.receive(Math.max(100, bench.quietMs * 2))
     if (arrival.kind === 'bytes') return 'open'
     if (arrival.kind === 'closed') return 'closed'
   }

@@ -455,6 +455,7 @@ const securityServices: readonly CaseText[] = [
         status(judge, await session.cip(service.kick, cip), 0)
       } finally {
         await session.cip(service.reset, cip)
+        await bench.afterReset()
       }
       judge.sameBytes('state after Reset', Uint8Array.of(0), await bench.value(0x5d, 1, 1))
     },
@@ -475,8 +476,10 @@ const securityServices: readonly CaseText[] = [
     needs: [{ class: 0x5e }, 'factory'],
     run: async (bench, judge) => {
       status(judge, await bench.cip(service.reset, enip, Uint8Array.of(0)), 0)
+      await bench.afterReset()
       const disabled = concat(await bench.value(0x5e, 1, 1), await bench.value(0x5e, 1, 13), await bench.value(0x5e, 1, 14))
       status(judge, await bench.cip(service.reset, enip, Uint8Array.of(1)), 0)
+      await bench.afterReset()
       judge.sameBytes('state, enable and status after FALSE', Uint8Array.of(5, 0, 0xff, 0xff), disabled)
       const [state = 0xff] = await bench.value(0x5e, 1, 1)
       // A target that finds a server at once goes on to state 3.

@@ -1,5 +1,4 @@
 import type { Bench } from '../bench.ts'
-import { EncapsulationLine } from '../bench.ts'
 import type { ConformanceCase } from '../case.ts'
 import { cases, type CaseText } from '../define.ts'
 import { ascii, be16, commands, concat, frame, readFrame, u32 } from '../frames.ts'
@@ -401,7 +400,7 @@ export const tlsCases: readonly ConformanceCase[] = cases('tls', ['tls'], [
       line.send(message.subarray(0, 7))
       await bench.port.wait(10)
       line.send(message.subarray(7))
-      const arrival = await new EncapsulationLine(line, bench.patienceMs).next()
+      const arrival = await bench.encapsulation(line).next()
       if (arrival.kind === 'silence') judge.inconclusive('no answer')
       judge.equal('answer', 'frame', arrival.kind)
       if (arrival.kind === 'frame')
