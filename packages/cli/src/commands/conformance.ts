@@ -131,7 +131,10 @@ function chosen({ only = [], basis = [] }: ConformanceFlags): readonly Conforman
 async function reach(context: CommandContext, flags: ConformanceFlags, target: string): Promise<ConformanceTarget> {
   const { address, port } = parseTarget(target)
   if (port !== undefined) {
-    throw new UsageError('bad-option', `expected an address without a port, got "${target}": cases ask all ports of CIP`)
+    throw new UsageError(
+      'bad-option',
+      `expected an address without a port, got "${target}": cases ask all ports of CIP`,
+    )
   }
   const localAddress = flags.from ?? context.settings['localAddress']
   const own = localAddress === undefined ? {} : { localAddress }
@@ -155,7 +158,10 @@ export function parseIo(text: string): IoDescription {
   const [, output, outputSize, input, inputSize, configuration] =
     /^(\d+):(\d+),(\d+):(\d+)(?:,(\d+))?$/.exec(text) ?? []
   if (output === undefined || outputSize === undefined || input === undefined || inputSize === undefined) {
-    throw new UsageError('bad-option', `--io expects OUTPUT:SIZE,INPUT:SIZE[,CONFIGURATION], e.g. 101:8,100:40, got "${text}"`)
+    throw new UsageError(
+      'bad-option',
+      `--io expects OUTPUT:SIZE,INPUT:SIZE[,CONFIGURATION], e.g. 101:8,100:40, got "${text}"`,
+    )
   }
   // 505 bytes of data and six of header are what 9 bits of size hold.
   return {
@@ -268,10 +274,14 @@ function reasons(output: Output, results: readonly CaseResult[]): string[] {
   if (byReason.size === 0) return []
   return [
     output.strong('Not run'),
-    table(output, [...byReason], [
-      { title: 'cases', value: ([, count]) => String(count) },
-      { title: 'why', value: ([reason]) => reason },
-    ]),
+    table(
+      output,
+      [...byReason],
+      [
+        { title: 'cases', value: ([, count]) => String(count) },
+        { title: 'why', value: ([reason]) => reason },
+      ],
+    ),
     '',
   ]
 }

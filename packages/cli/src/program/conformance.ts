@@ -19,14 +19,14 @@ export function addConformance({ program, add }: Declare): void {
     .addOption(new Option('--plain', 'open it in plain on 44818 only').conflicts('pin'))
     .option('--pin <sha256>', 'open it over TLS by the certificate that it must show, while it is factory-new')
     .option('--only <name>', 'a group, a case, or the beginning of cases with *; may be given again', list)
-    .addOption(
-      new Option('--basis <basis>', 'only cases that rest on this; may be given again')
-        .argParser(basis),
-    )
+    .addOption(new Option('--basis <basis>', 'only cases that rest on this; may be given again').argParser(basis))
     .option('--list', 'list the cases and ask nothing')
     .option('--allow-writes', 'also cases that change something and put it back')
     .option('--allow-reset', 'also cases that reset a factory-new target, or that a wrong target would take as a reset')
-    .option('--io <points>', 'a class 1 connection of the target, as OUTPUT:SIZE,INPUT:SIZE[,CONFIGURATION]: 101:8,100:40,102')
+    .option(
+      '--io <points>',
+      'a class 1 connection of the target, as OUTPUT:SIZE,INPUT:SIZE[,CONFIGURATION]: 101:8,100:40,102',
+    )
     .option('--longest <seconds>', 'leave out cases that wait longer than this', '60')
     .option('--timeout <seconds>', 'how long an answer may take', '2')
     .option('--html <file>', 'write the results as a page')

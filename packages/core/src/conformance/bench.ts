@@ -254,13 +254,15 @@ export class Bench {
     const reply = await this.get(classId, instance, attribute)
     if (reply.status === 0) return reply.data
     const where = `attribute ${attribute} of 0x${classId.toString(16)}/${instance}`
-    throw new Found({ verdict: 'not applicable', reason: `${where} cannot be read: status 0x${reply.status.toString(16)}` })
+    throw new Found({
+      verdict: 'not applicable',
+      reason: `${where} cannot be read: status 0x${reply.status.toString(16)}`,
+    })
   }
 
   async #sharedSession(): Promise<EncapsulationLine> {
     if (this.#shared === undefined) {
-      const way: Way =
-        this.facts.session === 'tls' ? { carrier: 'tls', as: 'own' } : { carrier: 'tcp', port: 44818 }
+      const way: Way = this.facts.session === 'tls' ? { carrier: 'tls', as: 'own' } : { carrier: 'tcp', port: 44818 }
       const opening = await this.port.open(way)
       if (opening.kind !== 'open') {
         throw new Found({ verdict: 'inconclusive', reason: `could not open a session: ${opening.reason}` })
@@ -314,11 +316,7 @@ export function datagramMs({ answerMs }: Patience): number {
 
 /** A way in words. */
 export function describeWay(way: Way): string {
-  return way.carrier === 'tcp' || way.carrier === 'udp' ? `${way.port}/${way.carrier}` : `${way.carrier.toUpperCase()} on 2221`
+  return way.carrier === 'tcp' || way.carrier === 'udp'
+    ? `${way.port}/${way.carrier}`
+    : `${way.carrier.toUpperCase()} on 2221`
 }
-
-/** A ListIdentity reply's items, by any line. */
-export function itemsOf(answer: Frame): ReturnType<typeof readPacket> {
-  return readPacket(answer.data)
-}
-

@@ -113,12 +113,7 @@ export function tlsRecord(type: number, data: Uint8Array, version: number = vers
 
 /** A DTLS record of epoch 0. */
 export function dtlsRecord(type: number, sequence: number, data: Uint8Array): Uint8Array {
-  return concat(
-    Uint8Array.of(type, 0xfe, 0xff, 0, 0, 0, 0, 0, 0),
-    be16(sequence),
-    be16(data.length),
-    data,
-  )
+  return concat(Uint8Array.of(type, 0xfe, 0xff, 0, 0, 0, 0, 0, 0), be16(sequence), be16(data.length), data)
 }
 
 /** A handshake message of TLS. */
@@ -182,7 +177,10 @@ export class FlightReader {
   readonly #protocol: HelloProtocol
   #stream: Uint8Array = new Uint8Array(0)
   #handshake: Uint8Array = new Uint8Array(0)
-  readonly #fragments = new Map<number, { readonly type: number; readonly body: Uint8Array; readonly have: Set<number> }>()
+  readonly #fragments = new Map<
+    number,
+    { readonly type: number; readonly body: Uint8Array; readonly have: Set<number> }
+  >()
   readonly #seen = new Set<number>()
   #total = 0
   #first: Uint8Array = new Uint8Array(0)

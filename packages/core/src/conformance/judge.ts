@@ -51,7 +51,12 @@ export class Judge {
   holds(condition: boolean, expected: string, got: string, bytes?: Uint8Array): void {
     this.#comparisons++
     if (!condition)
-      throw new Found({ verdict: 'fail', expected, got, ...(bytes === undefined ? {} : { bytes: bytes.slice(0, 512) }) })
+      throw new Found({
+        verdict: 'fail',
+        expected,
+        got,
+        ...(bytes === undefined ? {} : { bytes: bytes.slice(0, 512) }),
+      })
     if (this.#evidence.length < 3) this.#evidence.push(got)
   }
 

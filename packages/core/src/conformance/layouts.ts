@@ -34,24 +34,29 @@ function number(words: string, bytes: 1 | 2 | 4, allowed?: (value: number) => bo
 }
 
 /** USINT, UINT, UDINT, with what values are allowed. */
-export const usint = (range?: string, allowed?: (value: number) => boolean): Layout => number('USINT', 1, allowed, range)
+export const usint = (range?: string, allowed?: (value: number) => boolean): Layout =>
+  number('USINT', 1, allowed, range)
 /** UINT. */
 export const uint = (range?: string, allowed?: (value: number) => boolean): Layout => number('UINT', 2, allowed, range)
 /** UDINT. */
-export const udint = (range?: string, allowed?: (value: number) => boolean): Layout => number('UDINT', 4, allowed, range)
+export const udint = (range?: string, allowed?: (value: number) => boolean): Layout =>
+  number('UDINT', 4, allowed, range)
 /** WORD and DWORD are bit strings: only listed bits may be set. */
 export const word = (bits: number): Layout =>
   number('WORD', 2, (value) => (value & ~bits & 0xffff) === 0, `with no bits but 0x${bits.toString(16)}`)
 /** DWORD. */
 export const dword = (bits: number): Layout =>
-  number('DWORD', 4, (value) => ((value & ~bits) >>> 0) === 0, `with no bits but 0x${bits.toString(16)}`)
+  number('DWORD', 4, (value) => (value & ~bits) >>> 0 === 0, `with no bits but 0x${bits.toString(16)}`)
 /** BYTE. */
 export const byte = (bits: number): Layout =>
   number('BYTE', 1, (value) => (value & ~bits & 0xff) === 0, `with no bits but 0x${bits.toString(16)}`)
 /** BOOL: 0 or 1; 0xFF is also seen (2.6). */
 export const bool: Layout = number('BOOL', 1, (value) => value <= 1 || value === 0xff, 'false or true')
 /** 0 to most. */
-export const upTo = (most: number): ((value: number) => boolean) => (value) => value <= most
+export const upTo =
+  (most: number): ((value: number) => boolean) =>
+  (value) =>
+    value <= most
 
 /** Bytes that mean nothing to us, so many. */
 export function fixed(length: number): Layout {
@@ -62,15 +67,6 @@ export function fixed(length: number): Layout {
       return undefined
     },
   }
-}
-
-/** Anything. */
-export const anything: Layout = {
-  words: 'any bytes',
-  read: (r) => {
-    r.take(r.remaining)
-    return undefined
-  },
 }
 
 /** SHORT_STRING, at most so many characters. */

@@ -37,8 +37,7 @@ export function className(code: number): string {
   return `${classNames[code] ?? 'class'} (${hexadecimal(code, 2)})`
 }
 
-const openHow =
-  'say how to open it: --plant for a commissioned device, --pin or --plain for a factory-new one'
+const openHow = 'say how to open it: --plant for a commissioned device, --pin or --plain for a factory-new one'
 
 /** Why a case cannot be asked, or nothing. */
 export function unmet(need: Need, facts: Facts): Finding | undefined {
@@ -50,7 +49,9 @@ export function unmet(need: Need, facts: Facts): Finding | undefined {
   }
   switch (need) {
     case 'session':
-      return facts.session === undefined ? notRun(`no session with the target: ${facts.noSession}; ${openHow}`) : undefined
+      return facts.session === undefined
+        ? notRun(`no session with the target: ${facts.noSession}; ${openHow}`)
+        : undefined
     case 'plain-session':
       return facts.plainSession ? undefined : notApplicable('the target opens no session in plain on 44818/tcp')
     case 'secure-session':

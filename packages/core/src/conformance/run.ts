@@ -88,7 +88,11 @@ export async function runConformance(
   return { target: port.target, facts, results, cancelled, disclaimer }
 }
 
-function resultOf({ id, group, title, source, basis, kind }: ConformanceCase, finding: Finding, tookMs: number): CaseResult {
+function resultOf(
+  { id, group, title, source, basis, kind }: ConformanceCase,
+  finding: Finding,
+  tookMs: number,
+): CaseResult {
   return { id, group, title, source, basis, kind, finding, tookMs: Math.round(tookMs) }
 }
 
@@ -163,12 +167,20 @@ export interface ConformanceSummary {
   readonly byBasis: Readonly<Record<ConformanceCase['basis'], VerdictCount>>
 }
 
-const noneYet: VerdictCount = { pass: 0, fail: 0, 'not applicable': 0, 'not run': 0, inconclusive: 0, error: 0 }
-
 /** Counts the results of a run. */
 export function summarize(results: readonly CaseResult[]): ConformanceSummary {
-  const count = (some: readonly CaseResult[]): VerdictCount =>
-    some.reduce((sum, { finding }) => ({ ...sum, [finding.verdict]: sum[finding.verdict] + 1 }), noneYet)
   const of = (basis: ConformanceCase['basis']): VerdictCount => count(results.filter((each) => each.basis === basis))
   return { verdicts: count(results), byBasis: { public: of('public'), inferred: of('inferred'), ours: of('ours') } }
+}
+
+function count(results: readonly CaseResult[]): VerdictCount {
+  const of = (verdict: Verdict): number => results.filter(({ finding }) => finding.verdict === verdict).length
+  return {
+    pass: of('pass'),
+    fail: of('fail'),
+    'not applicable': of('not applicable'),
+    'not run': of('not run'),
+    inconclusive: of('inconclusive'),
+    error: of('error'),
+  }
 }

@@ -54,7 +54,9 @@ export async function openConformancePort(target: ConformanceTarget): Promise<Op
   const stranger = await strangerCredentials()
   const unknownPsk: Credentials = {
     psk: [{ identity: new TextEncoder().encode('conformance'), key: randomBytes(32) }],
-    suites: knownSuites.filter(({ available, authentication }) => available && authentication === 'psk').map(({ id }) => id),
+    suites: knownSuites
+      .filter(({ available, authentication }) => available && authentication === 'psk')
+      .map(({ id }) => id),
   }
   const identities: Readonly<Record<HandshakeIdentity, Known>> = {
     own: { credentials: target.credentials ?? {}, anyServer: target.credentials === undefined },
@@ -143,7 +145,8 @@ function openingOf(error: unknown): Opening {
     const said = error.code === 'refused' || error.code === 'closed'
     return { kind: said ? 'refused' : 'unanswered', reason: error.message }
   }
-  const silent = error instanceof PeerError && error.code === 'handshake' && /timed? ?out|in time|within/i.test(error.message)
+  const silent =
+    error instanceof PeerError && error.code === 'handshake' && /timed? ?out|in time|within/i.test(error.message)
   return { kind: silent ? 'unanswered' : 'refused', reason: error.message }
 }
 

@@ -69,7 +69,10 @@ export function reading(
   change: (value: Uint8Array) => Uint8Array,
 ): Hosting {
   return replying((reply, asked) =>
-    asked.service === 0x0e && asked.class === classId && (asked.instance ?? 0) === instance && asked.attribute === attribute
+    asked.service === 0x0e &&
+    asked.class === classId &&
+    (asked.instance ?? 0) === instance &&
+    asked.attribute === attribute
       ? { ...reply, data: change(reply.data.slice()) }
       : reply,
   )

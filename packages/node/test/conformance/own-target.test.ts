@@ -46,7 +46,10 @@ describe('without permission', () => {
   it('nothing that changes or resets the target is run', async () => {
     await using own = await factoryStand(testAddress(204))
     const before = JSON.stringify(own.device.persist())
-    const { results } = await run(own.target, ['services', 'access', 'files'], { allowWrites: false, allowReset: false })
+    const { results } = await run(own.target, ['services', 'access', 'files'], {
+      allowWrites: false,
+      allowReset: false,
+    })
     const changing = new Set(conformanceCases.filter(({ kind }) => kind !== 'read').map(({ id }) => id))
     const run_ = results.filter(({ id, finding }) => changing.has(id) && ['pass', 'fail'].includes(finding.verdict))
     expect(run_).toEqual([])

@@ -10,7 +10,13 @@ import {
   selectCases,
   type Verdict,
 } from '@cordon/core/conformance'
-import { createDevice, type Device, type DeviceOptions, type HostedDevice, type SecurityOptions } from '@cordon/core/device'
+import {
+  createDevice,
+  type Device,
+  type DeviceOptions,
+  type HostedDevice,
+  type SecurityOptions,
+} from '@cordon/core/device'
 import { encode } from '@cordon/core/wire'
 import { encodeBase64, encodePem } from '@cordon/core/x509'
 import { type ConformanceTarget, openConformancePort } from '../../src/conformance/port.ts'

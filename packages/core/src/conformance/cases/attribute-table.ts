@@ -94,7 +94,13 @@ const staged = { access: 'configuration' } as const
 const ofClass = { instance: 'class' } as const
 
 function classAttributes(source: string, classId: number, ids: readonly (1 | 2 | 3 | 6 | 7)[]): AttributeRow[] {
-  const names = { 1: 'Revision', 2: 'Max Instance', 3: 'Number of Instances', 6: 'Max Class Attribute', 7: 'Max Instance Attribute' }
+  const names = {
+    1: 'Revision',
+    2: 'Max Instance',
+    3: 'Number of Instances',
+    6: 'Max Class Attribute',
+    7: 'Max Instance Attribute',
+  }
   return ids.map((id) =>
     row(source, classId, id, names[id], id === 1 ? uint('1 and up', (value) => value > 0) : uint(), ofClass),
   )
@@ -110,7 +116,14 @@ export const attributeRows: readonly AttributeRow[] = [
   row('4.10 [W][R]', 0x01, 5, 'Status', word(0xfff5)),
   row('4.10 [W][R]', 0x01, 6, 'Serial Number', udint()),
   row('4.10 [W][R]', 0x01, 7, 'Product Name', shortString(32)),
-  row('4.10 [W][R]', 0x01, 8, 'State', usint('0..5 or 255', (value) => value <= 5 || value === 255), optional),
+  row(
+    '4.10 [W][R]',
+    0x01,
+    8,
+    'State',
+    usint('0..5 or 255', (value) => value <= 5 || value === 255),
+    optional,
+  ),
   row('4.10 [W][R]', 0x01, 9, 'Configuration Consistency', uint(), optional),
   row('4.10 [W][R]', 0x01, 10, 'Heartbeat Interval', usint(), { optional: true, access: 'set' }),
   row('4.10 [W][R]', 0x01, 19, 'Protection Mode', fixed(2), optional),
@@ -190,12 +203,24 @@ export const attributeRows: readonly AttributeRow[] = [
   // 4.4 File: the instance that holds the default device certificate
   row('4.4 [H][OF]', 0x37, 1, 'State', usint('0..7', upTo(7))),
   row('4.4', 0x37, 2, 'Instance Name', stringI),
-  row('4.4', 0x37, 3, 'File Format Version', uint('1', (value) => value === 1)),
+  row(
+    '4.4',
+    0x37,
+    3,
+    'File Format Version',
+    uint('1', (value) => value === 1),
+  ),
   row('4.4', 0x37, 4, 'File Name', stringI),
   row('4.4', 0x37, 5, 'File Revision', record('USINT major, USINT minor', usint(), usint())),
   row('4.4', 0x37, 6, 'File Size', udint()),
   row('4.4', 0x37, 7, 'File Checksum', uint()),
-  row('4.4', 0x37, 8, 'Invocation Method', usint('0..4 or 255', (value) => value <= 4 || value === 255)),
+  row(
+    '4.4',
+    0x37,
+    8,
+    'Invocation Method',
+    usint('0..4 or 255', (value) => value <= 4 || value === 255),
+  ),
   row('4.4', 0x37, 9, 'File Save Parameters', byte(0x1f)),
   row('4.4', 0x37, 10, 'File Access Rule', usint('0..1', upTo(1))),
   row(
@@ -206,7 +231,14 @@ export const attributeRows: readonly AttributeRow[] = [
     usint('0..5, 11..14 or 255', (value) => value <= 5 || (value >= 11 && value <= 14) || value === 255),
   ),
   row('4.4', 0x37, 12, 'Transfer Session Timeout', usint(), { optional: true, access: 'set' }),
-  row('4.4 [W][R]', 0x37, 32, 'Directory', toEnd(record('UINT instance, STRINGI, STRINGI', uint(), stringI, stringI)), ofClass),
+  row(
+    '4.4 [W][R]',
+    0x37,
+    32,
+    'Directory',
+    toEnd(record('UINT instance, STRINGI, STRINGI', uint(), stringI, stringI)),
+    ofClass,
+  ),
   ...classAttributes('2.7, 4.4 [W][R]', 0x37, [1, 2]),
 
   // 4.6 Ingress Egress
@@ -222,19 +254,13 @@ export const attributeRows: readonly AttributeRow[] = [
   row('4.8 [W][R][OI 235]', 0xf5, 1, 'Status', dword(0x0000_03ff)),
   row('4.8 [W][R][OI 235]', 0xf5, 2, 'Configuration Capability', dword(0x0000_00ff)),
   row('4.8 [W][R][OI 235]', 0xf5, 3, 'Configuration Control', dword(0x0000_001f), { access: 'set' }),
-  row(
-    '4.8, 2.2 [W][R]',
-    0xf5,
-    4,
-    'Physical Link Object',
-    {
-      words: 'UINT words + EPATH',
-      read: (r) => {
-        r.take(r.u16() * 2)
-        return undefined
-      },
+  row('4.8, 2.2 [W][R]', 0xf5, 4, 'Physical Link Object', {
+    words: 'UINT words + EPATH',
+    read: (r) => {
+      r.take(r.u16() * 2)
+      return undefined
     },
-  ),
+  }),
   row(
     '4.8 [W][R]',
     0xf5,
@@ -244,11 +270,25 @@ export const attributeRows: readonly AttributeRow[] = [
     { access: 'set' },
   ),
   row('4.8 [W][R]', 0xf5, 6, 'Host Name', paddedText, { access: 'set' }),
-  row('4.8 [W][R]', 0xf5, 8, 'TTL', usint('1..255', (value) => value > 0), { optional: true, access: 'set' }),
-  row('4.8 [W][R]', 0xf5, 9, 'Mcast Config', record('USINT, USINT 0, UINT, UDINT', usint(), usint('0', upTo(0)), uint(), udint()), {
-    optional: true,
-    access: 'set',
-  }),
+  row(
+    '4.8 [W][R]',
+    0xf5,
+    8,
+    'TTL',
+    usint('1..255', (value) => value > 0),
+    { optional: true, access: 'set' },
+  ),
+  row(
+    '4.8 [W][R]',
+    0xf5,
+    9,
+    'Mcast Config',
+    record('USINT, USINT 0, UINT, UDINT', usint(), usint('0', upTo(0)), uint(), udint()),
+    {
+      optional: true,
+      access: 'set',
+    },
+  ),
   row('4.8 [W][R]', 0xf5, 10, 'Select ACD', bool, { optional: true, access: 'set' }),
   row('4.8 [W][R]', 0xf5, 11, 'Last Conflict', fixed(35), { optional: true, access: 'set' }),
   row('4.8 [W][R]', 0xf5, 12, 'Quick Connect', bool, { optional: true, access: 'set' }),

@@ -92,22 +92,26 @@ export const attributeCases: readonly ConformanceCase[] = cases('attributes', []
 const ofSecurity: readonly number[] = [0x01, 0x37, 0x5d, 0x5e, 0x5f, 0x63]
 
 /** What must not be settable (cip-security-wire 4). */
-export const accessCases: readonly ConformanceCase[] = cases('access', [], [
-  ...attributeRows
-    .filter((row) => row.access === 'get' && row.instance !== 'class' && ofSecurity.includes(row.class))
-    // 0x5F attributes 3 and 4 are settable, only not on the static instance.
-    .filter((row) => !(row.class === 0x5f && (row.attribute === 3 || row.attribute === 4)))
-    .map(readOnly),
-  ...attributeRows.filter((row) => row.access === 'configuration').map(stagedOnly),
-  ...[3, 4].map((attribute) => ({
-    id: `5f-${attribute}-static`,
-    title: `attribute ${attribute} of the static Certificate Management (0x5F) instance 1 cannot be set: 0x0C`,
-    source: '4.3 [O][H]',
-    kind: 'write' as const,
-    needs: [{ class: 0x5f }],
-    run: async (bench: Bench, judge: Judge) => {
-      const before = await bench.value(0x5f, 1, attribute)
-      status(judge, await bench.cip(0x10, epath(0x5f, 1, attribute), before), 0x0c)
-    },
-  })),
-])
+export const accessCases: readonly ConformanceCase[] = cases(
+  'access',
+  [],
+  [
+    ...attributeRows
+      .filter((row) => row.access === 'get' && row.instance !== 'class' && ofSecurity.includes(row.class))
+      // 0x5F attributes 3 and 4 are settable, only not on the static instance.
+      .filter((row) => !(row.class === 0x5f && (row.attribute === 3 || row.attribute === 4)))
+      .map(readOnly),
+    ...attributeRows.filter((row) => row.access === 'configuration').map(stagedOnly),
+    ...[3, 4].map((attribute) => ({
+      id: `5f-${attribute}-static`,
+      title: `attribute ${attribute} of the static Certificate Management (0x5F) instance 1 cannot be set: 0x0C`,
+      source: '4.3 [O][H]',
+      kind: 'write' as const,
+      needs: [{ class: 0x5f }],
+      run: async (bench: Bench, judge: Judge) => {
+        const before = await bench.value(0x5f, 1, attribute)
+        status(judge, await bench.cip(0x10, epath(0x5f, 1, attribute), before), 0x0c)
+      },
+    })),
+  ],
+)

@@ -5,15 +5,7 @@ import type { Line } from '../port.ts'
 
 /** Item 0x8003 alone in a packet (1.8). */
 export function unconnectedDtls(transaction: number, message: Uint8Array, type = 1, status = 0): Uint8Array {
-  return concat(
-    le16(1),
-    le16(0x8003),
-    le16(10 + message.length),
-    le16(type),
-    le32(transaction),
-    le32(status),
-    message,
-  )
+  return concat(le16(1), le16(0x8003), le16(10 + message.length), le16(type), le32(transaction), le32(status), message)
 }
 
 /** What a reply in item 0x8003 says. */
@@ -69,7 +61,12 @@ export function dtlsMessages(bench: Bench, line: Line) {
       judge.code('status of item 0x8003', 0, found.status, 4, found.raw)
       const inner = readReply(found.message)
       if (inner === undefined) {
-        throw new Found({ verdict: 'fail', expected: 'a message router reply', got: 'something else', bytes: found.raw })
+        throw new Found({
+          verdict: 'fail',
+          expected: 'a message router reply',
+          got: 'something else',
+          bytes: found.raw,
+        })
       }
       return inner
     },

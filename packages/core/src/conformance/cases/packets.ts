@@ -15,61 +15,61 @@ async function refusedPacket(bench: Bench, judge: Judge, cpf: Uint8Array): Promi
 }
 
 /** The Common Packet Format of SendRRData (cip-security-wire 1.5). */
-export const packetCases: readonly ConformanceCase[] = cases('packets', ['session'], [
-  {
-    id: 'no-items',
-    title: 'a packet without items is refused',
-    source: '1.4, 1.5 [W][R]',
-    run: (bench, judge) => refusedPacket(bench, judge, packet()),
-  },
-  {
-    id: 'null-address-alone',
-    title: 'a packet without data item is refused',
-    source: '1.5 [W][R]',
-    run: (bench, judge) => refusedPacket(bench, judge, packet({ type: 0x0000, data: none })),
-  },
-  {
-    id: 'count-beyond',
-    title: 'a count of more items than there are is refused',
-    source: '1.5 [W][R]',
-    run: (bench, judge) => {
-      const honest = unconnected(askName)
-      return refusedPacket(bench, judge, concat(le16(3), honest.subarray(2)))
+export const packetCases: readonly ConformanceCase[] = cases(
+  'packets',
+  ['session'],
+  [
+    {
+      id: 'no-items',
+      title: 'a packet without items is refused',
+      source: '1.4, 1.5 [W][R]',
+      run: (bench, judge) => refusedPacket(bench, judge, packet()),
     },
-  },
-  {
-    id: 'length-beyond',
-    title: 'an item longer than the message is refused',
-    source: '1.5 [W][R]',
-    run: (bench, judge) =>
-      refusedPacket(
-        bench,
-        judge,
-        concat(le16(2), le16(0), le16(0), le16(0xb2), le16(askName.length + 40), askName),
-      ),
-  },
-  {
-    id: 'truncated',
-    title: 'SendRRData that ends in the middle of its packet is refused',
-    source: '1.3, 1.5 [W][R]',
-    run: (bench, judge) => refusedPacket(bench, judge, unconnected(askName).subarray(0, 5)),
-  },
-  {
-    id: 'connected-items',
-    title: 'SendRRData with the items of SendUnitData is refused',
-    source: '1.5 [W][R]',
-    run: (bench, judge) =>
-      refusedPacket(
-        bench,
-        judge,
-        packet({ type: 0x00a1, data: new Uint8Array(4) }, { type: 0x00b1, data: concat(le16(1), askName) }),
-      ),
-  },
-  {
-    id: 'identity-item',
-    title: 'SendRRData with an item that holds no message is refused',
-    source: '1.5 [W][R]',
-    run: (bench, judge) =>
-      refusedPacket(bench, judge, packet({ type: 0x0000, data: none }, { type: 0x000c, data: askName })),
-  },
-])
+    {
+      id: 'null-address-alone',
+      title: 'a packet without data item is refused',
+      source: '1.5 [W][R]',
+      run: (bench, judge) => refusedPacket(bench, judge, packet({ type: 0x0000, data: none })),
+    },
+    {
+      id: 'count-beyond',
+      title: 'a count of more items than there are is refused',
+      source: '1.5 [W][R]',
+      run: (bench, judge) => {
+        const honest = unconnected(askName)
+        return refusedPacket(bench, judge, concat(le16(3), honest.subarray(2)))
+      },
+    },
+    {
+      id: 'length-beyond',
+      title: 'an item longer than the message is refused',
+      source: '1.5 [W][R]',
+      run: (bench, judge) =>
+        refusedPacket(bench, judge, concat(le16(2), le16(0), le16(0), le16(0xb2), le16(askName.length + 40), askName)),
+    },
+    {
+      id: 'truncated',
+      title: 'SendRRData that ends in the middle of its packet is refused',
+      source: '1.3, 1.5 [W][R]',
+      run: (bench, judge) => refusedPacket(bench, judge, unconnected(askName).subarray(0, 5)),
+    },
+    {
+      id: 'connected-items',
+      title: 'SendRRData with the items of SendUnitData is refused',
+      source: '1.5 [W][R]',
+      run: (bench, judge) =>
+        refusedPacket(
+          bench,
+          judge,
+          packet({ type: 0x00a1, data: new Uint8Array(4) }, { type: 0x00b1, data: concat(le16(1), askName) }),
+        ),
+    },
+    {
+      id: 'identity-item',
+      title: 'SendRRData with an item that holds no message is refused',
+      source: '1.5 [W][R]',
+      run: (bench, judge) =>
+        refusedPacket(bench, judge, packet({ type: 0x0000, data: none }, { type: 0x000c, data: askName })),
+    },
+  ],
+)

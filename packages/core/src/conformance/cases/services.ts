@@ -83,7 +83,15 @@ function psk(identity: number, key: number): Uint8Array {
 }
 
 /** In a state 2 only over a secure link. */
-function overPlain(id: string, title: string, source: string, path: Uint8Array, code: number, classId: number, more: Partial<CaseText> = {}): CaseText {
+function overPlain(
+  id: string,
+  title: string,
+  source: string,
+  path: Uint8Array,
+  code: number,
+  classId: number,
+  more: Partial<CaseText> = {},
+): CaseText {
   return {
     id,
     title,
@@ -406,12 +414,28 @@ const securityServices: readonly CaseText[] = [
     service.begin,
     0x5e,
   ),
-  overPlain('5d-reset-plain', 'Reset of a configured 0x5D over a plain link gets 0x0F', '4.1 [O]', cip, service.reset, 0x5d, {
-    kind: 'reset',
-  }),
-  overPlain('5e-reset-plain', 'Reset of a configured 0x5E over a plain link gets 0x0F', '4.2 [O]', enip, service.reset, 0x5e, {
-    kind: 'reset',
-  }),
+  overPlain(
+    '5d-reset-plain',
+    'Reset of a configured 0x5D over a plain link gets 0x0F',
+    '4.1 [O]',
+    cip,
+    service.reset,
+    0x5d,
+    {
+      kind: 'reset',
+    },
+  ),
+  overPlain(
+    '5e-reset-plain',
+    'Reset of a configured 0x5E over a plain link gets 0x0F',
+    '4.2 [O]',
+    enip,
+    service.reset,
+    0x5e,
+    {
+      kind: 'reset',
+    },
+  ),
   overPlain(
     'identity-reset-plain',
     'Identity Reset of a configured target over a plain link gets 0x0F',
@@ -477,7 +501,11 @@ const securityServices: readonly CaseText[] = [
     run: async (bench, judge) => {
       status(judge, await bench.cip(service.reset, enip, Uint8Array.of(0)), 0)
       await bench.afterReset()
-      const disabled = concat(await bench.value(0x5e, 1, 1), await bench.value(0x5e, 1, 13), await bench.value(0x5e, 1, 14))
+      const disabled = concat(
+        await bench.value(0x5e, 1, 1),
+        await bench.value(0x5e, 1, 13),
+        await bench.value(0x5e, 1, 14),
+      )
       status(judge, await bench.cip(service.reset, enip, Uint8Array.of(1)), 0)
       await bench.afterReset()
       judge.sameBytes('state, enable and status after FALSE', Uint8Array.of(5, 0, 0xff, 0xff), disabled)
@@ -613,7 +641,8 @@ const certificateServices: readonly CaseText[] = [
   },
   {
     id: '5f-csr',
-    title: 'Create_CSR takes the instance to state 2 and gives a file with a PKCS#10 request of the common name asked for',
+    title:
+      'Create_CSR takes the instance to state 2 and gives a file with a PKCS#10 request of the common name asked for',
     source: '4.3 [O][W][R]',
     kind: 'write',
     run: (bench, judge) =>
