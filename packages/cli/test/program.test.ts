@@ -61,6 +61,7 @@ describe('the command tree', () => {
         'release',
         'scan',
         'completion',
+        'conformance',
         'device show',
         'device get',
         'device set',

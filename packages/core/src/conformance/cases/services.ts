@@ -386,7 +386,7 @@ const securityServices: readonly CaseText[] = [
     source: '4.1, 4.2 [H]; the state that follows is ours',
     kind: 'write',
     needs: [{ class: 0x5e }],
-    slowMs: 12_500,
+    slowMs: 14_000,
     run: async (bench, judge) => {
       const [before] = await bench.value(0x5e, 1, 1)
       if (before === 1 || before === 3) judge.notApplicable('the target is busy with another configuration')
@@ -394,8 +394,13 @@ const securityServices: readonly CaseText[] = [
       status(judge, await session.cip(service.begin, enip), 0)
       await bench.port.wait(8500)
       judge.sameBytes('state after 8.5 s', Uint8Array.of(1), await bench.value(0x5e, 1, 1))
-      await bench.port.wait(3000)
-      judge.equal('state after 11.5 s', before ?? 0xff, (await bench.value(0x5e, 1, 1))[0] ?? 0xff)
+      let state = 1
+      // A busy target may be late, but not by a whole kick interval of three seconds.
+      for (let waited = 0; state === 1 && waited < 5; waited++) {
+        await bench.port.wait(1000)
+        state = (await bench.value(0x5e, 1, 1))[0] ?? 0xff
+      }
+      judge.equal('state after 13.5 s', before ?? 0xff, state)
     },
   },
   overPlain(
