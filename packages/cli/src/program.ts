@@ -3,6 +3,7 @@ import { shells } from './completion.ts'
 import { exitCodeMeanings } from './exit-codes.ts'
 import { addAuthority } from './program/ca.ts'
 import { addConnections } from './program/connections.ts'
+import { addConformance } from './program/conformance.ts'
 import { declareFor, type Start, withExample } from './program/declare.ts'
 import { addDevice } from './program/device.ts'
 import { addDoctor } from './program/doctor.ts'
@@ -75,6 +76,7 @@ export function createProgram(start: Start, version: string): Command {
   addDoctor(declare)
   addDevice(declare)
   addConnections(declare)
+  addConformance(declare)
   addAuthority(declare)
   addEst(declare)
   addSecrets(declare)

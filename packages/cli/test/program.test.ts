@@ -62,6 +62,7 @@ describe('the command tree', () => {
         'scan',
         'doctor',
         'completion',
+        'conformance',
         'device show',
         'device get',
         'device set',
