@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { readdir } from 'node:fs/promises'
 import { UsageError } from '@cordon/core/errors'
+import { keyLogWarning } from '@cordon/node/transports'
 import { PlantControl } from '@cordon/simulator'
 import { connectionsTable } from '../connections-table.ts'
 import type { CommandContext } from '../context.ts'
@@ -9,8 +10,10 @@ import { type ExitCode, exitCodes } from '../exit-codes.ts'
 /** `cordon device connections` */
 export async function run(context: CommandContext, options: { readonly directory?: string }): Promise<ExitCode> {
   await using control = await PlantControl.connect(options.directory ?? (await onlyPlant(context.state)))
-  const { connections } = await control.call('connections', {})
-  context.output.document({ connections }, () => connectionsTable(context.output, connections))
+  const { connections, keyLog } = await control.call('connections', {})
+  if (keyLog !== undefined) context.output.note(keyLogWarning(keyLog))
+  const told = keyLog === undefined ? {} : { keyLog }
+  context.output.document({ connections, ...told }, () => connectionsTable(context.output, connections))
   return exitCodes.ok
 }
 
