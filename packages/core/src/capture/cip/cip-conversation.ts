@@ -61,6 +61,8 @@ export interface CipReport {
   /** Explicit CIP requests and replies, unconnected and connected. */
   readonly requests: number
   readonly replies: number
+  /** Of the requests: unconnected ones that neither open nor close a connection. */
+  readonly unconnected: number
   /** Class 0/1 datagrams. */
   readonly ioFrames: number
   /** Bytes of the stream that belonged to no message. */
@@ -144,6 +146,7 @@ export class CipConversation {
   readonly #identities = new Map<string, SeenIdentity>()
   #requests = 0
   #replies = 0
+  #unconnectedRequests = 0
   #ioFrames = 0
 
   /** A conversation of which nothing was read yet. */
@@ -315,7 +318,9 @@ export class CipConversation {
     this.#requests++
     this.#attempt('CIP request', moment, () => {
       const request = readRequest(message)
-      const { open } = innermost(request)
+      const { open, close } = innermost(request)
+      if (about.connection === undefined && about.context !== undefined && open === undefined && close === undefined)
+        this.#unconnectedRequests++
       const { connections, protection } = this.#around
       const opening =
         open === undefined ? undefined : connections.requested(open, side, this.#conversation, protection, moment)
@@ -438,6 +443,7 @@ export class CipConversation {
       commands: Object.fromEntries(this.#commands),
       requests: this.#requests,
       replies: this.#replies,
+      unconnected: this.#unconnectedRequests,
       ioFrames: this.#ioFrames,
       skippedBytes: this.#frames.client.skipped + this.#frames.server.skipped,
       malformed: this.#malformed.report(),
