@@ -19,7 +19,7 @@ import { type CaptureReport, type ConversationReport, faultTexts, type NotRead }
 import { CertificateReader, type CertificateJudge } from './tls/certificates.ts'
 import type { CaptureRsaKey, RecordCrypto } from './tls/record-crypto.ts'
 import { CaptureSecrets } from './tls/secrets.ts'
-import { Watched } from './watched.ts'
+import { mostStepsInAll, Watched } from './watched.ts'
 
 /** Conversations that are described; those beyond are counted. */
 export const mostConversations = 20_000
@@ -76,6 +76,7 @@ class Analysis implements CaptureAnalysis {
   readonly #watched = new Map<number, Watched>()
   readonly #conversations: ConversationReport[] = []
   readonly #files: NamedFileReport[] = []
+  readonly #budget = { steps: mostStepsInAll }
   #more = 0
   #file: { readonly name: string; readonly reader: CaptureReader } | undefined
   #packets = 0
@@ -147,6 +148,7 @@ class Analysis implements CaptureAnalysis {
         isApplication: (bytes) => isWholeMessages(bytes, conversation.transport),
       },
       row: this.#options.row,
+      budget: this.#budget,
     })
     this.#watched.set(conversation.id, watched)
     return watched

@@ -36,6 +36,16 @@ export { defaultNetworkLimits, type NetworkLimits } from './network/limits.ts'
 export { type CaptureNetwork, type CaptureNetworkOptions, captureNetwork } from './network/network.ts'
 export type { StreamFigures } from './network/stream.ts'
 export type { Occurrence, PacketFault, PacketNotes, PacketTotals } from './network/totals.ts'
+export { certificateText, describeStep } from './handshake-text.ts'
+export {
+  AddressNames,
+  type CaptureJudgement,
+  disobedient,
+  type FlowEnd,
+  type FlowVerdict,
+  type JudgedFlow,
+  judgeCapture,
+} from './judgement.ts'
 export type { ProtectedDetail, ProtectedListener, ProtectedStep } from './protected.ts'
 export type {
   CaptureReport,

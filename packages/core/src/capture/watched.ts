@@ -9,8 +9,9 @@ import { DtlsDatagrams } from './tls/dtls-datagrams.ts'
 import type { WatchOptions } from './tls/association.ts'
 import { TlsStream } from './tls/tls-stream.ts'
 
-/** Steps of handshakes that are kept of one conversation. */
+/** Steps of handshakes that are kept of one conversation, and of a whole capture. */
 const mostSteps = 64
+export const mostStepsInAll = 100_000
 
 /** Ports of EtherNet/IP (Volume 2 via cip-security-wire 1.1). */
 const ports = { explicit: 44_818, secure: 2221, io: 2222 } as const
@@ -20,10 +21,12 @@ export interface WatchSurroundings {
   readonly connections: ConnectionTable
   readonly tls: Omit<WatchOptions, 'listener'>
   readonly row: ((row: CaptureRow) => void) | undefined
+  /** Steps that may still be kept. */
+  readonly budget: { steps: number }
 }
 
 /** Watches one conversation: finds out what it is, and reads it. */
-export class Watched implements StreamConsumer, DatagramConsumer, ProtectedListener {
+export class Watched implements StreamConsumer, DatagramConsumer {
   readonly #conversation: Conversation
   readonly #around: WatchSurroundings
   #content: ConversationContent | undefined
@@ -34,6 +37,13 @@ export class Watched implements StreamConsumer, DatagramConsumer, ProtectedListe
   #moreSteps = 0
   /** Unreadable application data was seen: what is readable later does not follow on what was before. */
   readonly #broken = { client: false, server: false }
+  readonly #listener: ProtectedListener = {
+    step: (step) => this.#step(step),
+    application: (side, bytes, _length, moment) => this.#application(side, bytes, moment),
+    gap: (side) => {
+      this.#broken[side] = true
+    },
+  }
 
   /** A conversation of which nothing was read yet. */
   constructor(conversation: Conversation, around: WatchSurroundings) {
@@ -59,7 +69,7 @@ export class Watched implements StreamConsumer, DatagramConsumer, ProtectedListe
     const looksLikeTls = isTlsType(bytes[0]) && bytes[1] === 3
     if (looksLikeTls || (isPort(ports.secure) && !looksLikeEncapsulation(bytes))) {
       this.#content = 'tls'
-      this.#tls = new TlsStream({ ...this.#around.tls, listener: this })
+      this.#tls = new TlsStream({ ...this.#around.tls, listener: this.#listener })
     } else if (isPort(ports.explicit) || isPort(ports.secure) || looksLikeEncapsulation(bytes)) {
       this.#content = 'ethernet-ip'
       this.#cip = this.#read('none')
@@ -71,7 +81,7 @@ export class Watched implements StreamConsumer, DatagramConsumer, ProtectedListe
     if (bytes[start + 1] === 0xfe && isTlsType(bytes[start])) {
       if (this.#dtls === undefined) {
         this.#content = 'dtls'
-        this.#dtls = new DtlsDatagrams({ ...this.#around.tls, listener: this })
+        this.#dtls = new DtlsDatagrams({ ...this.#around.tls, listener: this.#listener })
         this.#cip = undefined
       }
       this.#dtls.datagram(side, bytes, start, end, moment)
@@ -95,8 +105,8 @@ export class Watched implements StreamConsumer, DatagramConsumer, ProtectedListe
   }
 
   ended(how: ConversationEnd, moment: Moment): void {
-    this.#tls?.ended(how, moment)
-    this.#dtls?.ended(how, moment)
+    this.#tls?.ended()
+    this.#dtls?.ended()
     if (this.#conversation.transport === 'tcp' && how !== 'end-of-capture') this.#cip?.ended(moment)
   }
 
@@ -105,14 +115,16 @@ export class Watched implements StreamConsumer, DatagramConsumer, ProtectedListe
     return new CipConversation(this.#conversation, { connections, protection, row })
   }
 
-  step(step: ProtectedStep): void {
-    if (this.#steps.length < mostSteps) this.#steps.push(step)
-    else this.#moreSteps++
+  #step(step: ProtectedStep): void {
+    if (this.#steps.length < mostSteps && this.#around.budget.steps > 0) {
+      this.#around.budget.steps--
+      this.#steps.push(step)
+    } else this.#moreSteps++
     const { packet, timeUs, side } = step
     this.#row(side, step.name, { packet, timeUs })
   }
 
-  application(side: Side, bytes: Uint8Array | undefined, _length: number, moment: Moment): void {
+  #application(side: Side, bytes: Uint8Array | undefined, moment: Moment): void {
     const isStream = this.#tls !== undefined
     if (bytes === undefined) {
       this.#broken[side] = true
@@ -133,7 +145,7 @@ export class Watched implements StreamConsumer, DatagramConsumer, ProtectedListe
     if (row === undefined) return
     const { id, client, server } = this.#conversation
     const [source, destination] = side === 'client' ? [client, server] : [server, client]
-    const protocol: RowProtocol = this.#tls === undefined ? 'DTLSv1.2' : 'TLSv1.2'
+    const protocol: RowProtocol = this.#tls === undefined ? 'DTLS' : 'TLS'
     const place = { packet, timeUs, conversation: id, source, destination }
     row({ ...place, protocol, protected: false, info, fields: {} })
   }

@@ -63,6 +63,8 @@ export interface CipReport {
   readonly replies: number
   /** Of the requests: unconnected ones that neither open nor close a connection. */
   readonly unconnected: number
+  /** Of the replies: those that succeeded. */
+  readonly accepted: number
   /** Class 0/1 datagrams. */
   readonly ioFrames: number
   /** Bytes of the stream that belonged to no message. */
@@ -147,6 +149,7 @@ export class CipConversation {
   #requests = 0
   #replies = 0
   #unconnectedRequests = 0
+  #accepted = 0
   #ioFrames = 0
 
   /** A conversation of which nothing was read yet. */
@@ -352,7 +355,8 @@ export class CipConversation {
     this.#attempt('CIP reply', moment, () => {
       const reply = readReply(message, waiting?.request)
       status = reply.status
-      if (status !== 0 && status !== 6) this.#errors.add(reply.text, moment)
+      if (status === 0 || status === 6) this.#accepted++
+      else this.#errors.add(reply.text, moment)
       if (waiting?.request !== undefined) this.#push.heard(waiting.request, reply, moment)
       this.#connectionReply(side, waiting, reply, about.packet, moment)
       if (this.#around.row === undefined) return
@@ -444,6 +448,7 @@ export class CipConversation {
       requests: this.#requests,
       replies: this.#replies,
       unconnected: this.#unconnectedRequests,
+      accepted: this.#accepted,
       ioFrames: this.#ioFrames,
       skippedBytes: this.#frames.client.skipped + this.#frames.server.skipped,
       malformed: this.#malformed.report(),

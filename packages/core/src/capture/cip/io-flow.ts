@@ -7,6 +7,9 @@ export const restartDistance = 4096
 /** How much longer than its RPI the mean interval may be before the RPI counts as not held. Ours. */
 export const meanTolerance = 1.1
 
+/** Intervals from which on it is said whether an RPI is held. Ours. */
+export const leastIntervals = 10
+
 /** What the class 0/1 datagrams of one connection id in one direction were like. */
 export interface FlowReport {
   readonly connectionId: number
@@ -37,7 +40,7 @@ export interface FlowReport {
   readonly longestAtPacket: number | undefined
   /** Intervals of RPI x multiplier or longer: the consumer has given the connection up. */
   readonly timeouts: number
-  /** Was the granted RPI held: mean and every interval? Undefined without a Forward_Open or with fewer than 2 frames. */
+  /** Was the granted RPI held: mean and every interval? Undefined without a Forward_Open, or with too few datagrams. */
   readonly held: boolean | undefined
   /** What the run/idle header said; undefined where there is none, or nobody can tell. */
   readonly mode: 'run' | 'idle' | 'both' | undefined
@@ -209,7 +212,7 @@ export class IoFlow {
       longestAtPacket: many ? this.#longestAt : undefined,
       timeouts: this.#timeouts,
       held:
-        this.#granted && meanUs !== undefined
+        this.#granted && meanUs !== undefined && (this.#intervals >= leastIntervals || this.#timeouts > 0)
           ? meanUs <= this.#rpiUs * meanTolerance && this.#timeouts === 0
           : undefined,
       mode,

@@ -1,7 +1,7 @@
 import type { CaptureEndpoint } from '../conversation.ts'
 
 /** What a line of a decoded capture belongs to, as protocol analysers name it. */
-export type RowProtocol = 'TCP' | 'UDP' | 'TLSv1.2' | 'DTLSv1.2' | 'ENIP' | 'CIP' | 'CIP CM' | 'CIP I/O'
+export type RowProtocol = 'TLS' | 'DTLS' | 'ENIP' | 'CIP' | 'CIP CM' | 'CIP I/O'
 
 /** Numbers of a Forward_Open, Forward_Close or their replies, as they were on the wire. */
 export interface ConnectionFields {
