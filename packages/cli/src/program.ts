@@ -2,6 +2,7 @@ import { Command } from 'commander'
 import { shells } from './completion.ts'
 import { exitCodeMeanings } from './exit-codes.ts'
 import { addAuthority } from './program/ca.ts'
+import { addCapture } from './program/capture.ts'
 import { declareFor, type Start, withExample } from './program/declare.ts'
 import { addDevice } from './program/device.ts'
 import { addEnrollment } from './program/enrollment.ts'
@@ -30,6 +31,7 @@ const argumentMeanings: Readonly<Record<string, string>> = {
   credential: 'name of the account, or fingerprint of the provisioning certificate',
   certificate: 'its name, or its SHA-256 fingerprint or the first 8 digits of it',
   rules: 'the enrollment file, e.g. enrollment.yaml',
+  capture: 'a pcap or pcapng file; - for standard input',
   csv: 'the inventory: CSV with a heading of vendor, serial, mac, note',
   type: '0 power cycle, 1 factory default, 2 factory default except communication',
 }
@@ -69,6 +71,7 @@ export function createProgram(start: Start, version: string): Command {
   const declare = declareFor(program, start)
   addPlant(declare)
   addDevice(declare)
+  addCapture(declare)
   addAuthority(declare)
   addEst(declare)
   addSecrets(declare)
