@@ -18,7 +18,14 @@ import { Handshake } from './handshake-keys.ts'
 import { readClientHello, readHelloVerifyRequest, readServerHello } from './hello.ts'
 import { isOldVersion } from './key-schedule.ts'
 import { contentTypes } from './record.ts'
-import { type AlertReport, alertLimit, problemLimit, type Readability, type ReadableBy, type TlsReport } from './report.ts'
+import {
+  type AlertReport,
+  alertLimit,
+  problemLimit,
+  type Readability,
+  type ReadableBy,
+  type TlsReport,
+} from './report.ts'
 import type { CaptureSecrets } from './secrets.ts'
 import { hashLengths, protectionWord } from './suites.ts'
 import { signatureName } from './extensions.ts'

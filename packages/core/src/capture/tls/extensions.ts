@@ -155,7 +155,8 @@ export function readExtensions(reader: Reader, from: 'client' | 'server'): ReadE
       const content = list.section(list.u16(false))
       const name = extensionNames[type] ?? hexNumber(type)
       if (found.names.length < mostEntries) found.names.push(name)
-      if (type === 35 && content.remaining > 0) ticket = new Reader(content.bytes, content.offset, content.end).copy(content.remaining)
+      if (type === 35 && content.remaining > 0)
+        ticket = new Reader(content.bytes, content.offset, content.end).copy(content.remaining)
       try {
         if (type === 43) versions = readVersions(new Reader(content.bytes, content.offset, content.end), from)
         readExtension(type, content, from, found)
