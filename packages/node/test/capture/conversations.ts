@@ -9,7 +9,17 @@ import {
   TlsStream,
   type WatchOptions,
 } from '@cordon/core/capture'
-import { type Context, Listener, type Protocol, Session, type SessionEvent, type SessionOptions } from '@cordon/tls'
+import {
+  Context,
+  type ContextOptions,
+  Listener,
+  type Protocol,
+  Session,
+  type SessionEvent,
+  type SessionOptions,
+  suites,
+} from '@cordon/tls'
+import { issue } from '../../../tls/test/pki.ts'
 import { nodeRecordCrypto } from '../../src/capture/record-crypto.ts'
 import { nodeCrypto } from '../../src/crypto.ts'
 
@@ -26,6 +36,51 @@ export interface Recorded {
   readonly keyLog: string
   readonly client: Session
   readonly server: Session
+}
+
+export const protocols: readonly Protocol[] = ['tls', 'dtls']
+
+export const root = await issue({ ca: true, subject: 'CN=plant root' })
+export const ecdsaServer = await issue({ subject: 'CN=Green_L85E', ip: ['127.64.3.1'] }, root)
+export const ecdsaClient = await issue({ subject: 'CN=Blue_L85E' }, root)
+export const rsaServer = await issue({ subject: 'CN=rsa server', kind: 'RSA-2048' }, root)
+export const rsaClient = await issue({ subject: 'CN=rsa client', kind: 'RSA-2048' }, root)
+
+type More = Partial<ContextOptions>
+
+/** Both contexts for a suite, with the client's certificate asked for or not. */
+export function contexts(protocol: Protocol, suite: number, mutual: boolean, server: More = {}, client: More = {}) {
+  const kind = suites.find(({ id }) => id === suite)?.authentication
+  const own = kind === 'rsa' ? rsaServer : ecdsaServer
+  const other = kind === 'rsa' ? rsaClient : ecdsaClient
+  const psk = [{ identity: text('line 3'), key: text('sixteen secret b') }]
+  const common = { protocol, suites: [suite], keyLog: true, ...(kind === 'psk' ? { psk } : { anchors: [root.der] }) }
+  const identity = ({ der, key }: typeof own) => (kind === 'psk' ? {} : { identity: { chain: [der], key } })
+  return {
+    server: new Context({
+      role: 'server',
+      ...common,
+      ...identity(own),
+      verify: { peer: mutual ? 'require' : 'none' },
+      ...server,
+    }),
+    client: new Context({
+      role: 'client',
+      ...common,
+      ...(mutual ? identity(other) : {}),
+      verify: { peer: kind === 'psk' ? 'none' : 'require' },
+      ...client,
+    }),
+  }
+}
+
+/** Lengths of 1 to 97 bytes, always the same. */
+export function slices(): () => number {
+  let last = 1
+  return () => {
+    last = (last * 7 + 3) % 97
+    return last + 1
+  }
 }
 
 export const text = (value: string): Uint8Array => new TextEncoder().encode(value)

@@ -1,43 +1,6 @@
-import { Context, type ContextOptions, type Protocol, suites } from '@cordon/tls'
+import { suites } from '@cordon/tls'
 import { describe, expect, test } from 'vitest'
-import { issue } from '../../../tls/test/pki.ts'
-import { flow, payloads, record, text, watch } from './conversations.ts'
-
-const root = await issue({ ca: true, subject: 'CN=plant root' })
-const ecdsaServer = await issue({ subject: 'CN=Green_L85E', ip: ['127.64.3.1'] }, root)
-const ecdsaClient = await issue({ subject: 'CN=Blue_L85E' }, root)
-const rsaServer = await issue({ subject: 'CN=rsa server', kind: 'RSA-2048' }, root)
-const rsaClient = await issue({ subject: 'CN=rsa client', kind: 'RSA-2048' }, root)
-const psk = [{ identity: text('line 3'), key: text('sixteen secret b') }]
-
-const protocols: readonly Protocol[] = ['tls', 'dtls']
-
-type More = Partial<ContextOptions>
-
-/** Both contexts for a suite, with the client's certificate asked for or not. */
-function contexts(protocol: Protocol, suite: number, mutual: boolean, server: More = {}, client: More = {}) {
-  const kind = suites.find(({ id }) => id === suite)?.authentication
-  const own = kind === 'rsa' ? rsaServer : ecdsaServer
-  const other = kind === 'rsa' ? rsaClient : ecdsaClient
-  const common = { protocol, suites: [suite], keyLog: true, ...(kind === 'psk' ? { psk } : { anchors: [root.der] }) }
-  const identity = ({ der, key }: typeof own) => (kind === 'psk' ? {} : { identity: { chain: [der], key } })
-  return {
-    server: new Context({
-      role: 'server',
-      ...common,
-      ...identity(own),
-      verify: { peer: mutual ? 'require' : 'none' },
-      ...server,
-    }),
-    client: new Context({
-      role: 'client',
-      ...common,
-      ...(mutual ? identity(other) : {}),
-      verify: { peer: kind === 'psk' ? 'none' : 'require' },
-      ...client,
-    }),
-  }
-}
+import { contexts, flow, payloads, protocols, record, slices, text, watch } from './conversations.ts'
 
 const offered = suites.filter(({ available }) => available)
 const said = ['Register Session', 'Success', 'Forward Open', 'Success: Forward Open', 'x'.repeat(1200)]
@@ -108,8 +71,7 @@ describe.each(protocols)('%s with a key log', (protocol) => {
     ({ id, name, encrypts, authentication, mutual }) => {
       const { server, client } = contexts(protocol, id, mutual && authentication !== 'psk')
       const { wire, keyLog } = record(server, client, said.map(text))
-      let next = 1
-      const seen = watch(protocol, wire, { keyLog, slice: () => (next = (next * 7 + 3) % 97) + 1 })
+      const seen = watch(protocol, wire, { keyLog, slice: slices() })
       expect(payloads(seen)).toEqual(said)
       const { report } = seen
       expect(report.suite).toEqual({ id, name })

@@ -130,7 +130,10 @@ export function recordKeys(
   const seed = join(label('key expansion'), serverRandom, clientRandom)
   const block = prf(crypto, version, suite.prf, master, seed, 2 * (mac + key + iv))
   let at = 0
-  const take = (length: number) => block.subarray(at, (at += length))
+  const take = (length: number) => {
+    at += length
+    return block.subarray(at - length, at)
+  }
   const macs = [take(mac), take(mac)] as const
   const keys = [take(key), take(key)] as const
   const ivs = [take(iv), take(iv)] as const
