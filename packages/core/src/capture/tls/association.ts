@@ -166,7 +166,8 @@ export class Association {
       this.problem(error.message)
       detail = { kind: 'malformed', problem: error.message }
     }
-    this.step(side, name, detail, moment)
+    const retry = detail.kind === 'server-hello' && detail.retryRequest
+    this.step(side, retry ? 'Hello Retry Request' : name, detail, moment)
     if (message.type === handshakeTypes.finished) this.#finish(side, moment)
   }
 
