@@ -18,7 +18,14 @@ import { Handshake } from './handshake-keys.ts'
 import { readClientHello, readHelloVerifyRequest, readServerHello } from './hello.ts'
 import { isOldVersion } from './key-schedule.ts'
 import { contentTypes } from './record.ts'
-import { type AlertReport, alertLimit, problemLimit, type Readability, type ReadableBy, type TlsReport } from './report.ts'
+import {
+  type AlertReport,
+  alertLimit,
+  problemLimit,
+  type Readability,
+  type ReadableBy,
+  type TlsReport,
+} from './report.ts'
 import type { CaptureSecrets } from './secrets.ts'
 import { hashLengths, protectionWord } from './suites.ts'
 import { signatureName } from './extensions.ts'
@@ -159,7 +166,8 @@ export class Association {
       this.problem(error.message)
       detail = { kind: 'malformed', problem: error.message }
     }
-    this.step(side, name, detail, moment)
+    const retry = detail.kind === 'server-hello' && detail.retryRequest
+    this.step(side, retry ? 'Hello Retry Request' : name, detail, moment)
     if (message.type === handshakeTypes.finished) this.#finish(side, moment)
   }
 

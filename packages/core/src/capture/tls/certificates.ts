@@ -80,10 +80,7 @@ export class CertificateReader {
     return facts
   }
 
-  #inspect(
-    der: Uint8Array,
-    others: readonly Uint8Array[],
-  ): Omit<CertificateFacts, 'length' | 'fingerprint'> {
+  #inspect(der: Uint8Array, others: readonly Uint8Array[]): Omit<CertificateFacts, 'length' | 'fingerprint'> {
     try {
       const certificate = decodeCertificate(der)
       const names = certificate.extensions.subjectAlternativeNames?.map(({ kind, value }) => `${kind}:${value}`)
@@ -157,7 +154,11 @@ function attempt<T>(read: () => T): T | undefined {
 }
 
 /** Without the fields that are undefined. */
-function present(facts: { readonly [K in keyof CertificateFacts]?: CertificateFacts[K] | undefined }): Partial<CertificateFacts> {
+function present(
+  facts: { readonly [K in keyof CertificateFacts]?: CertificateFacts[K] | undefined },
+): Partial<CertificateFacts> {
   // What is left has no undefined value, which the compiler cannot see.
-  return Object.fromEntries(Object.entries(facts).filter(([, value]) => value !== undefined)) as Partial<CertificateFacts>
+  return Object.fromEntries(
+    Object.entries(facts).filter(([, value]) => value !== undefined),
+  ) as Partial<CertificateFacts>
 }

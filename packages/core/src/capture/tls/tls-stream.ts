@@ -221,7 +221,9 @@ export class TlsStream implements StreamConsumer {
     if (direction.searched > longestSearch) {
       direction.lost = true
       direction.hold = new Uint8Array(0)
-      this.#association.problem(`no TLS record was found in ${longestSearch} bytes of the ${side}: the rest is not read`)
+      this.#association.problem(
+        `no TLS record was found in ${longestSearch} bytes of the ${side}: the rest is not read`,
+      )
       return bytes.length
     }
     return this.#keep(direction, bytes, at, bytes.length - at)
@@ -276,7 +278,12 @@ export class TlsStream implements StreamConsumer {
       case contentTypes.alert:
         return fragment.length === 2
       case contentTypes.handshake:
-        return direction.messageHeld > 0 || direction.broken || this.#association.handshake !== undefined || isPlausible(fragment)
+        return (
+          direction.messageHeld > 0 ||
+          direction.broken ||
+          this.#association.handshake !== undefined ||
+          isPlausible(fragment)
+        )
       default:
         return false
     }
