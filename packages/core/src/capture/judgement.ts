@@ -236,9 +236,11 @@ function judgeProtection(conversation: ConversationReport, decision: Decision): 
     const why = begun ? 'its handshake cannot be read' : 'its handshake is older than the capture'
     return { verdict: 'not-judged', reason: `${why}, so nobody can tell its suite; ${promised}` }
   }
-  if (decision.rule.kind === 'manager' && isFactoryCertificate(conversation)) {
-    const how = isFirstContact(conversation) ? 'the certificate it came with' : 'a certificate of its own'
-    return { verdict: 'commissioning', reason: `the manager with a device that shows ${how}` }
+  if (decision.rule.kind === 'manager') {
+    if (isFactoryCertificate(conversation))
+      return { verdict: 'commissioning', reason: 'the manager with a device that shows the certificate it came with' }
+    if (isFirstContact(conversation))
+      return { verdict: 'commissioning', reason: 'the manager with a device that asks for no certificate yet' }
   }
   const { suite } = tls
   if (!decision.suites.includes(suite.id)) {
