@@ -15,7 +15,18 @@ export function concat(...parts: readonly Uint8Array[]): Uint8Array {
 
 /** A number in so many bytes, highest first. */
 export function big(value: number, length: number): Uint8Array {
-  return Uint8Array.from({ length }, (_, i) => Math.floor(value / 256 ** (length - 1 - i)) & 0xff)
+  const bytes = new Uint8Array(length)
+  for (let i = length - 1, rest = value; i >= 0; i--, rest = Math.floor(rest / 256)) bytes[i] = rest & 0xff
+  return bytes
+}
+
+const addresses = new Map<string, Uint8Array>()
+
+/** The bytes of an address, worked out once. */
+function address(text: string): Uint8Array {
+  const bytes = addresses.get(text) ?? addressBytes(text)
+  addresses.set(text, bytes)
+  return bytes
 }
 
 export const ether = {
@@ -51,8 +62,8 @@ export function ipv4(fields: Ipv4Fields): Uint8Array {
     big(fields.identification ?? 0, 2),
     big(fragment, 2),
     Uint8Array.of(64, fields.protocol, 0, 0),
-    addressBytes(fields.source),
-    addressBytes(fields.destination),
+    address(fields.source),
+    address(fields.destination),
     options,
     payload,
   )
@@ -63,8 +74,8 @@ export function ipv6(source: string, destination: string, next: number, payload:
     Uint8Array.of(0x60, 0, 0, 0),
     big(payload.length, 2),
     Uint8Array.of(next, 64),
-    addressBytes(source),
-    addressBytes(destination),
+    address(source),
+    address(destination),
     payload,
   )
 }
@@ -119,10 +130,17 @@ export function tcpFrame(source: string, destination: string, fields: TcpFields)
 
 /** Bytes that differ from place to place. */
 export function pattern(length: number, from = 0): Uint8Array {
-  return Uint8Array.from({ length }, (_, i) => ((from + i) * 151 + ((from + i) >> 8) * 7) & 0xff)
+  const bytes = new Uint8Array(length)
+  for (let i = 0; i < length; i++) bytes[i] = (from + i) * 151 + ((from + i) >> 8) * 7
+  return bytes
 }
 
 /** Bytes of ASCII text. */
 export function ascii(text: string): Uint8Array {
   return Uint8Array.from(text, (character) => character.charCodeAt(0))
+}
+
+/** Bytes as hexadecimal digits: quick to compare, where a matcher looks at every element. */
+export function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex')
 }

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { holds } from '../../wire/properties.ts'
-import { big, concat, ether, ethernet, ipv4, ipv6, pattern, udp } from '../packets.ts'
+import { big, concat, ether, ethernet, hex, ipv4, ipv6, pattern, udp } from '../packets.ts'
 import { accounted, record, said } from './recorded.ts'
 
 const data = pattern(3000)
@@ -43,7 +43,7 @@ describe('fragments', () => {
         [1, 2, 0],
       ]) {
         const { heard, totals } = record(order.map((i) => pieces[i] ?? new Uint8Array(0)))
-        expect(said(heard[0], 'client')).toEqual(data)
+        expect(hex(said(heard[0], 'client'))).toBe(hex(data))
         expect(heard[0]?.conversation.client.port).toBe(7)
         expect(totals).toMatchObject({ packets: 3, udp: 1, fragmentsJoined: 2, fragmentsIncomplete: 0 })
       }
@@ -127,10 +127,10 @@ describe('fragments', () => {
         // All of its fragments twice make it twice.
         const events = heard[0]?.events ?? []
         expect(events.length).toBeGreaterThan(0)
-        for (const event of events) expect(event).toMatchObject({ bytes: data })
+        for (const event of events) expect('bytes' in event && hex(event.bytes)).toBe(hex(data))
         expect(accounted(totals)).toBe(pieces.length)
       },
-      100,
+      50,
     )
   })
 })
