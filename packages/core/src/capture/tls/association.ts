@@ -329,6 +329,7 @@ export class Association {
 
   #begin(moment: Moment): Handshake {
     this.#handshakes++
+    this.#established = false
     this.#handshakeUs = undefined
     this.#readBy = undefined
     this.#guessedMac = undefined

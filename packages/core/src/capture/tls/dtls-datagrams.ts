@@ -1,5 +1,5 @@
 import type { DatagramConsumer, Moment, Side } from '../conversation.ts'
-import { Association, type HandshakeMessage, type WatchOptions } from './association.ts'
+import { Association, type HandshakeMessage, otherSide, type WatchOptions } from './association.ts'
 import type { CipherState } from './cipher-state.ts'
 import { FragmentBuffer } from './fragments.ts'
 import { handshakeTypes, messageName } from './handshake.ts'
@@ -123,6 +123,7 @@ export class DtlsDatagrams implements DatagramConsumer {
     const { content } = result.record
     switch (type) {
       case contentTypes.applicationData:
+        this.#giveUpMissing(side, moment)
         this.#association.application(side, content, moment)
         return
       case contentTypes.handshake:
@@ -149,7 +150,7 @@ export class DtlsDatagrams implements DatagramConsumer {
           return
         }
         direction.changed = true
-        this.#giveUpMissing(moment)
+        this.#giveUpMissing(otherSide(side), moment)
         this.#association.changeCipherSpec(side, moment)
         return
       case contentTypes.alert:
@@ -213,14 +214,12 @@ export class DtlsDatagrams implements DatagramConsumer {
     }
   }
 
-  /** The handshake went on, so what is missing of its messages will not come. */
-  #giveUpMissing(moment: Moment): void {
-    for (const side of ['client', 'server'] as const) {
-      while (this.#directions[side].fragments.skip()) {
-        this.#association.problem(`handshake messages of the ${side} are missing in the capture`)
-        this.#association.handshake?.breakTranscript()
-        this.#takeMessages(side, moment)
-      }
+  /** The handshake went on, so what is missing of the messages of a side will not come. */
+  #giveUpMissing(side: Side, moment: Moment): void {
+    while (this.#directions[side].fragments.skip()) {
+      this.#association.problem(`handshake messages of the ${side} are missing in the capture`)
+      this.#association.handshake?.breakTranscript()
+      this.#takeMessages(side, moment)
     }
   }
 
@@ -232,7 +231,8 @@ export class DtlsDatagrams implements DatagramConsumer {
 
   /** A first Client Hello with a random that was not seen: the client begins anew, with numbers from 0. */
   #isNewHello(number: number, type: number, content: Uint8Array, at: number): boolean {
-    if (type !== handshakeTypes.clientHello || number !== 0) return false
+    const isFirstFragment = content[at + 6] === 0 && content[at + 7] === 0 && content[at + 8] === 0
+    if (type !== handshakeTypes.clientHello || number !== 0 || !isFirstFragment) return false
     const last = this.#association.handshake?.clientHello?.random
     if (last === undefined) return this.#directions.client.epochs.size + this.#directions.server.epochs.size > 0
     // The random follows the header of 12 bytes and the version.
