@@ -70,11 +70,7 @@ export class DtlsDatagrams implements DatagramConsumer {
     while (at < end) {
       const length = recordLength(bytes, at, end)
       if (length === undefined) {
-        this.#association.problem(
-          at === start
-            ? `a datagram of the ${side} is no DTLS record`
-            : `what follows a record in a datagram of the ${side} is no DTLS record`,
-        )
+        this.#association.problem(notRecord(side, bytes[at] ?? 0, at === start))
         return
       }
       this.#record(side, bytes, at, length, moment)
@@ -247,6 +243,14 @@ export class DtlsDatagrams implements DatagramConsumer {
       this.#directions[side] = epoch === 0 ? fresh : { ...fresh, epochs: this.#directions[side].epochs }
     }
   }
+}
+
+function notRecord(side: Side, first: number, isWhole: boolean): string {
+  // RFC 9147 4: the header of what DTLS 1.3 protects.
+  if (first >>> 5 === 1) return `the ${side} sent what looks like DTLS 1.3: not read`
+  return isWhole
+    ? `a datagram of the ${side} is no DTLS record`
+    : `what follows a record in a datagram of the ${side} is no DTLS record`
 }
 
 function makeDirection(): Direction {
