@@ -14,7 +14,7 @@ const conversations = protocols.flatMap((protocol) =>
 
 describe('a watcher', () => {
   test.each(protocols)('takes any bytes in any pieces as %s', (protocol) => {
-    const sent: fc.Arbitrary<Sent> = fc.record({
+    const piece: fc.Arbitrary<Sent> = fc.record({
       side: fc.constantFrom('client', 'server'),
       bytes: fc.oneof(
         fc.uint8Array({ maxLength: 200 }),
@@ -29,7 +29,7 @@ describe('a watcher', () => {
       ),
     })
     fc.assert(
-      fc.property(fc.array(sent, { maxLength: 20 }), (wire) => {
+      fc.property(fc.array(piece, { maxLength: 20 }), (wire) => {
         const seen = watch(protocol, wire, { keyLog: 'x', lose: (i) => i % 7 === 6 })
         expect(seen.report.problems.length).toBeLessThanOrEqual(16)
       }),
@@ -53,8 +53,12 @@ describe('a watcher', () => {
       const seen = watch(protocol, altered, { secrets, slice: slices(), lose: (i) => i === lost })
       steps += seen.steps.length
       read += seen.application.filter(({ bytes }) => bytes !== undefined).length
-      // What was opened under keys is what was sent, or was not handed on.
-      expect(seen.report.problems.length).toBeLessThanOrEqual(16)
+      // What was opened under keys is what was sent, or it is not handed on.
+      if (seen.report.protection === 'Encrypted') {
+        for (const { bytes } of seen.application) {
+          if (bytes !== undefined) expect(['one', 'two', 'three']).toContain(new TextDecoder().decode(bytes))
+        }
+      }
     }
     expect(steps).toBeGreaterThan(1200 * 4)
     expect(read).toBeGreaterThan(600)

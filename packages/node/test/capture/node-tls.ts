@@ -35,7 +35,7 @@ export interface NodeTls {
   readonly ciphers: string
   readonly server: Issued
   readonly client?: Issued
-  readonly more?: TlsOptions
+  readonly more?: Pick<TlsOptions, 'dhparam' | 'ecdhCurve'>
   /** The server's curve is not the one the client begins with, so it asks for another hello. */
   readonly retry?: boolean
 }

@@ -195,6 +195,7 @@ describe.each(protocols)('%s', (protocol) => {
     ])
     expect(steps.at(-1)).toMatchObject({ side: 'server', name: 'Alert' })
     expect([report.established, report.clientCertificateGiven]).toEqual([false, true])
+    expect(readabilityText(report.readable)).toBe('no: the handshake failed: the server said unknown_ca')
   })
 
   test('reports what was negotiated', () => {

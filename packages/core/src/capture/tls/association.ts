@@ -290,7 +290,9 @@ export class Association {
       return { yes: false, reason }
     }
     if (this.#readBy !== undefined) return { yes: true, by: this.#readBy }
-    return { yes: false, reason: this.#unreadReason ?? 'nothing protected was sent' }
+    const fatal = this.#established ? undefined : this.#alerts.find(({ level }) => level === 'fatal')
+    if (fatal !== undefined) return { yes: false, reason: `the handshake failed: the ${fatal.side} said ${fatal.name}` }
+    return { yes: false, reason: this.#unreadReason ?? this.#problems[0] ?? 'nothing protected was sent' }
   }
 
   #guess(fragment: Uint8Array): Uint8Array | undefined {
@@ -329,6 +331,7 @@ export class Association {
 
   #begin(moment: Moment): Handshake {
     this.#handshakes++
+    this.#established = false
     this.#handshakeUs = undefined
     this.#readBy = undefined
     this.#guessedMac = undefined

@@ -80,6 +80,7 @@ export class FragmentBuffer {
 
   /** Gives up waiting for messages that are missing: the next whole one is the next. Whether there is one. */
   skip(): boolean {
+    if (this.#partial.size === 0) return false
     const whole = [...this.#partial].filter(([, partial]) => isWhole(partial)).map(([number]) => number)
     if (whole.length === 0) return false
     this.#next = Math.min(...whole)

@@ -383,7 +383,7 @@ function isWorthSearching({ hold, held }: Direction, more: number): boolean {
 
 /** Whether a fragment can begin a handshake message: a type that exists, and a length that may be. */
 function isPlausible(fragment: Uint8Array): boolean {
-  return fragment.length >= 4 && messageName(fragment[0] ?? 255) !== undefined && (fragment[1] ?? 255) <= 1
+  return messageName(fragment[0] ?? 255) !== undefined && (fragment[1] ?? 0) <= 1
 }
 
 /** Whether a fragment begins with a Client or Server Hello. */

@@ -1,4 +1,4 @@
-import type { CertificateDetail, CertificateFacts } from '@cordon/core/capture'
+import type { CertificateFacts, ProtectedStep } from '@cordon/core/capture'
 import type { PrivateKey } from '@cordon/core/crypto'
 import { encodeName, encodeTbs, extensionTypes, type Name, nameAttribute, signStructure } from '@cordon/core/x509'
 import { nodeCrypto } from '@cordon/node/crypto'
@@ -64,10 +64,15 @@ const figure49 = (() => {
   return decodeName(derEncode(0x30, set))
 })()
 
+function certificatesOf(step: ProtectedStep | undefined): readonly CertificateFacts[] {
+  if (step?.detail.kind !== 'certificate') throw new Error('no Certificate')
+  return step.detail.certificates
+}
+
 const shown = (records: readonly Uint8Array[], anchors = {}): readonly CertificateFacts[] => {
   const { steps } = read(records, anchors)
   expect(steps.map((step) => step.name)).toEqual(['Certificate'])
-  return (steps[0]?.detail as CertificateDetail).certificates
+  return certificatesOf(steps[0])
 }
 
 describe('the certificates of a watched handshake', () => {
@@ -122,7 +127,7 @@ describe('the certificates of a watched handshake', () => {
     const records = [certificateRecord(broken, Uint8Array.of(1, 2, 3), new Uint8Array()), tlsRecord(22, message(14))]
     const { steps, report } = read(records)
     expect(steps.map((step) => step.name)).toEqual(['Certificate', 'Server Hello Done'])
-    const { certificates } = steps[0]?.detail as CertificateDetail
+    const certificates = certificatesOf(steps[0])
     expect(certificates[0]).toMatchObject({
       subject: 'CN=device',
       origin: 'unknown',
