@@ -1,6 +1,4 @@
 import { createPrivateKey, randomInt } from 'node:crypto'
-import { createReadStream } from 'node:fs'
-import { stat } from 'node:fs/promises'
 import { basename } from 'node:path'
 import {
   analyzeCapture,
@@ -10,7 +8,7 @@ import {
 } from '@cordon/core/capture'
 import { MalformedMessage, UsageError } from '@cordon/core/errors'
 import { decodePem } from '@cordon/core/x509'
-import { nodeRecordCrypto } from '@cordon/node/capture'
+import { captureChunks, nodeRecordCrypto } from '@cordon/node/capture'
 import { nodeCrypto } from '@cordon/node/crypto'
 import type { CommandContext } from './context.ts'
 import { readBounded } from './input-file.ts'
@@ -109,50 +107,44 @@ export interface ReadHooks {
 
 /**
  * Reads a capture file, or standard input for `-`, to its end.
- * @throws UsageError `missing` where it cannot be read, MalformedMessage where it is no capture
+ * @throws UsageError `missing` where it cannot be read, `bad-value` where it is no capture
  */
 export async function readCapture(
+  context: CommandContext,
   analysis: CaptureAnalysis,
   file: string,
-  signal: AbortSignal,
   { progress, enough, ready }: ReadHooks = {},
 ): Promise<void> {
-  const isInput = file === '-'
-  const name = isInput ? 'standard input' : basename(file)
-  const facts = isInput ? undefined : await stat(file).catch(() => undefined)
-  if (!isInput && facts === undefined)
-    throw new UsageError('missing', `cannot read ${file}; give the path of a capture file, or - for standard input`)
-  if (facts?.isDirectory() === true) throw new UsageError('missing', `${file} is a directory; name a capture file`)
-  analysis.beginFile(name)
-  const source = isInput ? process.stdin : createReadStream(file, { highWaterMark: 1 << 20, signal })
-  const of = facts?.isFile() === true ? facts.size : undefined
-  let bytes = 0
-  try {
-    for await (const chunk of source) {
-      // Both streams give buffers: no encoding was set.
-      const part = chunk as Buffer
-      analysis.push(part)
-      bytes += part.length
-      progress?.(bytes, of)
-      await ready?.()
-      if (signal.aborted || enough?.() === true) break
-    }
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'EACCES')
-      throw new UsageError('missing', `cannot read ${file}; give this user the right to read it`, { cause: error })
-    throw noCapture(name, error)
-  }
-  signal.throwIfAborted()
-  try {
-    analysis.endFile()
-  } catch (error) {
-    throw noCapture(name, error)
-  }
+  const name = file === '-' ? 'standard input' : basename(file)
+  const chunks = captureChunks(file, {
+    signal: context.signal,
+    ...(progress === undefined ? {} : { progress }),
+    problem: (message) => context.output.note(`${name}: ${message}`),
+  })
+  await readChunks(analysis, name, chunks, async () => {
+    await ready?.()
+    return enough?.() === true
+  })
 }
 
-/** A file that is none is our caller's mistake, not a peer's. */
-function noCapture(name: string, error: unknown): unknown {
-  return error instanceof MalformedMessage ? new UsageError('bad-value', `${name}: ${error.message}`) : error
+/** Reads the bytes of a capture to their end, or until `enough`. @throws UsageError `bad-value` where it is none */
+export async function readChunks(
+  analysis: CaptureAnalysis,
+  name: string,
+  chunks: AsyncIterable<Uint8Array>,
+  enough: () => Promise<boolean> = async () => false,
+): Promise<void> {
+  analysis.beginFile(name)
+  try {
+    for await (const chunk of chunks) {
+      analysis.push(chunk)
+      if (await enough()) break
+    }
+    analysis.endFile()
+  } catch (error) {
+    // A file that is none is our caller's mistake, not a peer's.
+    throw error instanceof MalformedMessage ? new UsageError('bad-value', `${name}: ${error.message}`) : error
+  }
 }
 
 /** How often it is said how far reading is, milliseconds. */

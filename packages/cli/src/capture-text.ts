@@ -9,6 +9,7 @@ import {
   type FlowReport,
   type FlowVerdict,
   type JudgedFlow,
+  type MessageCounts,
   readabilityText,
 } from '@cordon/core/capture'
 import type { PlantIndex } from '@cordon/core/policy'
@@ -25,6 +26,9 @@ export interface ShownCapture {
 }
 
 type NameOf = (address: string) => string
+
+/** Columns from which on addresses stand beside names. */
+const wideEnough = 140
 
 /** Captures for people: what disobeys first, then who talks to whom, connections, commissioning, what was not read. */
 export function captureText(output: Output, shown: ShownCapture): string {
@@ -111,7 +115,9 @@ function judgementSections(
   began: number,
   top: number,
 ): readonly string[] {
-  const end = ({ name, address }: JudgedFlow['from']): string => (name === undefined ? address : `${name} ${address}`)
+  const isWide = output.width >= wideEnough
+  const end = ({ name, address }: JudgedFlow['from']): string =>
+    name === undefined ? address : isWide ? `${name} ${address}` : name
   const columns: readonly Column<JudgedFlow>[] = [
     { title: 'verdict', value: (flow) => verdictText(output, flow.verdict) },
     { title: 'from', value: (flow) => end(flow.from) },
@@ -210,19 +216,16 @@ function connectionsTable(output: Output, report: CaptureReport, nameOf: NameOf,
     output,
     report.connections,
     [
-      { title: 'state', value: ({ state }) => output.state(stateKinds[state], state) },
+      { title: 'state', value: ({ state, status }) => output.state(stateKinds[state], stateText(state, status)) },
       { title: 'class', value: ({ transportClass }) => (transportClass === undefined ? '0/1' : String(transportClass)) },
       { title: 'originator', value: ({ originator }) => nameOf(originator) },
       { title: 'target', value: ({ target }) => nameOf(target) },
       { title: 'opens', value: ({ application, route }) => opensText(application, route) },
       { title: 'over', value: ({ protection }) => (protection === 'none' ? 'plain' : protection.toUpperCase()) },
-      { title: 'RPI', value: (one) => rpiText(one) },
-      { title: 'O->T', value: ({ ot }) => flowText(ot) },
-      { title: 'T->O', value: ({ to }) => flowText(to) },
-      { title: 'messages', value: ({ messages }) => messagesText(messages) },
-      { title: 'serial', value: ({ triad }) => String(triad?.connectionSerialNumber ?? '-'), rank: 2 },
-      { title: 'seen, s', value: ({ firstUs, lastUs }) => when(firstUs, lastUs, began), rank: 1 },
-      { title: 'because', value: ({ status }) => status ?? '' },
+      { title: 'RPI', value: (one) => rpiText(one), rank: 1 },
+      { title: 'data', value: (one) => dataText(one) },
+      { title: 'serial', value: ({ triad }) => String(triad?.connectionSerialNumber ?? '-'), rank: 3 },
+      { title: 'seen, s', value: ({ firstUs, lastUs }) => when(firstUs, lastUs, began), rank: 2 },
     ],
     top,
     report.moreConnections,
@@ -240,11 +243,21 @@ function rpiText({ otRpiUs, ot, to }: ConnectionReport): string {
   return measured === undefined ? '-' : `${(measured / 1000).toFixed(1)} ms measured`
 }
 
-/** `545 frames, held, 3 missing`. */
-function flowText(flow: FlowReport | undefined): string {
-  if (flow === undefined) return '-'
+function stateText(state: ConnectionReport['state'], status: string | undefined): string {
+  return status === undefined ? state : `${state}: ${status}`
+}
+
+/** `O->T 545, held; T->O 544, held, 3 missing`, or what messages there were. */
+function dataText({ ot, to, messages }: ConnectionReport): string {
+  if (messages !== undefined) return messagesText(messages)
+  const flows = [flowText('O->T', ot), flowText('T->O', to)].filter((text) => text !== '')
+  return flows.length === 0 ? '-' : flows.join('; ')
+}
+
+function flowText(way: string, flow: FlowReport | undefined): string {
+  if (flow === undefined) return ''
   const parts = [
-    `${flow.frames} frames`,
+    `${way} ${flow.frames}`,
     flow.held === undefined ? '' : flow.held ? 'held' : 'not held',
     flow.missing > 0 ? `${flow.missing} missing` : '',
     flow.duplicates > 0 ? `${flow.duplicates} twice` : '',
@@ -255,11 +268,9 @@ function flowText(flow: FlowReport | undefined): string {
   return parts.filter((part) => part !== '').join(', ')
 }
 
-function messagesText(messages: ConnectionReport['messages']): string {
-  if (messages === undefined) return '-'
-  const { requests, errors, meanLatencyUs } = messages
-  const latency = meanLatencyUs === undefined ? '' : `, ${(meanLatencyUs / 1000).toFixed(1)} ms`
-  return `${requests}${errors > 0 ? `, ${errors} errors` : ''}${latency}`
+function messagesText({ requests, errors, meanLatencyUs }: MessageCounts): string {
+  const latency = meanLatencyUs === undefined ? '' : `, answered in ${(meanLatencyUs / 1000).toFixed(1)} ms`
+  return `${requests} requests${errors > 0 ? `, ${errors} errors` : ''}${latency}`
 }
 
 function commissioningText(output: Output, report: CaptureReport, nameOf: NameOf, began: number, top: number): string {

@@ -16,6 +16,6 @@ export async function run(
   if (plant === 'refused') return exitCodes.usage
   const analysis = await openAnalysis(flags)
   for (const file of files)
-    await readCapture(analysis, file, context.signal, progressNotes(context, analysis, file))
+    await readCapture(context, analysis, file, progressNotes(context, analysis, file))
   return showReport(context, analysis.end(), plant, flags)
 }

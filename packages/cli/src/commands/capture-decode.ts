@@ -14,7 +14,7 @@ export async function run(
   flags: CaptureFlags & RowFlags & { readonly limit: string },
   file: string,
 ): Promise<ExitCode> {
-  const { output, signal } = context
+  const { output } = context
   if (output.format === 'yaml')
     throw new UsageError('bad-option', 'capture decode writes lines: table or json, not yaml')
   const plant = await plantOf(context, flags.plant)
@@ -40,7 +40,7 @@ export async function run(
     waiting = ''
     return text === '' || process.stdout.write(text) ? undefined : once(process.stdout, 'drain')
   }
-  await readCapture(analysis, file, signal, { enough, ready })
+  await readCapture(context, analysis, file, { enough, ready })
   const report = analysis.end()
   if (waiting !== '') process.stdout.write(waiting)
   if (enough()) return exitCodes.ok

@@ -1,10 +1,6 @@
-import { dtlsDatagramKind } from '../enip/dtls-datagram.ts'
-import { encapsulationHeaderLength } from '../enip/header.ts'
-import { ioFrameView, parseIoFrame } from '../enip/io-frame.ts'
 import { UsageError } from '../errors.ts'
 import { hexadecimal } from '../wire/text.ts'
 import { ConnectionTable } from './cip/connection-table.ts'
-import { couldBegin } from './cip/frames.ts'
 import type { CaptureRow } from './cip/row.ts'
 import { commissionings } from './commissioning.ts'
 import type { Conversation } from './conversation.ts'
@@ -17,6 +13,7 @@ import type { PacketNotes, PacketTotals } from './network/totals.ts'
 import { observedPairs } from './pairs.ts'
 import { type CaptureReport, type ConversationReport, faultTexts, type NotRead } from './report.ts'
 import { CertificateReader, type CertificateJudge } from './tls/certificates.ts'
+import { isEnipContent } from './tls/enip-content.ts'
 import type { CaptureRsaKey, RecordCrypto } from './tls/record-crypto.ts'
 import { CaptureSecrets } from './tls/secrets.ts'
 import { mostStepsInAll, Watched } from './watched.ts'
@@ -145,7 +142,7 @@ class Analysis implements CaptureAnalysis {
       tls: {
         secrets: this.#secrets,
         certificates: this.#certificates,
-        isApplication: (bytes) => isWholeMessages(bytes, conversation.transport),
+        isApplication: isEnipContent,
       },
       row: this.#options.row,
       budget: this.#budget,
@@ -181,20 +178,6 @@ class Analysis implements CaptureAnalysis {
       keyLogSecrets: this.#secrets.keyLog.count.secrets,
     }
   }
-}
-
-/** Whether bytes are exactly what EtherNet/IP sends: whole encapsulated messages, or one Common Packet Format. */
-function isWholeMessages(bytes: Uint8Array, transport: 'tcp' | 'udp'): boolean {
-  if (transport === 'udp') {
-    const type = dtlsDatagramKind(bytes)
-    return type === 'io' ? parseIoFrame(bytes, ioFrameView()) : type === 'message' && bytes[1] === 0
-  }
-  let at = 0
-  while (bytes.length - at >= encapsulationHeaderLength) {
-    if (!couldBegin(bytes, at, true)) return false
-    at += encapsulationHeaderLength + ((bytes[at + 2] ?? 0) | ((bytes[at + 3] ?? 0) << 8))
-  }
-  return at === bytes.length && at > 0
 }
 
 /** What was not read, and why: one row for each reason. */

@@ -232,6 +232,12 @@ function judgeProtection(conversation: ConversationReport, decision: Decision): 
   if (decision.verdict === 'plain') return { verdict: good, reason: decision.reason }
   const promised = `promised is: ${decision.reason}`
   if (content === 'ethernet-ip') return { verdict: 'weaker', reason: `plain EtherNet/IP; ${promised}` }
+  if (tls?.suite === undefined && tls?.protection === 'Authenticated') {
+    const shown = 'its handshake is older than the capture; its records show a NULL suite, which gives integrity only'
+    return decision.protection === 'integrity'
+      ? { verdict: good, reason: `${shown}, as ${promised}` }
+      : { verdict: 'weaker', reason: `${shown}; ${promised}` }
+  }
   if (tls?.suite === undefined) {
     const why = begun ? 'its handshake cannot be read' : 'its handshake is older than the capture'
     return { verdict: 'not-judged', reason: `${why}, so nobody can tell its suite; ${promised}` }

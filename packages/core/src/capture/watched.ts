@@ -156,7 +156,9 @@ export class Watched implements StreamConsumer, DatagramConsumer {
     const tls = this.#tls?.report() ?? this.#dtls?.report()
     const cip = this.#cip?.isEtherNetIp === true ? this.#cip.report() : undefined
     const content = this.#content ?? 'other'
-    const protection = tls === undefined ? 'None' : tls.suite === undefined ? undefined : tls.protection
+    // A NULL suite shows itself also where the handshake is missing; anything else does not.
+    const isKnown = tls === undefined || tls.suite !== undefined || tls.protection !== 'None'
+    const protection = tls === undefined ? 'None' : isKnown ? tls.protection : undefined
     return {
       id: conversation.id,
       transport: conversation.transport,

@@ -7,7 +7,7 @@ const beginnings: ReadonlySet<number> = new Set(Object.values(encapsulationComma
 const statuses: ReadonlySet<number> = new Set(Object.values(encapsulationStatuses))
 
 /** Does an encapsulated message begin here, as far as its header tells? `strict`: as one does after a gap. */
-export function couldBegin(bytes: Uint8Array, at: number, strict: boolean): boolean {
+function couldBegin(bytes: Uint8Array, at: number, strict: boolean): boolean {
   const word = (offset: number): number => (bytes[at + offset] ?? 0) | ((bytes[at + offset + 1] ?? 0) << 8)
   if (word(2) > maxEncapsulationDataLength) return false
   // Options are always 0, and a status is a small number.
