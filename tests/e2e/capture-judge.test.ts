@@ -58,14 +58,18 @@ describe.skipIf(problem !== undefined)('captures of the demonstration plant', ()
     const demonstration = await startCapture(at('demo.pcapng'))
     const state = ['--state', at('state')]
     try {
-      await run(process.execPath, [
-        resolve('packages/cli/bin/cordon.mjs'),
-        'demo',
-        '--once',
-        ...['--output', 'json'],
-        ...['--key-log', at('keys.log')],
-        ...state,
-      ], { maxBuffer: 64 * 1024 * 1024 })
+      await run(
+        process.execPath,
+        [
+          resolve('packages/cli/bin/cordon.mjs'),
+          'demo',
+          '--once',
+          ...['--output', 'json'],
+          ...['--key-log', at('keys.log')],
+          ...state,
+        ],
+        { maxBuffer: 64 * 1024 * 1024 },
+      )
     } finally {
       await demonstration.stop()
     }
@@ -113,7 +117,8 @@ describe.skipIf(problem !== undefined)('captures of the demonstration plant', ()
     expect(new Set(ofVerdict(judgement, 'weaker').map(pairOf))).toEqual(secure)
     expect(new Set(ofVerdict(judgement, 'allowed').map(pairOf))).toEqual(plain)
     expect(judgement.counts).toMatchObject({ forbidden: 0, 'unknown-peer': 0, commissioning: 0, manager: 0 })
-    for (const { reason } of ofVerdict(judgement, 'weaker')) expect(reason).toMatch(/^plain EtherNet\/IP; promised is: /)
+    for (const { reason } of ofVerdict(judgement, 'weaker'))
+      expect(reason).toMatch(/^plain EtherNet\/IP; promised is: /)
   })
 
   it('during: every capable device is commissioned, and its plain flows end before its secured ones go on', () => {
@@ -144,7 +149,9 @@ describe.skipIf(problem !== undefined)('captures of the demonstration plant', ()
 
   it('after: everything obeys, with the suites of the published pages', () => {
     const { judgement } = after.found
-    expect(judgement.flows.filter(({ verdict }) => ['forbidden', 'weaker', 'unknown-peer'].includes(verdict))).toEqual([])
+    expect(judgement.flows.filter(({ verdict }) => ['forbidden', 'weaker', 'unknown-peer'].includes(verdict))).toEqual(
+      [],
+    )
     expect(after.status).toBe(0)
     expect(judgement.verdict).toBe('obeys')
     const suites = new Map(judgement.flows.map((flow) => [spell(flow), flow.suite?.id]))
@@ -174,12 +181,15 @@ describe.skipIf(problem !== undefined)('captures of the demonstration plant', ()
     expect(local).toMatchObject({ how: 'read', client: manager, push: { outcome: 'applied', createsRequest: true } })
     const steps = local?.push?.steps.map(({ text }) => text) ?? []
     const order = [
+      'Certificate Management - Create CSR',
+      'File - Upload Transfer',
       'CIP Security - Begin Config',
       'EtherNet/IP Security - Begin Config',
-      'Certificate Management - Create CSR',
       'File - Download Transfer',
       'Certificate Management - Verify Certificate',
+      'EtherNet/IP Security - Set Attribute Single (Allowed Suites)',
       'EtherNet/IP Security - Apply Config',
+      'CIP Security - End Config',
     ]
     expect(inOrder(steps, order), steps.join('\n')).toBe(true)
   })
@@ -264,14 +274,16 @@ describe.skipIf(problem !== undefined)('captures of the demonstration plant', ()
       // Its records are readable, but without a key nobody can check this one.
       expect.stringMatching(/^> (Finished|Encrypted Handshake Message)$/),
     ])
+    // An originator may ask for both connections before the first is granted, as the figure's does for its last two.
     const order = [
       '> Connection Manager - Forward Open (Identity)',
-      '< Success: Connection Manager - Forward Open',
       "> Connection Manager - Forward Open ('ProducedStandard_Unicast')",
       '< Success: Connection Manager - Forward Open',
     ]
     expect(inOrder(told, order), told.slice(0, 30).join('\n')).toBe(true)
-    expect(told.some((line) => /^< Connection: ID=0x[0-9A-F]{8}, SEQ=\d{10}, T->O$/.test(line))).toBe(true)
+    const granted = told.indexOf('< Success: Connection Manager - Forward Open')
+    const data = told.findIndex((line) => /^< Connection: ID=0x[0-9A-F]{8}, SEQ=\d{10}, T->O$/.test(line))
+    expect(data).toBeGreaterThan(granted)
   })
 
   /** Lines of the demonstration's capture between two addresses. */

@@ -23,7 +23,8 @@ export const knownDifferences: readonly {
     matches: ({ field, dissector }) => field === 'sequence count' && dissector === '',
   },
   {
-    reason: 'of a DTLS handshake message in fragments the dissector lists every fragment, Cordon the whole message once',
+    reason:
+      'of a DTLS handshake message in fragments the dissector lists every fragment, Cordon the whole message once',
     matches: ({ field, dissector, cordon }) => field === 'handshake type' && isPartOf(cordon, dissector),
   },
 ]
@@ -138,7 +139,11 @@ export async function compareWithDissector(file: string, keyLog?: string): Promi
     const packet = Number(given('frame.number'))
     const own = rows.get(packet) ?? []
     packets++
-    const check = (field: string, dissector: readonly (number | string)[], cordon: readonly (number | string)[]): void => {
+    const check = (
+      field: string,
+      dissector: readonly (number | string)[],
+      cordon: readonly (number | string)[],
+    ): void => {
       compared[field] = (compared[field] ?? 0) + 1
       if (dissector.join() === cordon.join()) return
       differences.push({ field, packet, dissector: dissector.join(), cordon: cordon.join() })
@@ -160,7 +165,12 @@ function comparePacket(given: (column: Column) => string, own: readonly CaptureR
     check('time', [nearest(microseconds(given('frame.time_epoch')), first.timeUs)], [first.timeUs])
     check(
       'ends',
-      [given('ip.src'), given('ip.dst'), given('tcp.srcport') || given('udp.srcport'), given('tcp.dstport') || given('udp.dstport')],
+      [
+        given('ip.src'),
+        given('ip.dst'),
+        given('tcp.srcport') || given('udp.srcport'),
+        given('tcp.dstport') || given('udp.dstport'),
+      ],
       [first.source.address, first.destination.address, first.source.port, first.destination.port],
     )
   }
@@ -169,15 +179,39 @@ function comparePacket(given: (column: Column) => string, own: readonly CaptureR
       const one = value(row)
       return one === undefined ? [] : [one]
     })
-  check('command', numbers(given('enip.command')), list(({ fields }) => fields.command))
-  check('session', numbers(given('enip.session')), list(({ fields }) => fields.session))
-  check('encapsulation status', numbers(given('enip.status')), list(({ fields }) => fields.encapsulationStatus))
-  check('connection id of data', numbers(given('enip.cpf.sai.connid')), list((row) => io(row)?.connectionId))
-  check('sequence of data', numbers(given('enip.cpf.sai.seq')), list((row) => io(row)?.sequence))
+  check(
+    'command',
+    numbers(given('enip.command')),
+    list(({ fields }) => fields.command),
+  )
+  check(
+    'session',
+    numbers(given('enip.session')),
+    list(({ fields }) => fields.session),
+  )
+  check(
+    'encapsulation status',
+    numbers(given('enip.status')),
+    list(({ fields }) => fields.encapsulationStatus),
+  )
+  check(
+    'connection id of data',
+    numbers(given('enip.cpf.sai.connid')),
+    list((row) => io(row)?.connectionId),
+  )
+  check(
+    'sequence of data',
+    numbers(given('enip.cpf.sai.seq')),
+    list((row) => io(row)?.sequence),
+  )
   const counts = list(({ fields }) => fields.sequenceCount)
   if (counts.length > 0) check('sequence count', numbers(given('cip.seq')), counts)
   const cip = own.flatMap(({ fields }) => fields.cip ?? [])
-  check('service', numbers(given('cip.service')), cip.map(({ service, reply }) => (reply ? service | 0x80 : service)))
+  check(
+    'service',
+    numbers(given('cip.service')),
+    cip.map(({ service, reply }) => (reply ? service | 0x80 : service)),
+  )
   check('general status', numbers(given('cip.genstat')), pick(cip, 'generalStatus'))
   compareRequest(given, own, check)
   check('connection serial number', numbers(given('cip.cm.conn_serial_num')), pick(cip, 'connectionSerialNumber'))

@@ -121,7 +121,9 @@ function plantTape(): Tape {
     ask(request(0x10, path({ class: 0x5e, instance: 1, attribute: 4 }), Uint8Array.of(0)), reply(0x10, undefined, 0x0c))
     ask(request(0x4b, path({ class: 0x5e, instance: 1 })), reply(0x4b))
     const embedded = [1, 2, 3].map((attribute) => request(0x0e, path({ class: 0xf5, instance: 1, attribute })))
-    const answers = [0, 0x14, 0].map((status) => reply(0x0e, status === 0 ? Uint8Array.of(1, 0, 0, 0) : undefined, status))
+    const answers = [0, 0x14, 0].map((status) =>
+      reply(0x0e, status === 0 ? Uint8Array.of(1, 0, 0, 0) : undefined, status),
+    )
     ask(
       request(0x0a, path({ class: 2, instance: 1 }), encode(multipleServicePacket, embedded)),
       reply(0x0a, encode(multipleServicePacket, answers)),

@@ -1,11 +1,6 @@
 import { createPrivateKey, randomInt } from 'node:crypto'
 import { basename } from 'node:path'
-import {
-  analyzeCapture,
-  type CaptureAnalysis,
-  type CaptureRow,
-  type CaptureRsaKey,
-} from '@cordon/core/capture'
+import { analyzeCapture, type CaptureAnalysis, type CaptureRow, type CaptureRsaKey } from '@cordon/core/capture'
 import { MalformedMessage, UsageError } from '@cordon/core/errors'
 import { decodePem } from '@cordon/core/x509'
 import { captureChunks, nodeRecordCrypto } from '@cordon/node/capture'
@@ -30,10 +25,7 @@ const longestPem = 16 * 1024 * 1024
 const longestKeyLog = 256 * 1024 * 1024
 
 /** An analysis with the keys and anchors of the command line. @throws UsageError `missing`, `bad-value` */
-export async function openAnalysis(
-  flags: CaptureFlags,
-  row?: (row: CaptureRow) => void,
-): Promise<CaptureAnalysis> {
+export async function openAnalysis(flags: CaptureFlags, row?: (row: CaptureRow) => void): Promise<CaptureAnalysis> {
   const rsaKeys: CaptureRsaKey[] = []
   for (const file of flags.key ?? []) rsaKeys.push(await rsaKey(file))
   const analysis = analyzeCapture({

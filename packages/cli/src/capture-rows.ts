@@ -42,11 +42,7 @@ function mentions({ fields }: CaptureRow, connection: number): boolean {
 }
 
 /** A message on one line for people; times are seconds since `beganUs`. */
-export function rowText(
-  row: CaptureRow,
-  beganUs: number,
-  nameOf: (address: string) => string | undefined,
-): string {
+export function rowText(row: CaptureRow, beganUs: number, nameOf: (address: string) => string | undefined): string {
   const end = ({ address, port }: CaptureRow['source']): string => `${nameOf(address) ?? address}:${port}`
   const time = ((row.timeUs - beganUs) / 1e6).toFixed(6)
   const protocol = row.protected ? `${row.protocol} *` : row.protocol

@@ -10,6 +10,8 @@ import {
   type FlowVerdict,
   type JudgedFlow,
   type MessageCounts,
+  type PushStep,
+  type Readability,
   readabilityText,
 } from '@cordon/core/capture'
 import type { PlantIndex } from '@cordon/core/policy'
@@ -217,7 +219,10 @@ function connectionsTable(output: Output, report: CaptureReport, nameOf: NameOf,
     report.connections,
     [
       { title: 'state', value: ({ state, status }) => output.state(stateKinds[state], stateText(state, status)) },
-      { title: 'class', value: ({ transportClass }) => (transportClass === undefined ? '0/1' : String(transportClass)) },
+      {
+        title: 'class',
+        value: ({ transportClass }) => (transportClass === undefined ? '0/1' : String(transportClass)),
+      },
       { title: 'originator', value: ({ originator }) => nameOf(originator) },
       { title: 'target', value: ({ target }) => nameOf(target) },
       { title: 'opens', value: ({ application, route }) => opensText(application, route) },
@@ -278,14 +283,35 @@ function commissioningText(output: Output, report: CaptureReport, nameOf: NameOf
   const lines = rows.flatMap(({ client, server, how, text, firstUs, lastUs, push }) => {
     const sign = output.state(how === 'read' ? 'good' : 'neutral', how === 'read' ? 'read' : 'guess')
     const head = `${sign}  ${nameOf(client)} at ${nameOf(server)}, ${when(firstUs, lastUs, began)} s: ${text}`
-    const steps = (push?.steps ?? []).map(
-      (step) =>
-        `    packet ${step.packet}  ${step.text}${step.times > 1 ? ` x${step.times}` : ''}${step.refused === undefined ? '' : `: ${step.refused}`}`,
-    )
-    return [head, ...steps]
+    return [head, ...stepLines(push?.steps ?? [])]
   })
   const more = report.commissioning.length - rows.length
   return [...lines, ...(more > 0 ? [`… ${more} more; --top 0 shows all`] : [])].join('\n')
+}
+
+/** One line a step; the many messages that move files are one line together. */
+function stepLines(steps: readonly PushStep[]): readonly string[] {
+  const lines: string[] = []
+  let files: { readonly packet: number; readonly times: Map<string, number> } | undefined
+  const endFiles = (): void => {
+    if (files === undefined) return
+    const parts = [...files.times].map(([name, times]) => `${times} x ${name}`)
+    lines.push(`    packet ${files.packet}  File: ${parts.join(', ')}`)
+    files = undefined
+  }
+  for (const { text, times, packet, refused } of steps) {
+    const name = /^File - (.*)$/.exec(text)?.[1]
+    if (name !== undefined && refused === undefined) {
+      files ??= { packet, times: new Map() }
+      files.times.set(name, (files.times.get(name) ?? 0) + times)
+      continue
+    }
+    endFiles()
+    const answer = refused === undefined ? '' : `: ${refused}`
+    lines.push(`    packet ${packet}  ${text}${times > 1 ? ` x${times}` : ''}${answer}`)
+  }
+  endFiles()
+  return lines
 }
 
 function errorsTable(output: Output, report: CaptureReport, nameOf: NameOf, began: number, top: number): string {
@@ -314,7 +340,7 @@ function handshakesText(output: Output, report: CaptureReport, nameOf: NameOf, b
     const title = `${nameOf(client.address)}:${client.port} -> ${nameOf(server.address)}:${server.port}/${transport}`
     const result =
       tls?.established === true
-        ? `${tls.suite?.name ?? ''}, ${((tls.handshakeUs ?? 0) / 1000).toFixed(1)} ms; data readable: ${readabilityText(tls.readable)}`
+        ? `${tls.suite?.name ?? ''}, ${((tls.handshakeUs ?? 0) / 1000).toFixed(1)} ms; data ${readableText(tls.readable)}`
         : 'not finished'
     const lines = steps.map((step) => {
       const way = step.side === 'client' ? 'client -> server' : 'client <- server'
@@ -328,11 +354,18 @@ function handshakesText(output: Output, report: CaptureReport, nameOf: NameOf, b
   return [...told, ...(more > 0 ? [`… ${more} more; --top 0 shows all`] : [])].join('\n')
 }
 
+function readableText(readable: Readability): string {
+  return readable.yes ? `readable by ${readable.by}` : `not readable: ${readable.reason}`
+}
+
 function notReadText(report: CaptureReport): string {
   const lines = report.notRead.map(({ what, count: rows, examplePacket }) => {
     const example = examplePacket === undefined ? '' : ` (packet ${examplePacket})`
     return `${rows.toLocaleString('en')} ${what}${example}`
   })
   const more = report.moreConversations
-  return [...lines, ...(more > 0 ? [`${more.toLocaleString('en')} conversations beyond the limit: counted only`] : [])].join('\n')
+  return [
+    ...lines,
+    ...(more > 0 ? [`${more.toLocaleString('en')} conversations beyond the limit: counted only`] : []),
+  ].join('\n')
 }

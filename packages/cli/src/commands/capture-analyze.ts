@@ -15,7 +15,6 @@ export async function run(
   const plant = await plantOf(context, flags.plant)
   if (plant === 'refused') return exitCodes.usage
   const analysis = await openAnalysis(flags)
-  for (const file of files)
-    await readCapture(context, analysis, file, progressNotes(context, analysis, file))
+  for (const file of files) await readCapture(context, analysis, file, progressNotes(context, analysis, file))
   return showReport(context, analysis.end(), plant, flags)
 }

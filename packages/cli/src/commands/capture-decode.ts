@@ -31,8 +31,7 @@ export async function run(
     if (limit > 0 && written >= limit) return
     if (!wanted(row)) return
     written++
-    waiting +=
-      output.format === 'json' ? `${JSON.stringify(row)}\n` : `${printable(rowText(row, began, nameOf))}\n`
+    waiting += output.format === 'json' ? `${JSON.stringify(row)}\n` : `${printable(rowText(row, began, nameOf))}\n`
   })
   const enough = (): boolean => limit > 0 && written >= limit
   const ready = (): Promise<unknown> | undefined => {

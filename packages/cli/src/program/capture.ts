@@ -18,7 +18,11 @@ export function addCapture({ add, group }: Declare): void {
         list,
       )
       .option('--vendor-root <file>', 'PEM file with an authority of the makers of devices (may be given again)', list)
-      .option('--plant-root <file>', "PEM file with an authority of the plant's certificates (may be given again)", list)
+      .option(
+        '--plant-root <file>',
+        "PEM file with an authority of the plant's certificates (may be given again)",
+        list,
+      )
   const report = (command: Command): Command =>
     open(command)
       .option('--top <count>', 'rows of each table; 0 for all', '20')

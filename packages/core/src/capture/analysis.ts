@@ -197,7 +197,8 @@ function notRead(
   }
   for (const [fault, { count, example }] of totals.malformed) add(`packets with ${faultTexts[fault]}`, count, example)
   for (const [type, { count, example }] of totals.otherLink) add(`packets of link type ${type}`, count, example)
-  for (const [type, { count, example }] of totals.notIp) add(`packets that are not IP (${etherName(type)})`, count, example)
+  for (const [type, { count, example }] of totals.notIp)
+    add(`packets that are not IP (${etherName(type)})`, count, example)
   for (const [protocol, { count, example }] of totals.otherIp)
     add(`packets of IP protocol ${protocol}${ipNames.get(protocol) ?? ''}`, count, example)
   add('packets cut before the end of their headers', totals.headersSnapped)

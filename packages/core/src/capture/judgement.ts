@@ -89,7 +89,9 @@ export function judgeCapture(report: CaptureReport, index: PlantIndex): CaptureJ
     const [client, server] = openedBy(conversation, opened)
     const { verdict, reason, rule } = judgeConversation(conversation, index, names)
     const suite = tls?.suite
-    const key = [client.address, server.address, transport, server.port, protection, suite?.id, verdict, reason].join('|')
+    const key = [client.address, server.address, transport, server.port, protection, suite?.id, verdict, reason].join(
+      '|',
+    )
     const known = flows.get(key)
     if (known !== undefined) {
       known.count++
@@ -139,9 +141,7 @@ function openedBy(
 ): readonly [CaptureEndpoint, CaptureEndpoint] {
   const isIo = content === 'ethernet-ip' && transport === 'udp'
   const isTurned =
-    isIo &&
-    opened.has(`${server.address}|${client.address}`) &&
-    !opened.has(`${client.address}|${server.address}`)
+    isIo && opened.has(`${server.address}|${client.address}`) && !opened.has(`${client.address}|${server.address}`)
   return isTurned ? [server, client] : [client, server]
 }
 
@@ -297,8 +297,7 @@ function onlyAsks({ content, cip }: ConversationReport): boolean {
 function failureOf(conversation: ConversationReport): string | undefined {
   const { content, tls, cip, begun, figures } = conversation
   if (content === 'ethernet-ip') {
-    if (cip === undefined || cip.ioFrames > 0 || cip.accepted > 0 || !begun || onlyAsks(conversation))
-      return undefined
+    if (cip === undefined || cip.ioFrames > 0 || cip.accepted > 0 || !begun || onlyAsks(conversation)) return undefined
     if (figures.server.bytes === 0) return 'not answered'
     const [error] = cip.errors.first
     return error === undefined ? 'nothing was asked' : `refused: ${error.text}`

@@ -55,7 +55,8 @@ export function observedPairs(
 }
 
 function ofConnection(connection: ConnectionReport): ObservedPair {
-  const { originator, target, transportClass, protection, state, multiplier, multicast, application, route } = connection
+  const { originator, target, transportClass, protection, state, multiplier, multicast, application, route } =
+    connection
   const opened = state !== 'older'
   const size = (flow: ConnectionReport['ot']): number | undefined => (opened ? undefined : flow?.size.most)
   return {

@@ -96,7 +96,10 @@ export interface NotRead {
 /** What was found in captures. */
 export interface CaptureReport {
   readonly files: readonly (CaptureFileReport & { readonly name: string })[]
-  readonly packets: Pick<PacketTotals & PacketNotes, 'packets' | 'tcp' | 'udp' | 'snapped' | 'conversations' | 'evicted'>
+  readonly packets: Pick<
+    PacketTotals & PacketNotes,
+    'packets' | 'tcp' | 'udp' | 'snapped' | 'conversations' | 'evicted'
+  >
   /** Microseconds since 1970; undefined without a packet. */
   readonly firstUs: number | undefined
   readonly lastUs: number | undefined

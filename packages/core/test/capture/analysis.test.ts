@@ -174,7 +174,8 @@ describe('the analysis of a capture', () => {
   it('tells pairs with what their connections asked for, and a packet that shows it', () => {
     const open = openRequest({ toRpi: 40_000 })
     const report = analyze(
-      new Tape().talk('192.0.2.1', '192.0.2.2', 44_818, unconnected(opening(open)), unconnected(granting(open, 7))).bytes,
+      new Tape().talk('192.0.2.1', '192.0.2.2', 44_818, unconnected(opening(open)), unconnected(granting(open, 7)))
+        .bytes,
     )
     expect(report.pairs).toMatchObject([
       {
@@ -224,7 +225,13 @@ describe('the analysis of a capture', () => {
   it('never throws on a damaged capture, and counts what it could not read', () => {
     const good = new Tape()
       .talk('192.0.2.1', '192.0.2.2', 44_818, asked, answered)
-      .talk('192.0.2.1', '192.0.2.2', 2221, Uint8Array.of(22, 3, 3, 0, 4, 1, 0, 0, 0), Uint8Array.of(21, 3, 3, 0, 2, 2, 40))
+      .talk(
+        '192.0.2.1',
+        '192.0.2.2',
+        2221,
+        Uint8Array.of(22, 3, 3, 0, 4, 1, 0, 0, 0),
+        Uint8Array.of(21, 3, 3, 0, 2, 2, 40),
+      )
       .add(udpFrame('192.0.2.1', 2222, '192.0.2.2', 2222, datagram(9, 1))).bytes
     fc.assert(
       fc.property(

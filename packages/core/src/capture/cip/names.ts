@@ -56,7 +56,18 @@ const tagServiceNames: ReadonlyMap<number, string> = new Map([
   [0x55, 'Get_Instance_Attribute_List'],
 ])
 
-const abbreviations: Readonly<Record<string, string>> = { csr: 'CSR', psk: 'PSK', rpi: 'RPI', ot: 'O->T', to: 'T->O' }
+const abbreviations: Readonly<Record<string, string>> = {
+  ca: 'CA',
+  csr: 'CSR',
+  dtls: 'DTLS',
+  ip: 'IP',
+  psk: 'PSK',
+  rpi: 'RPI',
+  tcp: 'TCP',
+  udp: 'UDP',
+  ot: 'O->T',
+  to: 'T->O',
+}
 
 /** A name of a table as words: `Get Attribute Single` for `getAttributeSingle`. */
 export function wordsOf(name: string): string {
