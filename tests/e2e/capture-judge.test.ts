@@ -15,7 +15,7 @@ import {
 import { decideConnection, indexPlant, parsePlant, parseSimulation, simulatedCapabilities } from '@cordon/core/policy'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Agreement, compareWithDissector, unexplained } from '../interop/capture-agreement.ts'
-import { captureProblem, startCapture } from './capture.ts'
+import { captureProblem, demonstrationNetworks, startCapture } from './capture.ts'
 import { cordon, startPlant } from './cli.ts'
 
 const run = promisify(execFile)
@@ -55,7 +55,7 @@ describe.skipIf(problem !== undefined)('captures of the demonstration plant', ()
 
   beforeAll(async () => {
     work = await mkdtemp(join(tmpdir(), 'cordon-capture-'))
-    const demonstration = await startCapture(at('demo.pcapng'))
+    const demonstration = await startCapture(at('demo.pcapng'), demonstrationNetworks)
     const state = ['--state', at('state')]
     try {
       await run(
@@ -74,7 +74,7 @@ describe.skipIf(problem !== undefined)('captures of the demonstration plant', ()
       await demonstration.stop()
     }
     // The secured plant comes up again, so that the capture has its handshakes.
-    const secured = await startCapture(at('after.pcapng'))
+    const secured = await startCapture(at('after.pcapng'), demonstrationNetworks)
     const plant = await startPlant([plantFile, '--all', ...state])
     await new Promise((done) => setTimeout(done, 4000))
     await plant.stop()
