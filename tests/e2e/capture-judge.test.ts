@@ -13,6 +13,7 @@ import {
   pcapWriter,
 } from '@cordon/core/capture'
 import { decideConnection, indexPlant, parsePlant, parseSimulation, simulatedCapabilities } from '@cordon/core/policy'
+import { defaultDirectory, PlantControl } from '@cordon/simulator'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Agreement, compareWithDissector, unexplained } from '../interop/capture-agreement.ts'
 import { captureProblem, demonstrationNetworks, startCapture } from './capture.ts'
@@ -32,6 +33,17 @@ async function analyze(file: string, ...more: readonly string[]): Promise<{ stat
   const { status, stdout, stderr } = await cordon(['capture', 'analyze', file, '--output', 'json', ...more])
   if (stdout === '') throw new Error(stderr)
   return { status, found: JSON.parse(stdout) as Analysis }
+}
+
+/** Waits until every connection of the plant in `directory` runs. */
+async function allOpen(directory: string): Promise<void> {
+  await using control = await PlantControl.connect(directory)
+  for (let i = 0; i < 600; i++) {
+    const { connections } = await control.call('connections', {})
+    if (connections.every(({ state, received }) => state === 'open' && received > 60)) return
+    await new Promise((done) => setTimeout(done, 100))
+  }
+  throw new Error('the connections of the plant are not all open after a minute')
 }
 
 /** A flow in few words. */
@@ -76,7 +88,7 @@ describe.skipIf(problem !== undefined)('captures of the demonstration plant', ()
     // The secured plant comes up again, so that the capture has its handshakes.
     const secured = await startCapture(at('after.pcapng'), demonstrationNetworks)
     const plant = await startPlant([plantFile, '--all', ...state])
-    await new Promise((done) => setTimeout(done, 4000))
+    await allOpen(defaultDirectory(at('state'), 'cpwe'))
     await plant.stop()
     await secured.stop()
     await writeFile(at('before.pcap'), await untilSecured(at('demo.pcapng')))
@@ -154,7 +166,7 @@ describe.skipIf(problem !== undefined)('captures of the demonstration plant', ()
     )
     expect(after.status).toBe(0)
     expect(judgement.verdict).toBe('obeys')
-    const suites = new Map(judgement.flows.map((flow) => [spell(flow), flow.suite?.id]))
+    const suites = new Map(ofVerdict(judgement, 'allowed').map((flow) => [spell(flow), flow.suite?.id]))
     expect(suites.get('Green_EN4TR -> Blue_EN4TR 2221/tcp')).toBe(0xc023)
     expect(suites.get('Data_Server -> Blue_EN4TR 2221/tcp')).toBe(0xc023)
     expect(suites.get('Blue_EN4TR -> Red_EN4TR 2221/tcp')).toBe(0xc006)
@@ -296,6 +308,27 @@ describe.skipIf(problem !== undefined)('captures of the demonstration plant', ()
       .map((line) => JSON.parse(line) as CaptureRow)
       .filter(({ source, destination }) => [source.address, destination.address].includes(other))
   }
+})
+
+describe('capture analyze', () => {
+  it('says in one sentence what is wrong with a file that is missing, empty or none', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'cordon-capture-'))
+    try {
+      await writeFile(join(directory, 'empty.pcap'), '')
+      await writeFile(join(directory, 'text.pcap'), 'no capture at all, only some text of a person')
+      const said = async (name: string): Promise<string> => {
+        const { status, stderr, stdout } = await cordon(['capture', 'analyze', join(directory, name)])
+        expect(status).toBe(2)
+        expect(stdout).toBe('')
+        return stderr
+      }
+      expect(await said('none.pcap')).toMatch(/^cordon: expected a capture file, there is none at /)
+      expect(await said('empty.pcap')).toBe('cordon: empty.pcap: expected a capture file (pcap or pcapng), got an empty file\n')
+      expect(await said('text.pcap')).toMatch(/^cordon: text.pcap: expected a capture file \(pcap or pcapng\), got one /)
+    } finally {
+      await rm(directory, { recursive: true, force: true })
+    }
+  })
 })
 
 /** The lines of the first conversation in which one line is as wanted. */
