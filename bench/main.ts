@@ -7,6 +7,7 @@ const measurements: Readonly<Record<string, () => Promise<readonly Figure[]>>> =
   devices: async () => (await import('./devices.ts')).deviceFigures(),
   signing: async () => (await import('./signing.ts')).signingFigures(),
   enrollment: async () => (await import('./enrollment.ts')).enrollmentFigures(),
+  capture: async () => (await import('./capture.ts')).captureFigures(),
   commissioning: async () => (await import('./commissioning.ts')).commissioningFigures(),
 }
 

@@ -8,8 +8,9 @@ export class FlowOrder {
   constructor(capacity: number, lists: number) {
     this.#capacity = capacity
     // Behind the slots stands a place for each list, between its newest and its oldest slot: itself while it is empty.
-    this.#older = Int32Array.from({ length: capacity + lists }, (_, place) => place)
-    this.#newer = Int32Array.from(this.#older)
+    this.#older = new Int32Array(capacity + lists)
+    for (let place = 0; place < this.#older.length; place++) this.#older[place] = place
+    this.#newer = this.#older.slice()
   }
 
   /** Makes a slot the newest of a list, wherever it was. */

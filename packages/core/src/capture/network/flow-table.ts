@@ -29,7 +29,8 @@ export class FlowTable {
     const buckets = 2 ** Math.ceil(Math.log2(Math.max(capacity, 2) * 2))
     this.#keys = new Int32Array(capacity * keyWords)
     this.#heads = new Int32Array(buckets).fill(-1)
-    this.#next = Int32Array.from({ length: capacity }, (_, slot) => (slot + 1 < capacity ? slot + 1 : -1))
+    this.#next = new Int32Array(capacity)
+    for (let slot = 0; slot < capacity; slot++) this.#next[slot] = slot + 1 < capacity ? slot + 1 : -1
     this.#mask = buckets - 1
     this.#seed = seed | 0
   }

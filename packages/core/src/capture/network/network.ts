@@ -1,3 +1,4 @@
+import { UsageError } from '../../errors.ts'
 import { addressText } from '../../x509/address.ts'
 import type { CaptureEndpoint, Consumers, Conversation, ConversationEnd, Moment, Side } from '../conversation.ts'
 import type { CapturedPacket } from '../file/captured-packet.ts'
@@ -35,8 +36,16 @@ export interface CaptureNetwork {
 /**
  * The network part of a capture: link layers, IPv4 and IPv6 with fragments, TCP and UDP. Drives consumers packet by packet,
  * in bounded memory.
+ * @throws UsageError `bad-value` for a limit that is no whole number above 0
  */
 export function captureNetwork(consumers: Consumers, options: CaptureNetworkOptions = {}): CaptureNetwork {
+  for (const [name, limit] of Object.entries(options.limits ?? {})) {
+    if (Number.isSafeInteger(limit) && limit > 0) continue
+    throw new UsageError(
+      'bad-value',
+      `limits of a capture: expected ${name} to be a whole number above 0, got ${limit}`,
+    )
+  }
   return new Network(consumers, options)
 }
 

@@ -1,4 +1,5 @@
 import { linkTypes } from '@cordon/core/capture'
+import { UsageError } from '@cordon/core/errors'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { damaged, holds } from '../../wire/properties.ts'
@@ -36,6 +37,13 @@ describe('a datagram is found', () => {
       {
         data: concat(new Uint8Array(14), big(0x8100, 2), big(7, 2), big(0x800, 2), datagram),
         linkType: linkTypes.linuxSll,
+      },
+    ],
+    [
+      'in a Linux cooked capture, version 2, with a tag',
+      {
+        data: concat(big(0x8100, 2), new Uint8Array(18), big(7, 2), big(0x800, 2), datagram),
+        linkType: linkTypes.linuxSll2,
       },
     ],
     ['on the BSD loopback', { data: concat(Uint8Array.of(2, 0, 0, 0), datagram), linkType: linkTypes.null }],
@@ -164,6 +172,12 @@ describe('conversations of datagrams', () => {
     ])
     expect(totals).toMatchObject({ packets: 7, udp: 7, conversations: 5, evicted: 2 })
     expect(summaries.filter(({ ended }) => ended === 'evicted')).toHaveLength(2)
+  })
+
+  it('have limits that are numbers of something', () => {
+    for (const conversations of [0, -1, 1.5, Number.NaN]) {
+      expect(() => record([], { limits: { conversations } })).toThrow(UsageError)
+    }
   })
 
   it('stay apart under many keys and little room', () => {
