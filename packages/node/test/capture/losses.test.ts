@@ -83,6 +83,16 @@ describe.each([0xc02b, 0xc023, 0xcca9, 0xc006])('a TLS stream with missing bytes
 })
 
 describe('a TLS stream', () => {
+  test('whose hole lies within a record is not led astray by what the rest of it looks like', () => {
+    // A record within a record: its end is that of the outer one, the MAC of 20 bytes included.
+    const { server, client } = contexts('tls', 0xc006, true)
+    const inner = new Uint8Array(100).fill(0x61)
+    inner.set([23, 3, 3, 0, 100 - 65 + 20], 60)
+    const { wire } = record(server, client, [text('before'), text('before'), inner, text('after'), text('after')])
+    const seen = withHole(wire, wire.length - 3, 10, 20, {})
+    expect(payloads(seen)).toEqual(['before', 'before', 'after', 'after'])
+  })
+
   test('of an extended master secret whose handshake has a hole says that the private key is not enough', () => {
     const { wire } = conversation(0x003c)
     const server = wire.findIndex(({ side }) => side === 'server')

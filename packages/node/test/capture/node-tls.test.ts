@@ -1,3 +1,4 @@
+import { constants } from 'node:crypto'
 import { readabilityText } from '@cordon/core/capture'
 import { describe, expect, test } from 'vitest'
 import { ecdsaClient, ecdsaServer, flow, payloads, rsaServer, secretsWith, slices, watch } from './conversations.ts'
@@ -5,7 +6,32 @@ import { recordNodeTls } from './node-tls.ts'
 
 const said = ['one', 'two '.repeat(3000), 'three']
 
+/** Neither end speaks of RFC 7366, so the MAC lies inside what is encrypted. */
+const macInside = { secureOptions: constants.SSL_OP_NO_ENCRYPT_THEN_MAC }
+
 describe("Node's own TLS", () => {
+  test.each([
+    ['TLSv1.2', 'AES128-SHA256'],
+    ['TLSv1.2', 'AES256-SHA'],
+    ['TLSv1.2', 'ECDHE-RSA-AES256-SHA384'],
+    ['TLSv1.1', 'AES128-SHA'],
+    ['TLSv1', 'AES128-SHA'],
+  ] as const)('%s %s with the MAC inside is opened, and a record that was altered is not', async (version, ciphers) => {
+    const settings = { version, ciphers: `${ciphers}:@SECLEVEL=0`, server: rsaServer, more: macInside }
+    const { wire, keyLog } = await recordNodeTls(settings, said)
+    const seen = watch('tls', wire, { keyLog })
+    expect(payloads(seen).join('')).toBe(said.join(''))
+    expect([seen.report.encryptThenMac, seen.report.problems]).toEqual([false, []])
+    const altered = wire.map(({ side, bytes }) => ({ side, bytes: bytes.slice() }))
+    const long = altered.find(({ bytes }) => bytes.length > 10_000)?.bytes ?? new Uint8Array()
+    // Far from the padding at the end, so only the MAC can tell.
+    const at = long.length - 5000
+    long[at] = (long[at] ?? 0) ^ 1
+    const spoilt = payloads(watch('tls', altered, { keyLog }))
+    expect(spoilt.filter((text) => text === undefined)).toHaveLength(1)
+    expect(spoilt.join('')).toMatch(/^one.*three$/)
+  })
+
   test.each([
     ['TLSv1.2', 'AES128-SHA256', 'private key'],
     ['TLSv1.2', 'AES256-SHA', 'private key'],

@@ -35,7 +35,7 @@ export interface NodeTls {
   readonly ciphers: string
   readonly server: Issued
   readonly client?: Issued
-  readonly more?: Pick<TlsOptions, 'dhparam' | 'ecdhCurve'>
+  readonly more?: Pick<TlsOptions, 'dhparam' | 'ecdhCurve' | 'secureOptions'>
   /** The server's curve is not the one the client begins with, so it asks for another hello. */
   readonly retry?: boolean
 }

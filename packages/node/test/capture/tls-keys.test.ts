@@ -154,7 +154,7 @@ describe.each(protocols)('%s', (protocol) => {
       },
     })
     expect(payloads(seen)).toEqual([undefined, 'two', 'three'])
-    expect(why(seen)).toBe('no: 1 records: ECDHE: a key log can open it')
+    expect(why(seen)).toBe('no: 1 of 3 records: ECDHE: a key log can open it')
   })
 
   test('resumes without certificates, and says so', () => {

@@ -286,7 +286,7 @@ export class Association {
     const unread = client.records + server.records - client.read - server.read
     if (unread > 0 && this.#unreadReason !== undefined) {
       const some = client.read + server.read
-      const reason = some === 0 ? this.#unreadReason : `${unread} records: ${this.#unreadReason}`
+      const reason = some === 0 ? this.#unreadReason : `${unread} of ${unread + some} records: ${this.#unreadReason}`
       return { yes: false, reason }
     }
     if (this.#readBy !== undefined) return { yes: true, by: this.#readBy }

@@ -11,7 +11,7 @@ const log = [
   `CLIENT_RANDOM ${random} ${secret}`,
   `CLIENT_HANDSHAKE_TRAFFIC_SECRET ${random.toUpperCase()} ${traffic}\r`,
   `EXPORTER_SECRET ${random} ${traffic}`,
-  'RSA 0102030405060708 ' + secret,
+  `RSA 0102030405060708 ${secret}`,
   `CLIENT_RANDOM ${random} ${'zz'.repeat(48)}`,
   `CLIENT_RANDOM ${random}`,
   `SERVER_TRAFFIC_SECRET_0 ${random} ${traffic}`,
