@@ -323,8 +323,12 @@ describe('capture analyze', () => {
         return stderr
       }
       expect(await said('none.pcap')).toMatch(/^cordon: expected a capture file, there is none at /)
-      expect(await said('empty.pcap')).toBe('cordon: empty.pcap: expected a capture file (pcap or pcapng), got an empty file\n')
-      expect(await said('text.pcap')).toMatch(/^cordon: text.pcap: expected a capture file \(pcap or pcapng\), got one /)
+      expect(await said('empty.pcap')).toBe(
+        'cordon: empty.pcap: expected a capture file (pcap or pcapng), got an empty file\n',
+      )
+      expect(await said('text.pcap')).toMatch(
+        /^cordon: text.pcap: expected a capture file \(pcap or pcapng\), got one /,
+      )
     } finally {
       await rm(directory, { recursive: true, force: true })
     }
