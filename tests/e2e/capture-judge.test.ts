@@ -40,7 +40,9 @@ async function allOpen(directory: string): Promise<void> {
   await using control = await PlantControl.connect(directory)
   for (let i = 0; i < 600; i++) {
     const { connections } = await control.call('connections', {})
-    if (connections.every(({ state, received }) => state === 'open' && received > 60)) return
+    // Class 3 reads rarely; of the fastest data enough has to pass to say whether its interval was held.
+    const wanted = (rpiMs: number): number => (rpiMs <= 20 ? 60 : 1)
+    if (connections.every(({ state, received, rpiMs }) => state === 'open' && received >= wanted(rpiMs))) return
     await new Promise((done) => setTimeout(done, 100))
   }
   throw new Error('the connections of the plant are not all open after a minute')
@@ -88,9 +90,12 @@ describe.skipIf(problem !== undefined)('captures of the demonstration plant', ()
     // The secured plant comes up again, so that the capture has its handshakes.
     const secured = await startCapture(at('after.pcapng'), demonstrationNetworks)
     const plant = await startPlant([plantFile, '--all', ...state])
-    await allOpen(defaultDirectory(at('state'), 'cpwe'))
-    await plant.stop()
-    await secured.stop()
+    try {
+      await allOpen(defaultDirectory(at('state'), 'cpwe'))
+    } finally {
+      await plant.stop()
+      await secured.stop()
+    }
     await writeFile(at('before.pcap'), await untilSecured(at('demo.pcapng')))
     const measured = ['--plant', plantFile, ...anchors()]
     before = await analyze(at('before.pcap'), ...measured)
