@@ -18,8 +18,11 @@ import type { CaptureRsaKey, RecordCrypto } from './tls/record-crypto.ts'
 import { CaptureSecrets } from './tls/secrets.ts'
 import { mostStepsInAll, Watched } from './watched.ts'
 
-/** Conversations that are described; those beyond are counted. */
+/** Conversations that are described; those beyond are read as well, and only counted. */
 export const mostConversations = 20_000
+
+/** Of these: conversations that are none of EtherNet/IP's, nor TLS or DTLS. */
+const mostOthers = 5000
 
 type NamedFileReport = CaptureFileReport & { readonly name: string }
 
@@ -75,6 +78,7 @@ class Analysis implements CaptureAnalysis {
   readonly #files: NamedFileReport[] = []
   readonly #budget = { steps: mostStepsInAll }
   #more = 0
+  #others = 0
   #file: { readonly name: string; readonly reader: CaptureReader } | undefined
   #packets = 0
   #firstUs: number | undefined
@@ -84,7 +88,7 @@ class Analysis implements CaptureAnalysis {
     this.#options = options
     this.#secrets = new CaptureSecrets(options.records, options.rsaKeys)
     this.#certificates = new CertificateReader(options.certificates)
-    const watch = (conversation: Conversation): Watched | undefined => this.#watch(conversation)
+    const watch = (conversation: Conversation): Watched => this.#watch(conversation)
     this.#network = captureNetwork(
       { stream: watch, datagrams: watch },
       {
@@ -132,11 +136,7 @@ class Analysis implements CaptureAnalysis {
     this.#network.packet(packet)
   }
 
-  #watch(conversation: Conversation): Watched | undefined {
-    if (this.#watched.size + this.#conversations.length >= mostConversations) {
-      this.#more++
-      return undefined
-    }
+  #watch(conversation: Conversation): Watched {
     const watched = new Watched(conversation, {
       connections: this.#connections,
       tls: {
@@ -155,6 +155,12 @@ class Analysis implements CaptureAnalysis {
     const watched = this.#watched.get(summary.conversation.id)
     if (watched === undefined) return
     this.#watched.delete(summary.conversation.id)
+    const isOther = watched.isOther
+    if (this.#conversations.length >= mostConversations || (isOther && this.#others >= mostOthers)) {
+      this.#more++
+      return
+    }
+    if (isOther) this.#others++
     this.#conversations.push(watched.report(summary))
   }
 

@@ -82,6 +82,8 @@ export class Watched implements StreamConsumer, DatagramConsumer {
       if (this.#dtls === undefined) {
         this.#content = 'dtls'
         this.#dtls = new DtlsDatagrams({ ...this.#around.tls, listener: this.#listener })
+        // What was said in plain before is over.
+        this.#cip?.ended('end-of-capture', moment)
         this.#cip = undefined
       }
       this.#dtls.datagram(side, bytes, start, end, moment)
@@ -107,7 +109,7 @@ export class Watched implements StreamConsumer, DatagramConsumer {
   ended(how: ConversationEnd, moment: Moment): void {
     this.#tls?.ended()
     this.#dtls?.ended()
-    if (this.#conversation.transport === 'tcp' && how !== 'end-of-capture') this.#cip?.ended(moment)
+    this.#cip?.ended(how, moment)
   }
 
   #read(protection: 'none' | 'tls' | 'dtls'): CipConversation {
@@ -148,6 +150,11 @@ export class Watched implements StreamConsumer, DatagramConsumer {
     const protocol: RowProtocol = this.#tls === undefined ? 'DTLS' : 'TLS'
     const place = { packet, timeUs, conversation: id, source, destination }
     row({ ...place, protocol, protected: false, info, fields: {} })
+  }
+
+  /** Whether it is neither EtherNet/IP nor TLS or DTLS, as far as was seen. */
+  get isOther(): boolean {
+    return this.#content === undefined || this.#content === 'other'
   }
 
   /** All that was read, with what the network part counted. */

@@ -8,7 +8,7 @@ import { describeEncapsulationStatus, encapsulationStatuses } from '../../enip/s
 import { MalformedMessage } from '../../errors.ts'
 import { decode } from '../../wire/codec.ts'
 import { latin1 } from '../../wire/text.ts'
-import type { CaptureEndpoint, Conversation, Moment, Side } from '../conversation.ts'
+import type { CaptureEndpoint, Conversation, ConversationEnd, Moment, Side } from '../conversation.ts'
 import { connectionLimits, type ConnectionTable, type TrackedConnection } from './connection-table.ts'
 import {
   type ObservedReply,
@@ -100,11 +100,18 @@ interface Waiting {
 
 class Problems {
   readonly #first: CipProblem[] = []
+  readonly #budget: { notes: number }
   #count = 0
+
+  constructor(budget: { notes: number }) {
+    this.#budget = budget
+  }
 
   add(text: string, moment: Moment): void {
     this.#count++
-    if (this.#first.length < mostErrors) this.#first.push({ packet: moment.packet, timeUs: moment.timeUs, text })
+    if (this.#first.length >= mostErrors || this.#budget.notes <= 0) return
+    this.#budget.notes--
+    this.#first.push({ packet: moment.packet, timeUs: moment.timeUs, text })
   }
 
   report(): CipProblems {
@@ -141,9 +148,9 @@ export class CipConversation {
   }
   readonly #io = ioFrameView()
   readonly #waiting: Waiting[] = []
-  readonly #push = new PushWatch()
-  readonly #errors = new Problems()
-  readonly #malformed = new Problems()
+  readonly #push: PushWatch
+  readonly #errors: Problems
+  readonly #malformed: Problems
   readonly #commands = new Map<string, number>()
   readonly #identities = new Map<string, SeenIdentity>()
   #requests = 0
@@ -156,6 +163,10 @@ export class CipConversation {
   constructor(conversation: Conversation, around: CipSurroundings) {
     this.#conversation = conversation
     this.#around = around
+    const { budget } = around.connections
+    this.#push = new PushWatch(budget)
+    this.#errors = new Problems(budget)
+    this.#malformed = new Problems(budget)
     // Inside TLS the stream of plaintext begins with a message or is not readable at all.
     const begun = conversation.begun || around.protection === 'tls'
     this.#frames = { client: new EncapsulationFrames(begun), server: new EncapsulationFrames(begun) }
@@ -171,9 +182,13 @@ export class CipConversation {
     this.#frames[side].gap()
   }
 
-  /** A stream ended, and the connections of class 3 in it. */
-  ended(moment: Moment): void {
-    this.#around.connections.transportEnded(this.#conversation.id, moment)
+  /** It ended: with a stream the connections of class 3 in it, unless it was the capture that ended. */
+  ended(how: ConversationEnd, moment: Moment): void {
+    const { connections } = this.#around
+    connections.budget.waiting += this.#waiting.length
+    this.#waiting.length = 0
+    if (this.#conversation.transport === 'tcp' && how !== 'end-of-capture')
+      connections.transportEnded(this.#conversation.id, moment)
   }
 
   /** A datagram `bytes[start..end)` on 44818/udp or 2222/udp, or the data of a DTLS record. */
@@ -327,7 +342,9 @@ export class CipConversation {
       const { connections, protection } = this.#around
       const opening =
         open === undefined ? undefined : connections.requested(open, side, this.#conversation, protection, moment)
-      if (this.#waiting.length >= connectionLimits.waiting) this.#waiting.shift()
+      const isFull = this.#waiting.length >= connectionLimits.waiting || connections.budget.waiting <= 0
+      if (isFull && this.#waiting.length > 0) this.#waiting.shift()
+      else connections.budget.waiting--
       this.#waiting.push({
         context: about.context,
         connection: about.connection,
@@ -396,7 +413,9 @@ export class CipConversation {
         ? one.connection !== undefined && one.connection === connection && one.sequenceCount === sequenceCount
         : one.context === context,
     )
-    return at < 0 ? undefined : this.#waiting.splice(at, 1)[0]
+    if (at < 0) return undefined
+    this.#around.connections.budget.waiting++
+    return this.#waiting.splice(at, 1)[0]
   }
 
   #encapsulationError(status: EncapsulationMessage['status'], moment: Moment): void {

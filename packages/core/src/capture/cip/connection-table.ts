@@ -11,8 +11,12 @@ export const connectionLimits = {
   connections: 20_000,
   /** Class 0/1 flows. */
   flows: 40_000,
-  /** Requests of one connection or conversation that wait for their reply. */
+  /** Requests of one conversation that wait for their reply. */
   waiting: 256,
+  /** Requests of all conversations that wait; beyond, a conversation forgets its oldest for each new one. */
+  allWaiting: 50_000,
+  /** Errors and steps of commissionings of all conversations that are kept with their words. */
+  notes: 200_000,
 } as const
 
 /** How a connection began and what became of it. */
@@ -233,6 +237,8 @@ export class ConnectionTable {
   /** Keys of `#explicit` by conversation, and the last connection of it of which only one id is known. */
   readonly #explicitOf = new Map<number, string[]>()
   readonly #halves = new Map<number, TrackedConnection>()
+  /** What all conversations of the capture may still keep. */
+  readonly budget = { waiting: connectionLimits.allWaiting, notes: connectionLimits.notes }
   #uncounted = 0
 
   /** Connections and flows beyond the limits. */

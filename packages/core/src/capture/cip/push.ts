@@ -51,6 +51,7 @@ interface Step {
 /** Recognises push commissioning (Volume 8 via cip-security-wire 4) in the readable messages of one session. */
 export class PushWatch {
   readonly #steps: Step[] = []
+  readonly #budget: { notes: number }
   #more = 0
   #begun = false
   #created = false
@@ -58,6 +59,11 @@ export class PushWatch {
   #applied = false
   #ended = false
   #aborted = false
+
+  /** A session of which nothing was heard; `budget` is what all sessions of a capture may still keep. */
+  constructor(budget: { notes: number }) {
+    this.#budget = budget
+  }
 
   /** A message and, where it was answered, what the answer was. */
   heard(request: ObservedRequest, reply: ObservedReply | undefined, moment: Moment): void {
@@ -69,8 +75,9 @@ export class PushWatch {
     const last = this.#steps.at(-1)
     const refused = reply === undefined || isOk ? undefined : reply.text.slice(0, reply.text.indexOf(':'))
     if (last !== undefined && last.key === request.subject && last.refused === refused) last.times++
-    else if (this.#steps.length >= mostSteps) this.#more++
+    else if (this.#steps.length >= mostSteps || this.#budget.notes <= 0) this.#more++
     else {
+      this.#budget.notes--
       const { packet, timeUs } = moment
       this.#steps.push({ key: request.subject, packet, timeUs, times: 1, refused })
     }
