@@ -24,9 +24,14 @@ export interface Capture {
   stop(): Promise<void>
 }
 
-/** Begins to capture; resolves when packets are being recorded. */
-export async function startCapture(file: string): Promise<Capture> {
-  const filter = 'net 127.0.0.0/8 and (port 44818 or port 2221 or port 2222)'
+/** Networks of the demonstration plant: other tests of this machine have theirs elsewhere. */
+export const demonstrationNetworks = ['127.17.0.0/16', '127.18.0.0/16', '127.60.0.0/16']
+
+/** Begins to capture what these networks say to each other and to all; resolves when packets are being recorded. */
+export async function startCapture(file: string, networks: readonly string[] = ['127.0.0.0/8']): Promise<Capture> {
+  const from = networks.map((network) => `src net ${network}`).join(' or ')
+  const to = [...networks.map((network) => `dst net ${network}`), 'dst host 127.255.255.255'].join(' or ')
+  const filter = `(${from}) and (${to}) and (port 44818 or port 2221 or port 2222)`
   const child: ChildProcess = spawn(
     'dumpcap',
     ['-i', 'lo', '-f', filter, '-w', file, '-B', '64', '-a', 'duration:600', '-q'],

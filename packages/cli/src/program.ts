@@ -4,6 +4,7 @@ import { exitCodeMeanings } from './exit-codes.ts'
 import { addAuthority } from './program/ca.ts'
 import { addConnections } from './program/connections.ts'
 import { addConformance } from './program/conformance.ts'
+import { addCapture } from './program/capture.ts'
 import { declareFor, type Start, withExample } from './program/declare.ts'
 import { addDevice } from './program/device.ts'
 import { addDoctor } from './program/doctor.ts'
@@ -34,6 +35,7 @@ const argumentMeanings: Readonly<Record<string, string>> = {
   credential: 'name of the account, or fingerprint of the provisioning certificate',
   certificate: 'its name, or its SHA-256 fingerprint or the first 8 digits of it',
   rules: 'the enrollment file, e.g. enrollment.yaml',
+  capture: 'a pcap or pcapng file; - for standard input',
   csv: 'the inventory: CSV with a heading of vendor, serial, mac, note',
   samples: 'file of samples, one per byte in its low bits',
   type: '0 power cycle, 1 factory default, 2 factory default except communication',
@@ -77,6 +79,7 @@ export function createProgram(start: Start, version: string): Command {
   addDevice(declare)
   addConnections(declare)
   addConformance(declare)
+  addCapture(declare)
   addAuthority(declare)
   addEst(declare)
   addSecrets(declare)

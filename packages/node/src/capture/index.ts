@@ -4,3 +4,4 @@
  */
 export { type CaptureFileOptions, captureChunks } from './chunks.ts'
 export { type CaptureDevice, captureInterfaces, type LiveCaptureOptions, liveCapture } from './live.ts'
+export { nodeRecordCrypto } from './record-crypto.ts'
