@@ -141,8 +141,7 @@ function settingFindings(target: DeviceTarget, reading: DeviceReading, means: Co
       const { cipSecurityState, security } = reading
       if (cipSecurityState !== 'configured')
         add(statePlaces.cipSecurityState, 'configured', String(cipSecurityState), change)
-      if (security.state !== 'configured')
-        add(statePlaces.securityState, 'configured', String(security.state), change)
+      if (security.state !== 'configured') add(statePlaces.securityState, 'configured', String(security.state), change)
     } else if (what === 'port') {
       const [part = '', found = ''] = split(from)
       add({ ...settingPlaces.port, part }, split(to)[1] ?? to, found, change)
@@ -150,7 +149,10 @@ function settingFindings(target: DeviceTarget, reading: DeviceReading, means: Co
       const wanted = effectiveSettings(target.settings, materials).rules?.[what] ?? []
       const held = observedSettings(reading, materials, crypto).rules?.[what]
       add(settingPlaces[what], ...rulesText(wanted, held), change)
-    } else if (what === 'certificate' && (from === 'due for renewal' || from === 'expired' || from === 'to be renewed')) {
+    } else if (
+      what === 'certificate' &&
+      (from === 'due for renewal' || from === 'expired' || from === 'to be renewed')
+    ) {
       due = change
     } else add(settingPlaces[what], to, from, change)
   }

@@ -1,10 +1,4 @@
-import {
-  type CommissionedUnit,
-  compareDevice,
-  type Finding,
-  type ModelRisk,
-  modelRisks,
-} from '@cordon/core/drift'
+import { type CommissionedUnit, compareDevice, type Finding, type ModelRisk, modelRisks } from '@cordon/core/drift'
 import type { Discovered } from '@cordon/core/deployment'
 import { UsageError } from '@cordon/core/errors'
 import { contains, type Network, parseAddress, parseNetwork, type Plant } from '@cordon/core/policy'
@@ -69,7 +63,10 @@ export async function comparePlant(request: DriftRequest): Promise<PlantComparis
   const { plant, store, authority, options = {}, nearMs = 30 * dayMs } = request
   if ((await authority.generations()).length === 0) {
     const remedy = 'use the state that deployed the plant (--state), or deploy it first with cordon apply'
-    throw new UsageError('missing', `this state has no authority of ${plant.name}, so there is nothing to compare with; ${remedy}`)
+    throw new UsageError(
+      'missing',
+      `this state has no authority of ${plant.name}, so there is nothing to compare with; ${remedy}`,
+    )
   }
   const startedAt = systemClock.date()
   const began = systemClock.now()
@@ -90,7 +87,13 @@ export async function comparePlant(request: DriftRequest): Promise<PlantComparis
     const role = index.devices.get(device)?.role ?? 'both'
     const reply = heard.get(target.settings.address)
     const found = compareDevice(
-      { target, observation, heard: reply === undefined ? undefined : discovered(reply), role, record: units.get(device) },
+      {
+        target,
+        observation,
+        heard: reply === undefined ? undefined : discovered(reply),
+        role,
+        record: units.get(device),
+      },
       means,
     )
     findings.push(...found)
@@ -235,7 +238,8 @@ async function commissionedUnits(store: Store, plant: string): Promise<ReadonlyM
 }
 
 function revisionIn(identity: unknown): string | undefined {
-  if (typeof identity !== 'object' || identity === null || !('major' in identity) || !('minor' in identity)) return undefined
+  if (typeof identity !== 'object' || identity === null || !('major' in identity) || !('minor' in identity))
+    return undefined
   return `${String(identity.major)}.${String(identity.minor)}`
 }
 

@@ -4,4 +4,11 @@
  */
 export { comparePlant, type DriftRequest, type PlantComparison } from './compare.ts'
 export { compareOnce, defaultIntervalMs, type Wait, type WatchOptions, watchDrift } from './drift.ts'
-export { driftHistory, findingText, type KeptComparison, type KeptFinding, lastComparison, openFindings } from './keep.ts'
+export {
+  driftHistory,
+  findingText,
+  type KeptComparison,
+  type KeptFinding,
+  lastComparison,
+  openFindings,
+} from './keep.ts'

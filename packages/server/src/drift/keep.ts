@@ -101,7 +101,9 @@ export async function keepComparison(
       })
       .where('plant', '=', plant)
       .execute()
-    await sql`delete from drift_findings where plant = ${plant} and gone_at < now() - ${keptDays} * interval '1 day'`.execute(tx)
+    await sql`delete from drift_findings where plant = ${plant} and gone_at < now() - ${keptDays} * interval '1 day'`.execute(
+      tx,
+    )
     const closed = new Set(ended.map(({ id }) => id))
     return {
       ...comparison,
