@@ -2,6 +2,7 @@ import { Command } from 'commander'
 import { shells } from './completion.ts'
 import { exitCodeMeanings } from './exit-codes.ts'
 import { addAuthority } from './program/ca.ts'
+import { addConnections } from './program/connections.ts'
 import { declareFor, type Start, withExample } from './program/declare.ts'
 import { addDevice } from './program/device.ts'
 import { addEnrollment } from './program/enrollment.ts'
@@ -69,6 +70,7 @@ export function createProgram(start: Start, version: string): Command {
   const declare = declareFor(program, start)
   addPlant(declare)
   addDevice(declare)
+  addConnections(declare)
   addAuthority(declare)
   addEst(declare)
   addSecrets(declare)

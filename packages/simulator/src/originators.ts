@@ -81,6 +81,7 @@ export class Originators {
     host.add({
       ...configuredConnection(plant, connection, target.address),
       originator: own,
+      ...slotOf(plant, connection),
       onData: keep,
       onReply: (reply) => {
         if (reply.status === 0) keep(reply.data)
@@ -101,6 +102,11 @@ export class Originators {
     })
     this.#hosts.set(through.name, host)
     return host
+  }
+
+  /** What opens the connections that leave through a device; undefined where none was begun. */
+  host(device: string): OriginatorHost | undefined {
+    return this.#hosts.get(device)
   }
 
   /** The last data or reply that came over a connection; undefined before the first. */
@@ -147,6 +153,13 @@ export class Originators {
   async close(): Promise<void> {
     await Promise.all([...this.#hosts.values()].map((host) => host.close()))
   }
+}
+
+/** The slot of a controller that opens a connection through a module of its chassis. */
+function slotOf(plant: Plant, { from, originator }: PlantConnection): { readonly slot?: number } {
+  if (originator === from) return {}
+  const place = plant.chassis.flatMap(({ slots }) => slots).find(({ device }) => device === originator)
+  return place === undefined ? {} : { slot: place.slot }
 }
 
 function added(tally: Tally, row: HostedConnection): Tally {

@@ -63,6 +63,8 @@ export class VirtualPlant implements AsyncDisposable {
   readonly #options: PlantOptions
   readonly #devices = new Map<string, VirtualDevice>()
   readonly #originators: Originators
+  /** Devices by address. */
+  readonly #names: ReadonlyMap<string, string>
   readonly #schedule = new PlantSchedule()
   readonly #stop = new AbortController()
   /** Power cycles and other faults under way; they never reject. */
@@ -93,6 +95,9 @@ export class VirtualPlant implements AsyncDisposable {
       addresses: options.plant.devices.flatMap(({ address }) => address ?? []),
       problem: (message) => this.#log({ severity: 'warning', device: options.plant.name, message }),
     })
+    this.#names = new Map(
+      options.plant.devices.flatMap(({ name, address }) => (address === undefined ? [] : [[address, name] as const])),
+    )
     this.#originators = new Originators({
       plant: options.plant,
       schedule: this.#schedule,
@@ -198,6 +203,8 @@ export class VirtualPlant implements AsyncDisposable {
       log: (device, { severity, event, peer, message }) =>
         this.#log({ severity, device, message: `${event}${peer === undefined ? '' : ` ${peer}`}: ${message}` }),
       neighbour: (device, slot) => this.#neighbour(device, slot),
+      originator: (device) => this.#originators.host(device),
+      nameOf: (address) => this.#names.get(address),
       broadcast: () => this.#broadcast,
       strike: (device, fault) => this.#do(device, () => this.fault(device, fault)),
       over: (device, kind) => this.#do(device, () => this.#heal(device, kind)),

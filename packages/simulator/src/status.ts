@@ -58,6 +58,8 @@ export interface DeviceStatus {
   readonly faults: readonly string[]
   /** Nothing reaches it and nothing leaves it. */
   readonly cablePulled: boolean
+  /** Port at which it serves its pages; undefined while it serves none. */
+  readonly pages: number | undefined
 }
 
 /** How a connection is protected on the network; behind a module its data is plain. */

@@ -1,8 +1,17 @@
-import { type BackplaneDevice, createDevice, type Device, type DeviceOptions, type Tag } from '@cordon/core/device'
+import {
+  type BackplaneDevice,
+  createDevice,
+  type Device,
+  type DeviceOptions,
+  pagesPort,
+  type Tag,
+} from '@cordon/core/device'
 import { TransportError, UsageError } from '@cordon/core/errors'
 import type { FaultKind, Device as PlantDevice, Plant, SimulatedDevice, SimulatedSecurity } from '@cordon/core/policy'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type BroadcastResponder, TargetHost, type TargetLogEntry } from '@cordon/node/target'
+import type { OriginatorHost } from '@cordon/node/originator'
+import { deviceSource, PageServer } from '@cordon/node/pages'
+import { type BroadcastResponder, type OpenPort, TargetHost, type TargetLogEntry } from '@cordon/node/target'
 import { Cable, type KeyLog } from '@cordon/node/transports'
 import type { DeviceFiles, StoredDevice } from './device-files.ts'
 import { electronicDataSheet } from './eds.ts'
@@ -49,6 +58,10 @@ export interface DeviceSurroundings {
   readonly keyLog?: KeyLog | undefined
   /** What sits in a slot of a device's chassis. */
   readonly neighbour: (device: string, slot: number) => VirtualDevice | undefined
+  /** What opens the connections of a device. */
+  readonly originator: (device: string) => OriginatorHost | undefined
+  /** Name of the device at an address. */
+  readonly nameOf: (address: string) => string | undefined
   /** Answers ListIdentity to all for those that listen. */
   readonly broadcast: () => BroadcastResponder | undefined
   /** A fault of the simulation file begins, or a request asks for a restart. */
@@ -83,6 +96,7 @@ export class VirtualDevice {
   #device: Device
   #stored: StoredDevice
   #host: TargetHost | undefined
+  #pages: PageServer | undefined
   #leaveBroadcast: (() => void) | undefined
   #saving: Promise<void> | undefined
   #dirty = false
@@ -166,6 +180,7 @@ export class VirtualDevice {
       pull: this.simulated.pull === undefined ? 'none' : pullWord(this.#device.pull),
       faults: this.#faults.kinds(),
       cablePulled: this.#cablePulled,
+      pages: this.#pages?.port,
     }
   }
 
@@ -174,7 +189,12 @@ export class VirtualDevice {
   /** Opens its ports. Units without an address or without listeners have nothing to open. */
   async start(): Promise<void> {
     this.#schedule.start()
-    if (this.#host !== undefined || !this.simulated.listens || this.#plantDevice.address === undefined) return
+    if (this.#host !== undefined || this.#plantDevice.address === undefined) return
+    if (!this.simulated.listens) {
+      // Software that only originates has pages as well, and nobody who could close them.
+      if (this.simulated.web && this.#pages === undefined) await this.#openPages()
+      return
+    }
     const host = new TargetHost({
       device: this.hosted,
       log: (entry) => this.#hostSays(entry),
@@ -182,6 +202,7 @@ export class VirtualDevice {
       schedule: this.#around.schedule.forHosts,
       cable: this.cable,
       restart: () => this.#restart(),
+      openPages: () => this.#openPages(),
       handshakeDelayMs: () => this.#faults.get('slow-handshake')?.delayMs ?? 0,
       ...(this.#around.keyLog === undefined ? {} : { keyLog: this.#around.keyLog }),
     })
@@ -193,6 +214,46 @@ export class VirtualDevice {
     await this.#inTurn(() => this.#adjustIntruder()).catch((error: unknown) => {
       this.#warn('fault-failed', error instanceof Error ? error.message : String(error))
     })
+  }
+
+  /** Serves its pages; a unit whose pages find no port runs without them. */
+  async #openPages(): Promise<OpenPort | undefined> {
+    const { schedule, log, nameOf } = this.#around
+    const source = deviceSource({
+      device: () => this.#device,
+      target: () => this.#host,
+      originator: () => this.#around.originator(this.name),
+      web: () => this.#pages?.rows() ?? [],
+      webPort: () => this.#pages?.port,
+      now: () => schedule.now(),
+      name: this.name,
+      nameOf,
+      nameOfSlot: (slot) => this.#around.neighbour(this.name, slot)?.name,
+    })
+    const { address } = this.#device
+    try {
+      const pages = await PageServer.open(source, {
+        address,
+        names: [this.name],
+        isSilent: () => this.cable.isPulled || this.#faults.silent,
+        defect: (error) => log(this.name, { severity: 'error', event: 'defect', message: stackOf(error) }),
+      })
+      this.#pages = pages
+      if (pages.port !== pagesPort) {
+        const message = `port ${pagesPort} may not be bound, so its pages are at http://${address}:${pages.port}/`
+        log(this.name, { severity: 'info', event: 'pages', message })
+      }
+      return { close: () => this.#closePages(pages) }
+    } catch (error) {
+      if (!(error instanceof TransportError)) throw error
+      this.#warn('pages', `it has no pages: ${error.message}`)
+      return undefined
+    }
+  }
+
+  async #closePages(pages: PageServer): Promise<void> {
+    if (this.#pages === pages) this.#pages = undefined
+    await pages.close()
   }
 
   /** A power cycle that a request asked for. */
@@ -261,6 +322,8 @@ export class VirtualDevice {
     const host = this.#host
     this.#host = undefined
     if (host !== undefined) await close(host)
+    // Those of a unit with a host went with its ports already.
+    if (this.#pages !== undefined) await this.#closePages(this.#pages)
     await this.#saving
   }
 
@@ -522,6 +585,7 @@ export class VirtualDevice {
       assemblies: assemblies.map(({ instance, direction, size, onLoss }) => ({ instance, direction, size, onLoss })),
       tags: this.#tags,
       eds: electronicDataSheet(this.simulated),
+      pages: this.simulated.web,
       ...(security === undefined || this.#stored.credentials === undefined
         ? {}
         : { security: securityOptions(this.simulated, security, this.#stored.credentials) }),
@@ -560,6 +624,10 @@ function securityOptions(
 /** What the unit in its place is: another one than the simulation file describes, where it was exchanged. */
 function exchanged(simulated: SimulatedDevice, { unit }: StoredDevice): SimulatedDevice {
   return unit === undefined ? simulated : { ...simulated, identity: { ...simulated.identity, ...unit } }
+}
+
+function stackOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error)
 }
 
 /** The name of a unit as a host name: letters, digits and hyphens, because certificate requests carry it as a DNS name. */

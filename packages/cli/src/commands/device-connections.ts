@@ -1,17 +1,89 @@
 import { join } from 'node:path'
 import { readdir } from 'node:fs/promises'
-import { UsageError } from '@cordon/core/errors'
+import { isIPv4 } from 'node:net'
+import { TransportError, UsageError } from '@cordon/core/errors'
+import type { TableName, Tables } from '@cordon/core/tables'
+import { openPageClient } from '@cordon/node/pages'
 import { PlantControl } from '@cordon/simulator'
 import { connectionsTable } from '../connections-table.ts'
 import type { CommandContext } from '../context.ts'
+import { deviceTablesText } from '../device-tables-text.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
+import { isProblems, printProblems, readPlantFiles } from '../plant-file.ts'
 
-/** `cordon device connections` */
-export async function run(context: CommandContext, options: { readonly directory?: string }): Promise<ExitCode> {
-  await using control = await PlantControl.connect(options.directory ?? (await onlyPlant(context.state)))
+interface DeviceConnectionsFlags {
+  readonly directory?: string
+  readonly page?: TableName
+  readonly plant?: string
+  readonly from?: string
+}
+
+/** `cordon device connections [TARGET]` */
+export async function run(
+  context: CommandContext,
+  flags: DeviceConnectionsFlags,
+  target: string | undefined,
+): Promise<ExitCode> {
+  if (target !== undefined) return deviceTables(context, flags, target)
+  await using control = await PlantControl.connect(flags.directory ?? (await onlyPlant(context.state)))
   const { connections } = await control.call('connections', {})
   context.output.document({ connections }, () => connectionsTable(context.output, connections))
   return exitCodes.ok
+}
+
+async function deviceTables(context: CommandContext, flags: DeviceConnectionsFlags, target: string): Promise<ExitCode> {
+  const { output, signal, settings } = context
+  const place = await placeOf(context, flags, target)
+  if (place === undefined) return exitCodes.usage
+  const localAddress = flags.from ?? settings['localAddress']
+  const client = openPageClient({ ...place, ...(localAddress === undefined ? {} : { localAddress }) })
+  try {
+    if (flags.page !== undefined) {
+      const document = await client.read(flags.page, signal)
+      output.document(document, () => deviceTablesText(output, { [flags.page ?? 'tcp']: document.data }))
+      return exitCodes.ok
+    }
+    const { device, address, at, data: tcp } = await client.read('tcp', signal)
+    const tables: Partial<Tables> = {
+      tcp,
+      tls: (await client.read('tls', signal)).data,
+      dtls: (await client.read('dtls', signal)).data,
+      bridge: (await client.read('bridge', signal)).data,
+    }
+    output.document({ device, address, at, ...tables }, () => deviceTablesText(output, tables))
+    return exitCodes.ok
+  } catch (error) {
+    if (!(error instanceof TransportError) || error.code !== 'refused') throw error
+    const why = 'it has no pages, or its policy closed them (tcp/80)'
+    throw new TransportError('refused', `${target} shows no tables: ${why}: ${error.message}`, { cause: error })
+  } finally {
+    client.close()
+  }
+}
+
+/** Where the pages of a target are; undefined after the problems of its plant file were printed. */
+async function placeOf(
+  { output }: CommandContext,
+  { plant }: DeviceConnectionsFlags,
+  target: string,
+): Promise<{ readonly address: string; readonly ports?: readonly number[] } | undefined> {
+  const [host = '', port] = target.split(':', 2)
+  if (port !== undefined && (!/^\d{1,5}$/.test(port) || Number(port) < 1 || Number(port) > 65_535))
+    throw new UsageError('bad-value', `expected an address or address:port, got ${target}`)
+  const at = port === undefined ? {} : { ports: [Number(port)] }
+  if (isIPv4(host)) return { address: host, ...at }
+  if (plant === undefined)
+    throw new UsageError('bad-value', `expected an IPv4 address, got ${target}; a name needs --plant FILE`)
+  const files = await readPlantFiles(plant)
+  if (isProblems(files)) {
+    printProblems(output, files)
+    return undefined
+  }
+  const found = files.plant.devices.find(({ name }) => name === host)
+  if (found === undefined) throw new UsageError('missing', `${files.plant.name} has no device "${host}"`)
+  if (found.address === undefined)
+    throw new UsageError('missing', `${host} has no address of its own: ask the module of its chassis`)
+  return { address: found.address, ...at }
 }
 
 /** The one virtual plant of this state. @throws UsageError where there is none, or several */

@@ -72,9 +72,15 @@ export function addDevice({ add, group }: Declare): void {
   ).option('-y, --yes', 'do not ask')
   add(
     device,
-    'connections',
-    'what the running virtual plant has open, connection by connection',
-    'device connections',
+    'connections [target]',
+    "a device's live tables from its own pages; without a target, what the running virtual plant has open",
+    'device connections 127.17.81.51 --page tcp',
     async () => (await import('../commands/device-connections.ts')).run,
-  ).option('--directory <directory>', 'state of the virtual plant')
+  )
+    .addOption(
+      new Option('--page <table>', 'which table').choices(['identity', 'tcp', 'tls', 'dtls', 'bridge', 'security']),
+    )
+    .option('--plant <file>', 'plant file in which the target is a name')
+    .option('--directory <directory>', 'state of the virtual plant')
+    .addOption(from())
 }

@@ -78,6 +78,9 @@ export interface ConnectionRow {
   readonly inputSize: number
   readonly outputType: NetworkParameters['type']
   readonly inputType: NetworkParameters['type']
+  /** Packets may be shorter than the size. */
+  readonly outputVariable: boolean
+  readonly inputVariable: boolean
   readonly multicast: boolean
   /** Microseconds. */
   readonly outputApiUs: number
@@ -837,6 +840,8 @@ function rowOf(connection: Connection, now: number): ConnectionRow {
     inputSize: open.toParameters.size,
     outputType: open.otParameters.type,
     inputType: open.toParameters.type,
+    outputVariable: open.otParameters.sizeType === 'variable',
+    inputVariable: open.toParameters.sizeType === 'variable',
     multicast: open.toParameters.type === 'multicast',
     outputApiUs: open.otRpi,
     inputApiUs: open.toRpi,

@@ -342,6 +342,9 @@ function factoryCertificates(options: DeviceOptions): Map<number, CertificateDat
   return certificates
 }
 
+/** Port of a device's own pages. */
+export const pagesPort = 80
+
 /** 0xF5 from the factory: every port open, the secured ones only where the device has CIP Security. */
 function factoryTcpIp(options: DeviceOptions): TcpIpData {
   const ports: PortData[] = [
@@ -355,6 +358,7 @@ function factoryTcpIp(options: DeviceOptions): TcpIpData {
       { name: 'EtherNet/IP DTLS', port: 2221, protocol: 'udp', open: true },
     )
   }
+  if (options.pages === true) ports.push({ name: 'HTTP', port: pagesPort, protocol: 'tcp', open: true })
   return {
     ports,
     icmpOpen: true,

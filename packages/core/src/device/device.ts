@@ -4,6 +4,7 @@ import { generalStatus } from '../cip/general-status.ts'
 import type { MessageRouterRequest } from '../cip/message-router.ts'
 import type { TagValue } from '../cip/tag.ts'
 import { UsageError } from '../errors.ts'
+import type { EthernetIpSecurityStateName } from '../objects/ethernet-ip-security.ts'
 import type { ApplicationRequest, BoundApplication } from './application.ts'
 import { type ApplicationHost, bindApplication } from './applications.ts'
 import type { ObjectBehaviour } from './attributes.ts'
@@ -91,6 +92,8 @@ export interface Device extends HostedDevice, BackplaneDevice {
   isConfigured(): boolean
   /** State of 0x5D; a device without CIP Security is always in factory default. */
   securityState(): CipSecurityState
+  /** State of 0x5E; a device without CIP Security is always in factory default. */
+  ethernetIpSecurityState(): EthernetIpSecurityStateName
   /** A power cycle: links, connections, transfers and begun configurations are gone, the rest stays. */
   restart(now: number): void
   /** What is to be stored, secrets apart. */
@@ -542,6 +545,10 @@ class TargetDevice implements Device, DeviceContext, Routed, ApplicationHost {
 
   securityState(): CipSecurityState {
     return this.#data.cipSecurity.state
+  }
+
+  ethernetIpSecurityState(): EthernetIpSecurityStateName {
+    return this.#data.ethernetIpSecurity.state
   }
 
   restart(now: number): void {

@@ -19,6 +19,7 @@ export {
   type VendorPki,
 } from './default-credentials.ts'
 export type { CipSecurityState, PullOrigin, SecuritySettings } from './data.ts'
+export { pagesPort } from './data.ts'
 export { createDevice, type Device, defaultHeartbeats, type OutputListener } from './device.ts'
 export { DtlsMessages, type DtlsMessagesOptions, replayCacheMs, replayCacheSize } from './dtls-messages.ts'
 export {

@@ -127,6 +127,8 @@ export interface DeviceOptions {
   readonly udpOnly?: boolean
   /** Lets a class 0/1 Forward_Open over TLS open plain I/O, as the first editions did; default false. */
   readonly allowTlsOpenedPlainIo?: boolean
+  /** Has pages on 80/tcp, which its host serves: the port is then one of those that it administers. Default false. */
+  readonly pages?: boolean
   /** Lets targets produce by multicast over plain UDP, to this group; without it multicast is refused. */
   readonly multicastGroup?: string
 }

@@ -39,6 +39,8 @@ export type {
 export { defaultDtlsTimeoutS } from './model.ts'
 export type { PlantResult } from './parse.ts'
 export { parsePlant } from './parse.ts'
+export type { Observed, ObservedPair, ObservedVerdict } from './observed.ts'
+export { judgeObserved, nameOfAddress } from './observed.ts'
 export type { Endpoint, EndpointGroup, PlantIndex, ResolvedCapabilities } from './plant-index.ts'
 export { assumedCapabilities, indexPlant } from './plant-index.ts'
 export type { ErrorCode, PolicyProblem, WarningCode } from './problem.ts'

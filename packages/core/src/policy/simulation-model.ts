@@ -224,7 +224,7 @@ export interface SimulatedDevice {
   readonly faults: readonly SimulatedFault[]
   /** Starts with the plant, or only once a deployment is done. */
   readonly startsWhen: 'plant' | 'after-deployment'
-  /** A page on tcp/80. */
+  /** Serves its own pages on tcp/80. */
   readonly web: boolean
   /** Accepts connections on the EtherNet/IP ports; false for software that only originates and is never configured. */
   readonly listens: boolean

@@ -302,7 +302,7 @@ const unit = {
   assemblies: Type.Optional(assemblies),
   faults: Type.Optional(Type.Array(fault, { maxItems: 64, description: 'What it does wrong.' })),
   starts: Type.Optional(words(['plant', 'after-deployment'], 'With the plant, or once a deployment is done.')),
-  web: Type.Optional(Type.Boolean({ description: 'A page on tcp/80.' })),
+  web: Type.Optional(Type.Boolean({ description: 'Its own pages on tcp/80; true unless it says otherwise.' })),
   listens: Type.Optional(
     Type.Boolean({ description: 'Accepts connections; false for software that only originates.' }),
   ),
@@ -545,7 +545,7 @@ function readUnit(name: string, path: string, file: UnitFile, converter: Convert
     ),
     faults: (file.faults ?? []).map((part, index) => readFault(`${path}.faults[${index}]`, part, converter)),
     startsWhen: file.starts ?? 'plant',
-    web: file.web ?? false,
+    web: file.web ?? true,
     listens: file.listens ?? true,
   }
 }

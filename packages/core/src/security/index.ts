@@ -14,3 +14,4 @@ export {
 } from './cipher-suites.ts'
 export type { SecurityProfile } from './profiles.ts'
 export { profileBits, profilesOf, securityProfiles } from './profiles.ts'
+export { suiteMeaning } from './suite-meaning.ts'

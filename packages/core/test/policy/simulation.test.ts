@@ -87,7 +87,7 @@ describe('a unit', () => {
     })
     expect(device).toMatchObject({
       startsWhen: 'plant',
-      web: false,
+      web: true,
       listens: true,
       faults: [],
       tags: [],

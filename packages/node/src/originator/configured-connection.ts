@@ -26,6 +26,8 @@ export interface ConfiguredConnection {
   readonly serial?: number
   /** Who opens it, where that is not the host's own: one of several controllers behind a module. */
   readonly originator?: OriginatorIdentity
+  /** Slot of the one who opens it, where that is a controller behind the module whose address the host has. */
+  readonly slot?: number
   /** Watchdog in packets. Default 4, for class 3 16. */
   readonly timeoutMultiplier?: TimeoutMultiplier
   /** Class 0/1: fills the output data before each production. Default: zeros. */
@@ -47,7 +49,11 @@ export type ConnectionTransport = 'tcp' | 'tls' | 'dtls'
 export interface ConnectionStatus {
   readonly name: string
   readonly target: string
+  /** Address of the target alone. */
+  readonly address: string
   readonly class: 0 | 1 | 3
+  /** Slot of the one who opens it; undefined where that is the host's own device. */
+  readonly slot: number | undefined
   /** `waiting`: the last attempt failed, another follows. */
   readonly state: 'connecting' | 'open' | 'refused-by-policy' | 'waiting' | 'stopped'
   readonly transport: ConnectionTransport | undefined
@@ -60,6 +66,7 @@ export interface ConnectionStatus {
   readonly outputSize: number
   readonly inputSize: number
   readonly rpiMs: number
+  readonly targetRpiMs: number
   /** Granted intervals, milliseconds. */
   readonly outputApiMs: number | undefined
   readonly inputApiMs: number | undefined

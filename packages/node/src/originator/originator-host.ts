@@ -14,12 +14,12 @@ import type {
   ConnectionStatus,
   ConnectionTransport,
 } from './configured-connection.ts'
-import { type Way, wayTo } from './egress.ts'
+import { parseTarget, type Way, wayTo } from './egress.ts'
 import { plainIoPort } from './io.ts'
 import { type LiveConnection, openLive } from './live-connection.ts'
 import { nextConnectionSerial, type OriginatorIdentity } from './numbers.ts'
 import { OwnPlainIoPort, type PlainIoPort } from '../transports/plain-io.ts'
-import { type Lease, SessionPool } from './session-pool.ts'
+import { type EndedSession, type Lease, type PooledSession, SessionPool } from './session-pool.ts'
 
 /** A line for the log of an originator. */
 export interface OriginatorLogEntry {
@@ -174,7 +174,9 @@ class ConnectionKeeper {
     return {
       name: connection.name,
       target: connection.target,
+      address: parseTarget(connection.target).address,
       class: connection.class,
+      slot: connection.slot,
       state: this.#state,
       transport: open?.transport,
       suite: security?.suite,
@@ -191,6 +193,7 @@ class ConnectionKeeper {
       outputSize: connection.outputSize,
       inputSize: connection.inputSize,
       rpiMs: connection.rpiMs,
+      targetRpiMs: connection.targetRpiMs ?? connection.rpiMs,
       outputApiMs: open === undefined ? undefined : open.live.granted.otApi / 1000,
       inputApiMs: open === undefined ? undefined : open.live.granted.toApi / 1000,
       openedAt: open?.openedAt,
@@ -490,6 +493,16 @@ export class OriginatorHost implements AsyncDisposable {
   /** One row per configured connection. */
   connections(): ConnectionStatus[] {
     return [...this.#keepers.values()].map((keeper) => keeper.status)
+  }
+
+  /** Its TCP, TLS and DTLS sessions as they stand, and those that are being opened. */
+  sessions(): readonly PooledSession[] {
+    return this.#around.pool.sessions()
+  }
+
+  /** Plain sessions that a change of policy, or their other end, ended a short time ago. */
+  endedSessions(): readonly EndedSession[] {
+    return this.#around.pool.ended()
   }
 
   /** Keeps one more connection. @throws UsageError `bad-option` for a name that is there already, `not-open` after close */

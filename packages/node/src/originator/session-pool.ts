@@ -5,7 +5,7 @@ import type { Credentials } from '../transports/credentials.ts'
 import type { Cable } from '../transports/cable.ts'
 import type { KeyLog } from '../transports/key-log.ts'
 import { connect, type SessionTransport } from './connect.ts'
-import type { Session } from './session.ts'
+import type { PeerInfo, Session } from './session.ts'
 
 /** Which session is wanted: two equal keys share one. */
 export interface SessionKey {
@@ -23,11 +23,35 @@ export interface Lease {
   release(): void
 }
 
+/** A session of a pool as it stands; without `peer` it is being opened. */
+export interface PooledSession {
+  readonly address: string
+  readonly transport: SessionKey['transport']
+  readonly peer: PeerInfo | undefined
+  /** When it was opened, or its opening began; milliseconds since the epoch. */
+  readonly since: number
+}
+
+/** A session that has ended. */
+export interface EndedSession {
+  readonly peer: PeerInfo
+  /** Milliseconds since the epoch. */
+  readonly endedAt: number
+}
+
 interface Shared {
+  readonly key: SessionKey
   readonly opening: Promise<Session>
   readonly abort: AbortController
   users: number
+  /** Once it is open. */
+  session: Session | undefined
+  since: number
 }
+
+/** Ended sessions that are remembered, and how long, milliseconds. */
+const rememberedSessions = 32
+const endedMs = 60_000
 
 /** What all sessions of a pool have in common. */
 export interface SessionPoolOptions {
@@ -47,6 +71,7 @@ export interface SessionPoolOptions {
 export class SessionPool {
   readonly #options: SessionPoolOptions
   readonly #shared = new Map<string, Shared>()
+  #ended: EndedSession[] = []
 
   constructor(options: SessionPoolOptions) {
     this.#options = options
@@ -57,13 +82,31 @@ export class SessionPool {
     return this.#shared.size
   }
 
+  /** Open sessions and those that are being opened. */
+  sessions(): readonly PooledSession[] {
+    return Array.from(this.#shared.values(), ({ key: { address, transport }, session, since }) => ({
+      address,
+      transport,
+      peer: session?.peer,
+      since,
+    }))
+  }
+
+  /** Plain sessions that ended a short time ago: connections moved away from them, or their other end closed them. */
+  ended(): readonly EndedSession[] {
+    const since = Date.now() - endedMs
+    this.#ended = this.#ended.filter(({ endedAt }) => endedAt > since)
+    return this.#ended
+  }
+
   /** Opens or shares. @throws TransportError, NotTrusted, PeerError, UsageError */
   async acquire(key: SessionKey): Promise<Lease> {
     const name = `${key.address}|${key.transport}|${key.credentialsId}`
     let shared = this.#shared.get(name)
     if (shared === undefined) {
       const abort = new AbortController()
-      shared = { opening: this.#open(key, abort.signal), abort, users: 0 }
+      const opening = this.#open(key, abort.signal)
+      shared = { key, opening, abort, users: 0, session: undefined, since: Date.now() }
       this.#shared.set(name, shared)
       this.#watch(name, shared)
     }
@@ -117,6 +160,20 @@ export class SessionPool {
     const forget = () => {
       if (this.#shared.get(name) === shared) this.#shared.delete(name)
     }
-    shared.opening.then((session) => void session.closed.then(forget), forget)
+    const opened = (session: Session) => {
+      shared.session = session
+      shared.since = Date.now()
+      void session.closed.then(() => {
+        forget()
+        this.#remember(session.peer)
+      })
+    }
+    shared.opening.then(opened, forget)
+  }
+
+  #remember(peer: PeerInfo): void {
+    if (peer.transport !== 'tcp') return
+    this.#ended.push({ peer, endedAt: Date.now() })
+    if (this.#ended.length > rememberedSessions) this.#ended.shift()
   }
 }

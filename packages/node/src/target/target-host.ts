@@ -1,4 +1,12 @@
-import type { DeviceAction, DeviceEvent, DevicePort, HostedDevice, Link, LinkSecurity } from '@cordon/core/device'
+import {
+  type DeviceAction,
+  type DeviceEvent,
+  type DevicePort,
+  type HostedDevice,
+  type Link,
+  type LinkSecurity,
+  pagesPort,
+} from '@cordon/core/device'
 import { type AnyError, MalformedMessage, TransportError } from '@cordon/core/errors'
 import { Session } from '@cordon/tls'
 import { Cable } from '../transports/cable.ts'
@@ -61,6 +69,11 @@ export interface TargetHostOptions {
   readonly schedule?: Schedule
   /** What its sockets lead over; a virtual unit shares it with its originators. */
   readonly cable?: Cable
+  /**
+   * Opens the pages of a device that administers 80/tcp for them. Undefined: they cannot be served, which is no reason
+   * for the device not to start; it says so itself.
+   */
+  readonly openPages?: () => Promise<OpenPort | undefined>
 }
 
 /** An association as it stands, for pages and tests. */
@@ -70,15 +83,34 @@ export interface AssociationRow {
   readonly peer: Endpoint
   /** IANA number; absent in plain. */
   readonly suite: number | undefined
+  /** Its (D)TLS session took up an earlier one. */
+  readonly resumed: boolean
   /** Milliseconds of the schedule. */
   readonly openedAt: number
 }
 
+/** A peer that was turned away. */
+export interface RefusedPeer {
+  readonly address: string
+  readonly port: number
+  readonly reason: string
+  /** Milliseconds of the schedule, the last time. */
+  readonly at: number
+  /** How often, one after the other. */
+  readonly count: number
+}
+
 type PortName = `${number}/${DevicePort['protocol']}`
 
-interface OpenPort {
+/** A port that listens. */
+export interface OpenPort {
   close(): Promise<void>
 }
+
+/** Refusals, and associations ended by a change of policy, that are remembered. */
+const remembered = 32
+/** How long an association that a change of policy ended is remembered, milliseconds. */
+const endedMs = 60_000
 
 interface PlainPeer {
   readonly link: Link
@@ -120,6 +152,10 @@ export class TargetHost implements AsyncDisposable {
   readonly #cable: Cable
   /** What messages, and all that is not class 0/1 data, are marked with. */
   readonly #explicitMark = () => this.device.dscp?.().explicit
+  /** Latest last. */
+  readonly #refusals: RefusedPeer[] = []
+  /** Latest last. */
+  #endedByPolicy: (AssociationRow & { readonly endedAt: number })[] = []
   #datagramPeers: DatagramPeers | undefined
   #udp2222: UdpSocket | undefined
   #portWork: Promise<void> = Promise.resolve()
@@ -212,13 +248,30 @@ export class TargetHost implements AsyncDisposable {
 
   /** Who is connected now. */
   associations(): AssociationRow[] {
-    return [...this.#associations.values()].map(({ link, openedAt }) => ({
-      transport: link.transport,
-      localPort: link.localPort,
-      peer: link.peer,
-      suite: link.security?.suite,
-      openedAt,
-    }))
+    return Array.from(this.#associations.values(), rowOf)
+  }
+
+  /** TLS handshakes that are under way. */
+  handshakes(): readonly { readonly localPort: number; readonly peer: Endpoint }[] {
+    return Array.from(this.#handshakes, ({ local, remote }) => ({ localPort: local.port, peer: remote }))
+  }
+
+  /** Who was turned away, the latest first; a limited number is kept. */
+  refusals(): readonly RefusedPeer[] {
+    return this.#refusals.toReversed()
+  }
+
+  /** Associations that a change of policy ended a short time ago. */
+  endedByPolicy(): readonly (AssociationRow & { readonly endedAt: number })[] {
+    const since = this.#schedule.now() - endedMs
+    this.#endedByPolicy = this.#endedByPolicy.filter(({ endedAt }) => endedAt > since)
+    return this.#endedByPolicy
+  }
+
+  #endByPolicy(association: Association, reason: string): void {
+    this.#endedByPolicy.push({ ...rowOf(association), endedAt: this.#schedule.now() })
+    if (this.#endedByPolicy.length > remembered) this.#endedByPolicy.shift()
+    association.close(reason)
   }
 
   /** Ports that are open now. */
@@ -445,7 +498,7 @@ export class TargetHost implements AsyncDisposable {
     for (const association of [...this.#associations.values()]) {
       const { link } = association
       const chosen = which === 'all' || (which === 'all-secure' ? link.security !== undefined : which.includes(link))
-      if (chosen) association.close(reason)
+      if (chosen) this.#endByPolicy(association, reason)
     }
     if (which !== 'all' && which !== 'all-secure') return
     for (const secure of [...this.#handshakes]) secure.destroy()
@@ -495,7 +548,7 @@ export class TargetHost implements AsyncDisposable {
       // The reply that closed the port may still have to leave over it.
       this.#later(0, () => {
         for (const association of [...this.#associations.values()]) {
-          if (portName(portOf(association.link)) === name) association.close('its port was closed')
+          if (portName(portOf(association.link)) === name) this.#endByPolicy(association, 'its port was closed')
         }
       })
       this.#log.write({ severity: 'notice', event: 'port-closed', message: `port ${name} is closed` })
@@ -520,6 +573,7 @@ export class TargetHost implements AsyncDisposable {
 
   async #openPort({ port, protocol }: DevicePort): Promise<OpenPort | undefined> {
     const { address } = this.device
+    if (port === pagesPort && protocol === 'tcp') return this.#options.openPages?.()
     if (protocol === 'tcp') {
       const secure = port === 2221
       const admit = (remote: Endpoint) => this.#admit(remote, port, secure)
@@ -818,7 +872,22 @@ export class TargetHost implements AsyncDisposable {
 
   #refuse(event: string, remote: Endpoint, port: number, reason: string, now: number): void {
     const peer = remote.port === 0 ? remote.address : formatEndpoint(remote)
+    const last = this.#refusals.at(-1)
+    const isSame = last?.address === remote.address && last.port === port && last.reason === reason
+    if (isSame || this.#refusals.length >= remembered) this.#refusals.splice(isSame ? -1 : 0, 1)
+    this.#refusals.push({ address: remote.address, port, reason, at: now, count: isSame ? last.count + 1 : 1 })
     this.#log.writeLimited({ severity: 'warning', event, peer, port, message: reason }, now)
+  }
+}
+
+function rowOf({ link, transport, openedAt }: Association): AssociationRow {
+  return {
+    transport: link.transport,
+    localPort: link.localPort,
+    peer: link.peer,
+    suite: link.security?.suite,
+    resumed: transport.security?.resumed ?? false,
+    openedAt,
   }
 }
 
