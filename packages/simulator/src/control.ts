@@ -20,12 +20,18 @@ export interface ControlRequests {
     readonly reply: {
       readonly devices: readonly DeviceStatus[]
       readonly stalls: { readonly totalMs: number; readonly longestMs: number }
+      /** File that gets the keys of every association; absent while none does. Whoever shows a status says it. */
+      readonly keyLog?: string
     }
   }
   /** Every connection: over what it runs, when it moved, how long its data was interrupted. */
   readonly connections: {
     readonly request: Record<never, never>
-    readonly reply: { readonly connections: readonly ConnectionStatus[] }
+    readonly reply: {
+      readonly connections: readonly ConnectionStatus[]
+      /** File that gets the keys of every association; absent while none does. Whoever shows a status says it. */
+      readonly keyLog?: string
+    }
   }
   /** Starts what the plant file says begins after a deployment. */
   readonly 'start-later': {

@@ -42,7 +42,9 @@ export async function runSimulator(options: SimulatorOptions): Promise<void> {
   try {
     const { key } = await loadStateKey(nodeCrypto, options.state)
     const directory = resolve(options.directory)
-    const keyLog = options.keyLog === undefined ? undefined : keyLogFile(resolve(options.keyLog))
+    const keyLogPath = options.keyLog === undefined ? undefined : resolve(options.keyLog)
+    const keyLog = keyLogPath === undefined ? undefined : keyLogFile(keyLogPath)
+    const keysTold = keyLogPath === undefined ? {} : { keyLog: keyLogPath }
     await using plant = await VirtualPlant.start({
       plant: options.plant,
       simulation: options.simulation,
@@ -59,8 +61,8 @@ export async function runSimulator(options: SimulatorOptions): Promise<void> {
       end = done
     })
     const control = await ControlServer.open(directory, {
-      status: async () => ({ devices: plant.devices(), stalls: plant.stalls }),
-      connections: async () => ({ connections: plant.connections() }),
+      status: async () => ({ devices: plant.devices(), stalls: plant.stalls, ...keysTold }),
+      connections: async () => ({ connections: plant.connections(), ...keysTold }),
       'start-later': async () => ({ started: await plant.startLater() }),
       fault: async ({ device, fault }) => {
         await plant.fault(device, fault)

@@ -64,6 +64,17 @@ describe('a plant as a program of its own', () => {
     await expect(PlantControl.connect(program.directory)).rejects.toMatchObject({ code: 'unreachable' })
   })
 
+  it('says in every status where keys are written, while they are', async () => {
+    const keyLog = join(await freshDirectory(), 'keys.log')
+    const program = await run({ keyLog })
+    await program.ready
+    await using control = await PlantControl.connect(program.directory)
+    expect((await control.call('status', {})).keyLog).toBe(keyLog)
+    expect((await control.call('connections', {})).keyLog).toBe(keyLog)
+    program.end()
+    await program.ended()
+  })
+
   it('ends when it is told to over its socket', async () => {
     const program = await run()
     await program.ready

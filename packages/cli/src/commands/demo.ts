@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { TransportError, UsageError } from '@cordon/core/errors'
 import type { VerificationResult } from '@cordon/core/verification'
 import { discover } from '@cordon/node/originator'
-import { keyLogFile } from '@cordon/node/transports'
+import { keyLogFile, keyLogWarning } from '@cordon/node/transports'
 import { deploy, prepare, type StoredReport } from '@cordon/server/deploy'
 import { type ConnectionStatus, defaultDirectory, type PlantControl } from '@cordon/simulator'
 import { type AcceptedPlant, acceptedPlant } from '../accepted-plant.ts'
@@ -46,6 +46,8 @@ interface DemoResult {
   }
   readonly deployment: StoredReport
   readonly verification: VerificationResult
+  /** File that gets the keys of every association, while one does. */
+  readonly keyLog?: string
 }
 
 /** `cordon demo`: a plant in plain, secured while it runs, verified from outside. */
@@ -56,8 +58,7 @@ export async function run(context: CommandContext, flags: DemoFlags): Promise<Ex
   }
   const accepted = await acceptedPlant(context, plantFile)
   if (accepted === undefined) return exitCodes.usage
-  if (flags.keyLog !== undefined)
-    output.note(`warning: ${flags.keyLog} gets the keys of every association; whoever reads it reads the traffic`)
+  if (flags.keyLog !== undefined) output.note(keyLogWarning(flags.keyLog))
   await addressesAreFree(accepted.files.plant, 'cordon demo')
   await freshDemoState(context.state)
   return await runDemonstration(context, new Demonstration(context, accepted, flags), flags.once === true)
@@ -161,7 +162,9 @@ class Demonstration implements Demonstrated<DemoResult> {
       (check) => check.verdict === 'pass' || (check.id === 'openssl-agrees' && check.verdict === 'not-tested'),
     )
     const verdict = isProven && isSecured ? 'pass' : 'fail'
-    return { verdict, plant: { name: plant.name, discovered, connections }, deployment: report, verification }
+    const { keyLog } = this.#flags
+    const told = keyLog === undefined ? {} : { keyLog }
+    return { verdict, plant: { name: plant.name, discovered, connections }, deployment: report, verification, ...told }
   }
 
   #deploy(): ReturnType<typeof deploy> {
@@ -237,12 +240,14 @@ class Demonstration implements Demonstrated<DemoResult> {
       ),
       '',
       verificationText(output, result.verification, false),
+      ...(result.keyLog === undefined ? [] : ['', output.state('warning', keyLogWarning(result.keyLog))]),
     ].join('\n')
   }
 
   /** Keeps the plant running until Ctrl-C, or until the plant itself ends. */
   async untilEnded(): Promise<void> {
     const { output, signal } = this.#context
+    if (this.#flags.keyLog !== undefined) output.note(keyLogWarning(this.#flags.keyLog))
     output.note('The plant keeps running; end it with Ctrl-C. Try: npx --no-install cordon device connections')
     await this.#workspace?.[Symbol.asyncDispose]()
     this.#workspace = undefined

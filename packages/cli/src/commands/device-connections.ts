@@ -4,6 +4,7 @@ import { isIPv4 } from 'node:net'
 import { TransportError, UsageError } from '@cordon/core/errors'
 import type { TableName, Tables } from '@cordon/core/tables'
 import { openPageClient } from '@cordon/node/pages'
+import { keyLogWarning } from '@cordon/node/transports'
 import { PlantControl } from '@cordon/simulator'
 import { connectionsTable } from '../connections-table.ts'
 import type { CommandContext } from '../context.ts'
@@ -26,8 +27,10 @@ export async function run(
 ): Promise<ExitCode> {
   if (target !== undefined) return deviceTables(context, flags, target)
   await using control = await PlantControl.connect(flags.directory ?? (await onlyPlant(context.state)))
-  const { connections } = await control.call('connections', {})
-  context.output.document({ connections }, () => connectionsTable(context.output, connections))
+  const { connections, keyLog } = await control.call('connections', {})
+  if (keyLog !== undefined) context.output.note(keyLogWarning(keyLog))
+  const told = keyLog === undefined ? {} : { keyLog }
+  context.output.document({ connections, ...told }, () => connectionsTable(context.output, connections))
   return exitCodes.ok
 }
 

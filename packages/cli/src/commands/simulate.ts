@@ -1,5 +1,6 @@
 import { dirname } from 'node:path'
 import { UsageError } from '@cordon/core/errors'
+import { keyLogWarning } from '@cordon/node/transports'
 import { defaultDirectory, runSimulator } from '@cordon/simulator'
 import type { CommandContext } from '../context.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
@@ -35,8 +36,7 @@ export async function run(context: CommandContext, options: SimulateOptions, fil
     return exitCodes.usage
   }
   const directory = options.directory ?? defaultDirectory(context.state, files.plant.name)
-  if (options.keyLog !== undefined)
-    output.note(`warning: ${options.keyLog} gets the keys of every association; whoever reads it reads the traffic`)
+  if (options.keyLog !== undefined) output.note(keyLogWarning(options.keyLog))
   const end = new AbortController()
   context.signal.addEventListener('abort', () => end.abort(), { once: true })
   // Started by another process of ours: end with it, however it ends.
@@ -66,9 +66,14 @@ export async function run(context: CommandContext, options: SimulateOptions, fil
             control,
             vendorRoots: plant.vendorRoots,
             pid: process.pid,
+            ...(options.keyLog === undefined ? {} : { keyLog: options.keyLog }),
           },
           () =>
-            `${plant.plant.name} runs: ${devices.length} devices, ${plant.connections().length} connections. End it with Ctrl-C.\nvendor roots: ${plant.vendorRoots}`,
+            [
+              `${plant.plant.name} runs: ${devices.length} devices, ${plant.connections().length} connections. End it with Ctrl-C.`,
+              `vendor roots: ${plant.vendorRoots}`,
+              ...(options.keyLog === undefined ? [] : [keyLogWarning(options.keyLog)]),
+            ].join('\n'),
         )
       },
     })

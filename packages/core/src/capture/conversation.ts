@@ -21,7 +21,10 @@ export interface Conversation {
   readonly transport: 'tcp' | 'udp'
   readonly client: CaptureEndpoint
   readonly server: CaptureEndpoint
-  /** The capture has its beginning: without it sides are a guess by port numbers. */
+  /**
+   * The capture has its beginning: without it sides are a guess by port numbers. Of datagrams it is true unless the port
+   * numbers say that a server spoke first.
+   */
   readonly begun: boolean
 }
 
@@ -33,8 +36,11 @@ export interface Moment {
   timeUs: number
 }
 
-/** How a conversation ended. `evicted`: forgotten to keep within memory. */
-export type ConversationEnd = 'fin' | 'reset' | 'idle' | 'evicted' | 'end-of-capture'
+/**
+ * How a conversation ended. `evicted`: forgotten to keep within memory; `reused`: another one began between the same
+ * ports, and its own end was not captured.
+ */
+export type ConversationEnd = 'fin' | 'reset' | 'idle' | 'evicted' | 'reused' | 'end-of-capture'
 
 /** Takes the bytes of a TCP connection, in order and each once. */
 export interface StreamConsumer {
@@ -49,6 +55,11 @@ export interface StreamConsumer {
 export interface DatagramConsumer {
   /** The payload is `bytes[start..end)` of a buffer that is reused: nothing is allocated per packet. */
   datagram(side: Side, bytes: Uint8Array, start: number, end: number, moment: Moment): void
+  /**
+   * A datagram of which the capture holds only the beginning, `bytes[start..end)`; it had `length` bytes. Without this
+   * it is counted and nothing else.
+   */
+  snapped?(side: Side, bytes: Uint8Array, start: number, end: number, length: number, moment: Moment): void
   ended(how: ConversationEnd, moment: Moment): void
 }
 

@@ -48,7 +48,7 @@ export const ioFrame: Codec<IoFrame> = {
 export interface IoFrameView {
   connectionId: number
   sequence: number
-  /** Offset of the data in the datagram. */
+  /** Offset of the data in the bytes that were given. */
   dataOffset: number
   dataLength: number
 }
@@ -60,17 +60,19 @@ export function ioFrameView(): IoFrameView {
 
 /**
  * Takes a class 0/1 datagram apart without allocating; false where {@link ioFrame} would throw, so that a flood of
- * bad datagrams costs next to nothing. `view` is undefined in its contents after a false.
+ * bad datagrams costs next to nothing. `view` is undefined in its contents after a false. The datagram is
+ * `bytes[start..end)`, all of it unless told; `view.dataOffset` counts from the beginning of `bytes`.
  */
-export function parseIoFrame(datagram: Uint8Array, view: IoFrameView): boolean {
-  if (datagram.length < ioFrameHeaderLength) return false
-  if (word(datagram, 0) !== 2 || word(datagram, 2) !== sequencedAddress || word(datagram, 4) !== 8) return false
-  if (word(datagram, 14) !== connectedData) return false
-  view.connectionId = doubleWord(datagram, 6)
-  view.sequence = doubleWord(datagram, 10)
-  view.dataOffset = ioFrameHeaderLength
-  view.dataLength = word(datagram, 16)
-  return datagram.length === ioFrameHeaderLength + view.dataLength
+export function parseIoFrame(bytes: Uint8Array, view: IoFrameView, start = 0, end = bytes.length): boolean {
+  if (end - start < ioFrameHeaderLength || end > bytes.length) return false
+  if (word(bytes, start) !== 2 || word(bytes, start + 2) !== sequencedAddress || word(bytes, start + 4) !== 8)
+    return false
+  if (word(bytes, start + 14) !== connectedData) return false
+  view.connectionId = doubleWord(bytes, start + 6)
+  view.sequence = doubleWord(bytes, start + 10)
+  view.dataOffset = start + ioFrameHeaderLength
+  view.dataLength = word(bytes, start + 16)
+  return end === view.dataOffset + view.dataLength
 }
 
 // The callers have checked the length, so the default is never taken.

@@ -2,7 +2,7 @@
 export { Cable } from './cable.ts'
 export { type ContextSettings, type Credentials, makeContext, type Psk, usableSuites } from './credentials.ts'
 export { connectDtls, type DtlsListener, type ListenDtlsOptions, listenDtls } from './dtls.ts'
-export { type KeyLog, keyLogFile } from './key-log.ts'
+export { type KeyLog, keyLogFile, keyLogWarning } from './key-log.ts'
 export { memoryPair } from './memory.ts'
 export { SecureTransport, secureClient } from './secure.ts'
 export { connectTcp, type ListenOptions, listenTcp } from './tcp.ts'

@@ -1,0 +1,112 @@
+import { UsageError } from '../../errors.ts'
+import { latin1 } from '../../wire/text.ts'
+
+/** Most secrets that are kept: each takes some 300 bytes. */
+const mostSecrets = 200_000
+
+/** Longest line that can be one of ours: a label, a random of 32 bytes and a secret of 48, in hex. */
+const longestLine = 512
+
+/** How many lines of a key log were of use; never what is in them. */
+export interface KeyLogCount {
+  readonly secrets: number
+  /** Comments and empty lines are not counted. */
+  readonly skipped: number
+}
+
+/** Labels whose secrets are kept (NSS Key Log Format). */
+const labels: ReadonlySet<string> = new Set([
+  'CLIENT_RANDOM',
+  'RSA',
+  'CLIENT_HANDSHAKE_TRAFFIC_SECRET',
+  'SERVER_HANDSHAKE_TRAFFIC_SECRET',
+  'CLIENT_TRAFFIC_SECRET_0',
+  'SERVER_TRAFFIC_SECRET_0',
+])
+
+/** A label of the NSS Key Log Format whose secrets are kept. */
+export type KeyLogLabel =
+  | 'CLIENT_RANDOM'
+  | 'RSA'
+  | 'CLIENT_HANDSHAKE_TRAFFIC_SECRET'
+  | 'SERVER_HANDSHAKE_TRAFFIC_SECRET'
+  | 'CLIENT_TRAFFIC_SECRET_0'
+  | 'SERVER_TRAFFIC_SECRET_0'
+
+/**
+ * The secrets of a key log (NSS Key Log Format, as OpenSSL, Firefox and `cordon` write it), handed over in pieces of any
+ * size. Lines that are none of its secrets are skipped and counted. Holds secrets: nothing of it is ever printed.
+ */
+export class KeyLog {
+  readonly #secrets = new Map<string, Uint8Array>()
+  #rest = ''
+  /** The line being read is too long to be one of ours: what is left of it is skipped. */
+  #overlong = false
+  #skipped = 0
+  #generation = 0
+
+  /** Changes with every secret that is added: a reader who found none need not look again before. */
+  get generation(): number {
+    return this.#generation
+  }
+
+  /** Lines seen so far. */
+  get count(): KeyLogCount {
+    return { secrets: this.#secrets.size, skipped: this.#skipped }
+  }
+
+  /**
+   * Takes the next piece of a log.
+   * @throws UsageError `bad-value` beyond 200 000 secrets
+   */
+  add(piece: string | Uint8Array): void {
+    const lines = (this.#rest + (typeof piece === 'string' ? piece : latin1(piece))).split('\n')
+    this.#rest = lines.pop() ?? ''
+    for (const line of lines) {
+      if (this.#overlong) this.#overlong = false
+      else this.#line(line)
+    }
+    if (this.#rest.length > longestLine) {
+      if (!this.#overlong) this.#skipped++
+      this.#overlong = true
+      this.#rest = ''
+    }
+  }
+
+  /** The log has ended: its last line needs no line end. */
+  end(): void {
+    if (!this.#overlong) this.#line(this.#rest)
+    this.#rest = ''
+    this.#overlong = false
+  }
+
+  /** A secret by what it belongs to: the client random, or the first 8 bytes of an encrypted premaster secret, in hex. */
+  find(label: KeyLogLabel, owner: string): Uint8Array | undefined {
+    return this.#secrets.get(`${label} ${owner}`)
+  }
+
+  #line(line: string): void {
+    const text = line.trim()
+    if (text === '' || text.startsWith('#')) return
+    const [label = '', owner = '', secret = '', ...rest] = text.length > longestLine ? [] : text.split(/\s+/)
+    const ownerLength = label === 'RSA' ? 16 : 64
+    const fits = secret.length === 96 || (label !== 'CLIENT_RANDOM' && label !== 'RSA' && secret.length === 64)
+    if (rest.length > 0 || !labels.has(label) || owner.length !== ownerLength || !fits || !isHex(owner + secret)) {
+      this.#skipped++
+      return
+    }
+    if (this.#secrets.size >= mostSecrets) {
+      throw new UsageError('bad-value', `a key log of more than ${mostSecrets} secrets: hand over the part of this capture`)
+    }
+    this.#secrets.set(`${label} ${owner.toLowerCase()}`, fromHex(secret))
+    this.#generation++
+  }
+}
+
+function isHex(text: string): boolean {
+  return /^[0-9a-fA-F]+$/.test(text)
+}
+
+function fromHex(text: string): Uint8Array {
+  return Uint8Array.from(text.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16))
+}
