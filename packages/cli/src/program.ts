@@ -5,8 +5,10 @@ import { addAuthority } from './program/ca.ts'
 import { addConnections } from './program/connections.ts'
 import { declareFor, type Start, withExample } from './program/declare.ts'
 import { addDevice } from './program/device.ts'
+import { addDrift } from './program/drift.ts'
 import { addEnrollment } from './program/enrollment.ts'
 import { addEst } from './program/est.ts'
+import { addLearn } from './program/learn.ts'
 import { addPlant } from './program/plant.ts'
 import { addSecrets } from './program/secrets.ts'
 
@@ -25,6 +27,7 @@ const argumentMeanings: Readonly<Record<string, string>> = {
   zone: 'name of the zone in the plant file',
   name: 'a letter, then letters, digits, _ and -',
   file: 'file of the backup',
+  capture: 'capture file, pcap or pcapng',
   server: 'host, host:port or https://host:port/.well-known/est/label; without it, one that is announced',
   id: 'number of the request, as "cordon enrollment list" shows it',
   subject: 'name of the device, or serial number of a certificate',
@@ -75,6 +78,8 @@ export function createProgram(start: Start, version: string): Command {
   addEst(declare)
   addSecrets(declare)
   addEnrollment(declare)
+  addLearn(declare)
+  addDrift(declare)
   declare
     .add(
       program,

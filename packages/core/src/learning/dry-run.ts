@@ -1,5 +1,5 @@
-import { contains, type Network, parseAddress } from '../policy/address.ts'
 import { type Decision, decide } from '../policy/decide.ts'
+import { nameOfAddress } from '../policy/observed.ts'
 import type { PlantIndex } from '../policy/plant-index.ts'
 import { mergeObservations, type Observation, type ObservedConnection, transportOf } from './observation.ts'
 
@@ -61,37 +61,17 @@ const order: readonly DryRunVerdict[] = ['breaks', 'weakened', 'ends', 'moves', 
 export function dryRun(index: PlantIndex, observations: readonly Observation[]): DryRun {
   const { connections, leftOut } = mergeObservations(observations)
   const manager = index.manager?.address
-  const nameOf = namesByAddress(index)
   const results = connections
     .filter((seen) => seen.class !== undefined || seen.originator.address !== manager)
-    .map((seen) => judge(index, seen, nameOf))
+    .map((seen) => judge(index, seen))
   const counts = { breaks: 0, weakened: 0, ends: 0, moves: 0, keeps: 0 }
   for (const { verdict } of results) counts[verdict]++
   const sorted = order.flatMap((verdict) => results.filter((result) => result.verdict === verdict))
   return { results: sorted, counts, leftOut }
 }
 
-/** Devices by their address, and ranges by what lies in them. */
-function namesByAddress(index: PlantIndex): (address: string) => string | undefined {
-  const devices = new Map<string, string>()
-  const ranges: { readonly name: string; readonly network: Network }[] = []
-  for (const { name, device, address, network } of index.endpoints.values()) {
-    if (device === undefined) ranges.push({ name, network })
-    else devices.set(address, name)
-  }
-  return (address) => {
-    const number = parseAddress(address)
-    if (number === undefined) return undefined
-    return devices.get(address) ?? ranges.find(({ network }) => contains(network, number))?.name
-  }
-}
-
-function judge(
-  index: PlantIndex,
-  seen: ObservedConnection,
-  nameOf: (address: string) => string | undefined,
-): DryRunResult {
-  const [from, to] = [nameOf(seen.originator.address), nameOf(seen.target.address)]
+function judge(index: PlantIndex, seen: ObservedConnection): DryRunResult {
+  const [from, to] = [nameOfAddress(index, seen.originator.address), nameOfAddress(index, seen.target.address)]
   const about = { seen, from: from ?? seen.originator.address, to: to ?? seen.target.address }
   if (from === undefined || to === undefined) {
     const strangers = [from === undefined ? about.from : '', to === undefined ? about.to : ''].filter(

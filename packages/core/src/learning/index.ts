@@ -2,6 +2,7 @@
  * Learning: from traffic that was seen to a plant file, and from a plant file to what it would break.
  * @module
  */
+export { type CapturedIdentity, type CapturedPair, captureDevices, captureObservations } from './captures.ts'
 export { type BreakCode, type DryRun, type DryRunResult, type DryRunVerdict, dryRun } from './dry-run.ts'
 export {
   type ConnectionShape,

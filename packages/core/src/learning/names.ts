@@ -6,6 +6,9 @@
 /** Longest text of a product that becomes part of a name: room is left for what tells units apart. */
 const longestBase = 36
 
+/** The beginning of a name where no product is known. */
+export const unnamed = 'Device'
+
 /** A product name as the beginning of a device name: `1756-EN4TR/A` becomes `EN4TR_A`. */
 export function baseName(product: string | undefined): string {
   const words = (product ?? '')
@@ -14,7 +17,7 @@ export function baseName(product: string | undefined): string {
     .replace(/^(?:\d+_)+(?=[A-Za-z])/, '')
     .slice(0, longestBase)
     .replace(/_+$/, '')
-  if (words === '') return 'Device'
+  if (words === '') return unnamed
   return /^[A-Za-z]/.test(words) ? words : `Device_${words}`
 }
 

@@ -55,6 +55,8 @@ export interface Observation {
   readonly lastSeen?: number | undefined
   /** How often it was opened while somebody watched. */
   readonly count: number
+  /** What the witness could not tell, each in a sentence without its end. */
+  readonly questions?: readonly string[] | undefined
 }
 
 /** A connection with everybody who saw it. */
@@ -193,6 +195,8 @@ function join(one: ObservedConnection, other: Observation): ObservedConnection {
     witnesses: one.witnesses + (isKnown ? 0 : 1),
     firstSeen: least(one.firstSeen, other.firstSeen),
     lastSeen: isLater ? other.lastSeen : one.lastSeen,
+    // One witness that knows answers the questions of the other.
+    questions: (one.questions?.length ?? 0) <= (other.questions?.length ?? 0) ? one.questions : other.questions,
     count: isAnother ? one.count + other.count : Math.max(one.count, other.count),
   }
 }

@@ -1,5 +1,5 @@
 import type { Protection } from '../policy/model.ts'
-import { baseName, isName, NameList, suffixes } from './names.ts'
+import { baseName, isName, NameList, suffixes, unnamed } from './names.ts'
 import {
   compareAddresses,
   compareText,
@@ -37,6 +37,8 @@ export interface LearningInput {
   readonly manager?: string | undefined
   /** What could not be read, each in a sentence. */
   readonly unread?: readonly string[] | undefined
+  /** Devices of which nobody knows whether they speak CIP Security are taken for such that do. */
+  readonly assumeCapable?: boolean | undefined
 }
 
 /** A zone of the proposal, with the reason for it. */
@@ -149,6 +151,8 @@ function withoutManager({ connections }: Observed, manager: string | undefined):
 interface Unit extends LearnedDevice {
   /** The one address of a chassis that its zone goes by. */
   readonly chassis: string
+  /** Nobody knows whether it speaks CIP Security. */
+  readonly isAssumed: boolean
 }
 
 function unitsOf(input: LearningInput, connections: readonly ObservedConnection[]): ReadonlyMap<string, Unit> {
@@ -161,10 +165,23 @@ function unitsOf(input: LearningInput, connections: readonly ObservedConnection[
   const addresses = new Set(connections.flatMap(({ originator, target }) => [originator.address, target.address]))
   for (const address of known.keys()) if (address !== input.manager) addresses.add(address)
   const heads = chassisHeads(known, connections)
+  // Whoever was seen in a TLS or DTLS session can speak CIP Security.
+  const secured = new Set(
+    connections.flatMap(({ over, originator, target }) =>
+      over === 'plain' ? [] : [originator.address, target.address],
+    ),
+  )
   const units = new Map<string, Unit>()
   for (const address of [...addresses].sort(compareAddresses)) {
     const device = known.get(address) ?? { address, capable: undefined, source: '' }
-    units.set(address, { ...device, chassis: heads.get(address) ?? address })
+    const capable = device.capable ?? (secured.has(address) ? true : undefined)
+    const isAssumed = capable === undefined && input.assumeCapable === true
+    units.set(address, {
+      ...device,
+      capable: isAssumed ? true : capable,
+      isAssumed,
+      chassis: heads.get(address) ?? address,
+    })
   }
   return units
 }
@@ -263,7 +280,9 @@ function nameUnits(
       const ends = suffixes(addresses)
       for (const address of addresses) {
         const full = `${base.slice(0, 44)}_${address.replaceAll('.', '_')}`
-        named.set(address, names.take(`${base.slice(0, 46)}${ends.get(address) ?? ''}`.slice(0, 63), full))
+        // A name that says nothing gets a part of the address in any case.
+        const end = base === unnamed && addresses.length === 1 ? `_${address.split('.')[3]}` : (ends.get(address) ?? '')
+        named.set(address, names.take(`${base.slice(0, 46)}${end}`.slice(0, 63), full))
       }
     }
   }
@@ -488,7 +507,8 @@ function devicesOf(
   for (const [address, unit] of units) {
     const { productName, vendorId, serialNumber, capable, source } = unit
     const questions: string[] = []
-    if (capable === undefined) {
+    if (unit.isAssumed) questions.push('does it speak CIP Security? it is counted on')
+    else if (capable === undefined) {
       const asked = source === '' ? 'it answered no question' : 'it does not say'
       questions.push(`does it speak CIP Security? ${asked}; until that is known it stays plain`)
     }

@@ -35,23 +35,7 @@ export function writeProposal(proposal: Proposal): string {
     '# share a zone by network; what does not speak CIP Security shares one and is reached by trusted address.',
     '# unknown: where recipes, programs or positions must stay secret in I/O too, say `io: confidentiality`.',
     zones.length === 0 ? 'zones: {}' : 'zones:',
-    ...aligned(
-      zones.map(({ name, kind, plain, reason }) => {
-        const settings =
-          kind === 'plain'
-            ? ['authentication: none', 'messaging: none', 'io: none']
-            : [
-                'authentication: certificate',
-                'messaging: confidentiality',
-                kind === 'operations' ? 'io: deny' : 'io: integrity',
-              ]
-        return [
-          `${name}:`,
-          `{ ${[...settings, ...(plain ? ['nonSecure: allow'] : [])].join(', ')} }`,
-          `# ${commentText(reason, 200)}`,
-        ]
-      }),
-    ),
+    ...zoneLines(zones),
   ]
   if (zones.some(({ plain, kind }) => !plain && kind !== 'operations')) {
     lines.push(
@@ -88,6 +72,14 @@ export function writeProposal(proposal: Proposal): string {
   lines.push('', '# Connections that must keep running, by originator and target.')
   if (connections.length === 0) lines.push('connections: []')
   else {
+    const mute = connections.filter(({ seen }) => opensUnknown(seen)).length
+    if (mute > 0) {
+      const which = mute === 1 ? 'of one class 0/1 connection' : `of ${mute} class 0/1 connections`
+      lines.push(
+        `# unknown: what ${which} opens at its target: a device's pages do not say. Without \`opens\` the Identity object`,
+        '# is assumed; say `opens: { tag: … }` or `opens: { assembly: { output: …, input: … } }`.',
+      )
+    }
     lines.push('connections:')
     for (const connection of connections) lines.push(...connectionLines(connection))
   }
@@ -98,7 +90,8 @@ export function writeProposal(proposal: Proposal): string {
 export function questionCount(proposal: Proposal): number {
   const own = [...proposal.devices, ...proposal.chassis].reduce((sum, { questions }) => sum + questions.length, 0)
   const connections = proposal.connections.reduce((sum, { seen }) => sum + connectionQuestions(seen).length, 0)
-  return proposal.questions.length + own + connections + 1
+  const opens = proposal.connections.some(({ seen }) => opensUnknown(seen)) ? 1 : 0
+  return proposal.questions.length + own + connections + opens + 1
 }
 
 function count(number: number, one: string, many = `${one}s`): string {
@@ -114,6 +107,23 @@ function aligned(rows: readonly (readonly string[])[]): readonly string[] {
     (row) =>
       `  ${row.map((cell, place) => (place === row.length - 1 ? cell : cell.padEnd(widths[place] ?? 0))).join(' ')}`,
   )
+}
+
+/** Each zone under the reason for it. */
+function zoneLines(zones: Proposal['zones']): readonly string[] {
+  const width = zones.reduce((most, { name }) => Math.max(most, name.length + 1), 0)
+  return zones.flatMap(({ name, kind, plain, reason }) => {
+    const settings =
+      kind === 'plain'
+        ? ['authentication: none', 'messaging: none', 'io: none']
+        : [
+            'authentication: certificate',
+            'messaging: confidentiality',
+            kind === 'operations' ? 'io: deny' : 'io: integrity',
+          ]
+    const all = [...settings, ...(plain ? ['nonSecure: allow'] : [])].join(', ')
+    return [`  # ${commentText(reason, 200)}`, `  ${`${name}:`.padEnd(width)} { ${all} }`]
+  })
 }
 
 function deviceLines(devices: readonly ProposedDevice[]): readonly string[] {
@@ -169,21 +179,29 @@ function connectionLines({ from, originator, to, target, seen }: ProposedConnect
   return [
     `  # ${endText(seen.originator)} to ${endText(seen.target)}, ${protectionText(seen)}${seen.serial === undefined ? '' : `, serial ${seen.serial}`}${seen.count > 1 ? `, opened ${seen.count} times` : ''}`,
     `  # seen: ${seen.sources.map((source) => commentText(source, 120)).join('; ')}${seen.witnesses > seen.sources.length ? ` and ${seen.witnesses - seen.sources.length} more` : ''}`,
-    ...connectionQuestions(seen).map((question) => `  # unknown: ${question}`),
+    ...connectionQuestions(seen).map((question) => `  # unknown: ${commentText(question, 200)}`),
     ...(entry.length <= 120 ? [entry] : [`  - { ${ends},`, `      ${rest} }`]),
   ]
 }
 
+/** A class 0/1 connection of which nobody says what it opens. */
+function opensUnknown({ class: transportClass, shape }: ObservedConnection): boolean {
+  return transportClass !== undefined && transportClass !== 3 && openedText(shape?.application) === undefined
+}
+
 /** What a witness could not tell of a connection. */
-function connectionQuestions({ class: transportClass, shape, over }: ObservedConnection): readonly string[] {
+function connectionQuestions({
+  class: transportClass,
+  shape,
+  over,
+  questions: told = [],
+}: ObservedConnection): readonly string[] {
   if (transportClass === undefined) {
     const what = over === 'dtls' ? 'class 1' : 'class 3'
-    return [`what runs in it: a session was seen, not what was opened; ${what} and its numbers are assumed`]
+    return [...told, `what runs in it: a session was seen, not what was opened; ${what} and its numbers are assumed`]
   }
-  if (shape === undefined) return ['its sizes and intervals; usual ones are assumed']
-  const questions: string[] = []
-  if (shape.application === undefined && transportClass !== 3)
-    questions.push('what it opens at its target: the Identity object is assumed; say a tag or an assembly')
+  if (shape === undefined) return [...told, 'its sizes and intervals; usual ones are assumed']
+  const questions: string[] = [...told]
   if (shape.multicast)
     questions.push('it is multicast today, and DTLS has one peer: make it point to point before it is secured')
   return questions

@@ -142,7 +142,7 @@ describe('a proposal from anything', () => {
           expect(new Set(pairsOf(plant).map((pair) => pair.replace(/ class .*/, '')))).toEqual(seen)
         },
       ),
-      { numRuns: 80 },
+      { numRuns: 50 },
     )
   })
 })
