@@ -44,7 +44,7 @@ beforeAll(async () => {
   // Connections are opened one after the other; the plant is learned once all of them run.
   for (let tries = 0; ; tries++) {
     const { connections } = await document(['device', 'connections'], 0)
-    const open = (connections as readonly { readonly state: string }[]).filter(({ state }) => state === 'running')
+    const open = (connections as readonly { readonly state: string }[]).filter(({ state }) => state === 'open')
     if (open.length >= connectionsOf(demonstration).length) break
     if (tries > 40) throw new Error(`the connections do not come up: ${JSON.stringify(connections)}`)
     await new Promise((resume) => setTimeout(resume, 250))

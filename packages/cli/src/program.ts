@@ -2,6 +2,7 @@ import { Command } from 'commander'
 import { shells } from './completion.ts'
 import { exitCodeMeanings } from './exit-codes.ts'
 import { addAuthority } from './program/ca.ts'
+import { addCapture } from './program/capture.ts'
 import { addConnections } from './program/connections.ts'
 import { declareFor, type Start, withExample } from './program/declare.ts'
 import { addDevice } from './program/device.ts'
@@ -27,13 +28,13 @@ const argumentMeanings: Readonly<Record<string, string>> = {
   zone: 'name of the zone in the plant file',
   name: 'a letter, then letters, digits, _ and -',
   file: 'file of the backup',
-  capture: 'capture file, pcap or pcapng',
   server: 'host, host:port or https://host:port/.well-known/est/label; without it, one that is announced',
   id: 'number of the request, as "cordon enrollment list" shows it',
   subject: 'name of the device, or serial number of a certificate',
   credential: 'name of the account, or fingerprint of the provisioning certificate',
   certificate: 'its name, or its SHA-256 fingerprint or the first 8 digits of it',
   rules: 'the enrollment file, e.g. enrollment.yaml',
+  capture: 'a pcap or pcapng file; - for standard input',
   csv: 'the inventory: CSV with a heading of vendor, serial, mac, note',
   type: '0 power cycle, 1 factory default, 2 factory default except communication',
 }
@@ -74,6 +75,7 @@ export function createProgram(start: Start, version: string): Command {
   addPlant(declare)
   addDevice(declare)
   addConnections(declare)
+  addCapture(declare)
   addAuthority(declare)
   addEst(declare)
   addSecrets(declare)

@@ -1,6 +1,6 @@
 import { isIPv4 } from 'node:net'
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { type Declare, from, plantHelp } from './declare.ts'
+import { type Declare, from, list, plantHelp } from './declare.ts'
 
 function address(text: string): string {
   if (!isIPv4(text)) throw new InvalidArgumentError('expected an IPv4 address')
@@ -11,10 +11,9 @@ function address(text: string): string {
 function learning(command: Command): Command {
   return command
     .addOption(
-      new Option(
-        '--plant <file>',
-        `dry run: what this plant file would break of what is seen (${plantHelp})`,
-      ).conflicts('write'),
+      new Option('--plant <file>', `dry run: what this plant file would break of what is seen (${plantHelp})`).conflicts(
+        'write',
+      ),
     )
     .option('-w, --write <file>', 'write the proposed plant file here instead of showing it')
     .option('--force', 'replace the file')
@@ -40,4 +39,21 @@ export function addLearn({ program, add }: Declare): void {
     .option('--broadcast <address>', 'where to ask with --discover', '127.255.255.255')
     .option('--wait <seconds>', 'how long to collect answers', '2')
     .addOption(from())
+  const capture = program.commands.find((command) => command.name() === 'capture')
+  if (capture === undefined) return
+  learning(
+    add(
+      capture,
+      'learn <capture...>',
+      'propose a plant file from packet captures, or say what a plant file would break',
+      'capture learn before.pcapng -w draft.yaml',
+      async () => (await import('../commands/capture-learn.ts')).run,
+    ),
+  )
+    .option('--key-log <file>', 'secrets of TLS and DTLS sessions (NSS key log format); the file is only read')
+    .option(
+      '--key <file>',
+      'private RSA key of a server in PEM, for sessions with RSA key exchange (may be given again)',
+      list,
+    )
 }

@@ -33,10 +33,10 @@ export function commissionings(conversations: readonly ConversationReport[]): re
   return found.sort((a, b) => a.firstUs - b.firstUs)
 }
 
-/** A session with a device as it left the factory: its own certificate, and no client certificate. */
+/** A session with a device as it left the factory: it shows a certificate, none of the plant's, and asks for none. */
 export function isFirstContact({ tls }: ConversationReport): boolean {
-  const origin = tls?.certificates.server[0]?.origin
-  return tls?.clientCertificateGiven === false && (origin === 'vendor' || origin === 'self-signed')
+  const [own] = tls?.certificates.server ?? []
+  return tls?.clientCertificateRequested === false && own !== undefined && own.origin !== 'plant'
 }
 
 function pushText({ outcome, createsRequest, stagesCertificates }: PushReport): string {

@@ -84,6 +84,7 @@ export type {
   StepDetail,
 } from './tls/detail.ts'
 export { DtlsDatagrams } from './tls/dtls-datagrams.ts'
+export { isEnipContent } from './tls/enip-content.ts'
 export { KeyLog, type KeyLogCount, type KeyLogLabel } from './tls/key-log.ts'
 export type { CaptureRsaKey, RecordAead, RecordCrypto } from './tls/record-crypto.ts'
 export {
@@ -95,5 +96,6 @@ export {
   type TlsReport,
 } from './tls/report.ts'
 export { CaptureSecrets, type FoundMaster } from './tls/secrets.ts'
+export { stepText } from './tls/step-text.ts'
 export { type KeyExchange, offeredSuiteName, type ProtectionWord, type RecordHash } from './tls/suites.ts'
 export { TlsStream } from './tls/tls-stream.ts'

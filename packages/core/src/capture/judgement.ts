@@ -3,6 +3,7 @@ import { type Decision, decide, type PolicyRule } from '../policy/decide.ts'
 import type { Endpoint, PlantIndex } from '../policy/plant-index.ts'
 import { suiteProtection } from '../security/cipher-suites.ts'
 import { isFirstContact } from './commissioning.ts'
+import type { CaptureEndpoint } from './conversation.ts'
 import type { CaptureReport, ConversationReport } from './report.ts'
 import type { NamedSuite } from './tls/detail.ts'
 import type { ProtectionWord } from './tls/suites.ts'
@@ -40,7 +41,7 @@ export interface FlowEnd {
 
 /** Alike conversations of two addresses, and what the plant file says of them. */
 export interface JudgedFlow {
-  /** Who opened it: the TCP and TLS client, the DTLS client; in plain class 0/1 data the first speaker. */
+  /** Who opened it: the TCP and TLS client, the DTLS client; in plain class 0/1 data the originator if known. */
   readonly from: FlowEnd
   readonly to: FlowEnd
   readonly transport: 'tcp' | 'udp'
@@ -78,8 +79,14 @@ const listedConversations = 20
 export function judgeCapture(report: CaptureReport, index: PlantIndex): CaptureJudgement {
   const names = new AddressNames(index)
   const flows = new Map<string, { -readonly [K in keyof JudgedFlow]: JudgedFlow[K] } & { conversations: number[] }>()
+  const opened = new Set(
+    report.connections
+      .filter(({ protection, state }) => protection === 'none' && state !== 'older')
+      .map(({ originator, target }) => `${originator}|${target}`),
+  )
   for (const conversation of report.conversations) {
-    const { client, server, transport, protection, tls, id, firstPacket, firstUs, lastUs } = conversation
+    const { transport, protection, tls, id, firstPacket, firstUs, lastUs } = conversation
+    const [client, server] = openedBy(conversation, opened)
     const { verdict, reason, rule } = judgeConversation(conversation, index, names)
     const suite = tls?.suite
     const key = [client.address, server.address, transport, server.port, protection, suite?.id, verdict, reason].join('|')
@@ -123,6 +130,19 @@ export function judgeCapture(report: CaptureReport, index: PlantIndex): CaptureJ
   for (const { verdict } of all) counts[verdict]++
   const disobeys = disobedient.some((verdict) => counts[verdict] > 0)
   return { plant: index.plant.name, verdict: disobeys ? 'disobeys' : 'obeys', counts, flows: all }
+}
+
+/** Client and server; of plain class 0/1 data originator and target, where their Forward_Open tells. */
+function openedBy(
+  { client, server, content, transport }: ConversationReport,
+  opened: ReadonlySet<string>,
+): readonly [CaptureEndpoint, CaptureEndpoint] {
+  const isIo = content === 'ethernet-ip' && transport === 'udp'
+  const isTurned =
+    isIo &&
+    opened.has(`${server.address}|${client.address}`) &&
+    !opened.has(`${client.address}|${server.address}`)
+  return isTurned ? [server, client] : [client, server]
 }
 
 /** Devices and ranges of a plant by address. */
@@ -216,9 +236,11 @@ function judgeProtection(conversation: ConversationReport, decision: Decision): 
     const why = begun ? 'its handshake cannot be read' : 'its handshake is older than the capture'
     return { verdict: 'not-judged', reason: `${why}, so nobody can tell its suite; ${promised}` }
   }
-  if (decision.rule.kind === 'manager' && isFactoryCertificate(conversation)) {
-    const how = isFirstContact(conversation) ? 'the certificate it came with' : 'a certificate of its own'
-    return { verdict: 'commissioning', reason: `the manager with a device that shows ${how}` }
+  if (decision.rule.kind === 'manager') {
+    if (isFactoryCertificate(conversation))
+      return { verdict: 'commissioning', reason: 'the manager with a device that shows the certificate it came with' }
+    if (isFirstContact(conversation))
+      return { verdict: 'commissioning', reason: 'the manager with a device that asks for no certificate yet' }
   }
   const { suite } = tls
   if (!decision.suites.includes(suite.id)) {

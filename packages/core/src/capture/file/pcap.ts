@@ -97,7 +97,7 @@ export class PcapFormat implements CaptureFormat {
         view.getUint32(at, littleEndian) * 1_000_000 + view.getUint32(at + 4, littleEndian) / this.#fraction
       packet.start = at + header
       packet.end = next
-      packet.originalLength = original < captured ? captured : original
+      packet.originalLength = Math.max(original, captured)
       this.#handler.packet(packet)
       at = next
     }

@@ -89,11 +89,13 @@ export class PcapngFormat implements CaptureFormat {
         at = this.#lost(base, at, `expected a block length of at least 12 and a multiple of 4, got ${length}`)
         continue
       }
+      if (length > maxBlockLength && isShort(type)) {
+        at = this.#lost(base, at, `expected a block of at most ${maxBlockLength} bytes, got ${length}`)
+        continue
+      }
       if (length > maxBlockLength) {
-        // Nobody could say whether its end is where it claims; what follows will show.
         this.#counts.problem(base + at, `a block of ${length} bytes was skipped: at most ${maxBlockLength} are read`)
         this.#counts.lostBytes += length
-        if (isPacket(type)) this.#counts.unreadable++
         this.#skip = length
         this.needed = 12
         return at
@@ -290,7 +292,7 @@ export class PcapngFormat implements CaptureFormat {
     packet.linkType = on.linkType
     packet.start = start
     packet.end = start + captured
-    packet.originalLength = original < captured ? captured : original
+    packet.originalLength = Math.max(original, captured)
     packet.interface = place
     this.#handler.packet(packet)
   }
@@ -318,8 +320,9 @@ export class PcapngFormat implements CaptureFormat {
   }
 }
 
-function isPacket(type: number): boolean {
-  return type === pcapngBlocks.enhancedPacket || type === pcapngBlocks.packet || type === pcapngBlocks.simplePacket
+/** Blocks that no tool writes longer than a packet may be: a greater length is damage. */
+function isShort(type: number): boolean {
+  return type !== pcapngBlocks.decryptionSecrets && type !== pcapngBlocks.nameResolution && isKnown(type)
 }
 
 const knownBlocks: ReadonlySet<number> = new Set(Object.values(pcapngBlocks))

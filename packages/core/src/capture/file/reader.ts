@@ -191,7 +191,10 @@ class StreamReader implements CaptureReader {
       )
     }
     if (header.major !== 2) {
-      throw new MalformedMessage('unknown-value', `expected a pcap file of version 2, got ${header.major}.${header.minor}`)
+      throw new MalformedMessage(
+        'unknown-value',
+        `expected a pcap file of version 2, got ${header.major}.${header.minor}`,
+      )
     }
     this.#kind = 'pcap'
     this.#format = new PcapFormat(header, this.#handler, this.#counts)

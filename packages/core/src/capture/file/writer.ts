@@ -116,7 +116,8 @@ export function pcapngWriter({ interfaces, nanoseconds = false, keyLog }: Pcapng
     },
     packet: ({ timeUs, data, originalLength = data.length, interface: place = 0 }) => {
       checkPacket(timeUs, data)
-      if (interfaces[place] === undefined) throw new UsageError('bad-value', `expected a described interface, got ${place}`)
+      if (interfaces[place] === undefined)
+        throw new UsageError('bad-value', `expected a described interface, got ${place}`)
       const file = new Writer()
       const [high, low] = splitTime(timeUs, nanoseconds)
       block(file, pcapngBlocks.enhancedPacket, (w) => {
@@ -144,9 +145,7 @@ function checkPacket(timeUs: number, data: Uint8Array): void {
 
 function splitTime(timeUs: number, nanoseconds: boolean): readonly [high: number, low: number] {
   const whole = Math.floor(timeUs)
-  const ticks = nanoseconds
-    ? BigInt(whole) * 1000n + BigInt(Math.floor((timeUs - whole) * 1000))
-    : BigInt(whole)
+  const ticks = nanoseconds ? BigInt(whole) * 1000n + BigInt(Math.floor((timeUs - whole) * 1000)) : BigInt(whole)
   return [Number(ticks >> 32n), Number(ticks & 0xffff_ffffn)]
 }
 

@@ -146,9 +146,7 @@ export class FlowTable {
 
 /** Four bytes as a signed number, first byte highest. */
 export function wordAt(bytes: Uint8Array, at: number): number {
-  return (
-    ((bytes[at] ?? 0) << 24) | ((bytes[at + 1] ?? 0) << 16) | ((bytes[at + 2] ?? 0) << 8) | (bytes[at + 3] ?? 0)
-  )
+  return ((bytes[at] ?? 0) << 24) | ((bytes[at + 1] ?? 0) << 16) | ((bytes[at + 2] ?? 0) << 8) | (bytes[at + 3] ?? 0)
 }
 
 /** A round of MurmurHash3 with its finisher's multiplication: every bit of a word reaches every bit of the hash. */

@@ -35,7 +35,8 @@ export class Flow {
   readonly bucket: number
   readonly firstPacket: number
   readonly firstUs: number
-  lastUs: number
+  // A floating-point number from the beginning, or the engine would make an object of every later value.
+  lastUs = Number.NaN
   clientPackets = 0
   serverPackets = 0
   clientBytes = 0

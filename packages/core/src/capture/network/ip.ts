@@ -71,7 +71,7 @@ export function readIpv4(bytes: Uint8Array, at: number, end: number, wireEnd: nu
   into.addresses = at + 12
   into.payload = bytes
   into.start = at + header
-  into.end = at + total < end ? at + total : end
+  into.end = Math.min(at + total, end)
   into.length = total - header
   into.isFragment = (fragment & 0x3fff) !== 0
   into.identification = word(bytes, at + 4)
@@ -93,7 +93,7 @@ export function readIpv6(bytes: Uint8Array, at: number, end: number, wireEnd: nu
   into.addresses = at + 8
   into.payload = bytes
   into.isFragment = false
-  into.end = behind < end ? behind : end
+  into.end = Math.min(behind, end)
   let protocol = bytes[at + 6] ?? 0
   let start = at + 40
   for (let count = 0; isExtension(protocol); count++) {

@@ -266,7 +266,13 @@ class Network implements CaptureNetwork {
   #ends(protocol: number, sourcePort: number, destinationPort: number): boolean {
     const { version, header, addresses } = this.#ip
     return version === 4
-      ? this.#table.ipv4(protocol, wordAt(header, addresses), wordAt(header, addresses + 4), sourcePort, destinationPort)
+      ? this.#table.ipv4(
+          protocol,
+          wordAt(header, addresses),
+          wordAt(header, addresses + 4),
+          sourcePort,
+          destinationPort,
+        )
       : this.#table.ipv6(protocol, header, addresses, sourcePort, destinationPort)
   }
 
@@ -289,7 +295,9 @@ class Network implements CaptureNetwork {
     const destination = endpoint(header, addresses + size, size, destinationPort)
     const isAnswer = (flags & tcpFlags.ack) !== 0
     const begun = transport === 'tcp' ? (flags & tcpFlags.syn) !== 0 : !isServer(sourcePort, destinationPort)
-    const senderIsClient = begun ? !(transport === 'tcp' && isAnswer) : !guessServer(transport, sourcePort, destinationPort)
+    const senderIsClient = begun
+      ? !(transport === 'tcp' && isAnswer)
+      : !guessServer(transport, sourcePort, destinationPort)
     const conversation: Conversation = {
       id: this.#counters.conversations++,
       transport,

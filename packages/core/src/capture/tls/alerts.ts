@@ -19,7 +19,10 @@ const meanings: Readonly<Record<number, readonly [name: string, meaning: string]
     'The two ends found nothing in common: compare the cipher suites, the versions, the curves, and whether a certificate was expected.',
   ],
   41: ['no_certificate', 'This side has no certificate to show (SSL 3.0).'],
-  42: ['bad_certificate', "The peer's certificate is damaged, or this side refuses it: compare it with its trust anchors."],
+  42: [
+    'bad_certificate',
+    "The peer's certificate is damaged, or this side refuses it: compare it with its trust anchors.",
+  ],
   43: ['unsupported_certificate', "The peer's certificate is of a kind or for a use that this side does not accept."],
   44: ['certificate_revoked', "The peer's certificate is on a revocation list that this side holds."],
   45: [
@@ -34,9 +37,15 @@ const meanings: Readonly<Record<number, readonly [name: string, meaning: string]
   ],
   49: ['access_denied', 'The certificate is good, and this side refuses the peer by its access rules.'],
   50: ['decode_error', 'This side could not read a message: it is damaged, or of a form it does not know.'],
-  51: ['decrypt_error', "A signature or a Finished message does not fit: wrong key, or the handshake was altered on the way."],
+  51: [
+    'decrypt_error',
+    'A signature or a Finished message does not fit: wrong key, or the handshake was altered on the way.',
+  ],
   60: ['export_restriction', 'A key length is refused (obsolete).'],
-  70: ['protocol_version', 'This side does not speak the version that the peer offers: CIP Security needs version 1.2.'],
+  70: [
+    'protocol_version',
+    'This side does not speak the version that the peer offers: CIP Security needs version 1.2.',
+  ],
   71: ['insufficient_security', 'This side demands stronger cipher suites than the peer offers.'],
   80: ['internal_error', 'This side failed for a reason of its own, not by the fault of the peer.'],
   86: ['inappropriate_fallback', 'The peer came back with an older version than it needs to: a sign of meddling.'],

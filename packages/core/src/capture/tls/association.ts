@@ -18,7 +18,14 @@ import { Handshake } from './handshake-keys.ts'
 import { readClientHello, readHelloVerifyRequest, readServerHello } from './hello.ts'
 import { isOldVersion } from './key-schedule.ts'
 import { contentTypes } from './record.ts'
-import { type AlertReport, alertLimit, problemLimit, type Readability, type ReadableBy, type TlsReport } from './report.ts'
+import {
+  type AlertReport,
+  alertLimit,
+  problemLimit,
+  type Readability,
+  type ReadableBy,
+  type TlsReport,
+} from './report.ts'
 import type { CaptureSecrets } from './secrets.ts'
 import { hashLengths, protectionWord } from './suites.ts'
 import { signatureName } from './extensions.ts'
@@ -159,7 +166,8 @@ export class Association {
       this.problem(error.message)
       detail = { kind: 'malformed', problem: error.message }
     }
-    this.step(side, name, detail, moment)
+    const retry = detail.kind === 'server-hello' && detail.retryRequest
+    this.step(side, retry ? 'Hello Retry Request' : name, detail, moment)
     if (message.type === handshakeTypes.finished) this.#finish(side, moment)
   }
 
@@ -282,7 +290,9 @@ export class Association {
       return { yes: false, reason }
     }
     if (this.#readBy !== undefined) return { yes: true, by: this.#readBy }
-    return { yes: false, reason: this.#unreadReason ?? 'nothing protected was sent' }
+    const fatal = this.#established ? undefined : this.#alerts.find(({ level }) => level === 'fatal')
+    if (fatal !== undefined) return { yes: false, reason: `the handshake failed: the ${fatal.side} said ${fatal.name}` }
+    return { yes: false, reason: this.#unreadReason ?? this.#problems[0] ?? 'nothing protected was sent' }
   }
 
   #guess(fragment: Uint8Array): Uint8Array | undefined {
@@ -321,6 +331,7 @@ export class Association {
 
   #begin(moment: Moment): Handshake {
     this.#handshakes++
+    this.#established = false
     this.#handshakeUs = undefined
     this.#readBy = undefined
     this.#guessedMac = undefined

@@ -14,6 +14,7 @@ import {
   derTags,
   derTime,
 } from '../../x509/strict.ts'
+import { visible } from './text.ts'
 
 /**
  * Whose certificate it is: it chains to a vendor's anchor (a device as it left the factory), to an anchor of the plant,
@@ -58,6 +59,16 @@ export interface CertificateJudge {
 /** Most certificates that are remembered: a plant shows the same few over and over. */
 const mostRemembered = 4096
 
+/** Longest name that is kept of a certificate: the remembered ones are many. */
+const longestName = 1024
+
+/** Most alternative names that are kept of a certificate. */
+const mostNames = 32
+
+function cut(text: string): string {
+  return visible(text.length > longestName ? `${text.slice(0, longestName)}…` : text)
+}
+
 /** Reads certificates as they pass, and remembers those it has judged. */
 export class CertificateReader {
   readonly #judge: CertificateJudge
@@ -80,17 +91,16 @@ export class CertificateReader {
     return facts
   }
 
-  #inspect(
-    der: Uint8Array,
-    others: readonly Uint8Array[],
-  ): Omit<CertificateFacts, 'length' | 'fingerprint'> {
+  #inspect(der: Uint8Array, others: readonly Uint8Array[]): Omit<CertificateFacts, 'length' | 'fingerprint'> {
     try {
       const certificate = decodeCertificate(der)
-      const names = certificate.extensions.subjectAlternativeNames?.map(({ kind, value }) => `${kind}:${value}`)
+      const names = certificate.extensions.subjectAlternativeNames
+        ?.slice(0, mostNames)
+        .map(({ kind, value }) => cut(`${kind}:${value}`))
       return {
         origin: this.#origin(der, others, () => isSelfSigned(this.#judge.crypto, certificate)),
-        subject: formatName(certificate.subject),
-        issuer: formatName(certificate.issuer),
+        subject: cut(formatName(certificate.subject)),
+        issuer: cut(formatName(certificate.issuer)),
         serial: certificate.serial,
         notBefore: certificate.notBefore,
         notAfter: certificate.notAfter,
@@ -133,7 +143,7 @@ function readLoosely(der: Uint8Array): Partial<CertificateFacts> {
   if (fields[0]?.tag === 0xa0) fields.shift()
   const [serial, , issuer, validity, subject] = fields
   const name = (element: DerElement | undefined) =>
-    element === undefined ? undefined : attempt(() => formatName(decodeName(derBytes(der, element))))
+    element === undefined ? undefined : attempt(() => cut(formatName(decodeName(derBytes(der, element)))))
   const times =
     validity === undefined
       ? []
@@ -157,7 +167,11 @@ function attempt<T>(read: () => T): T | undefined {
 }
 
 /** Without the fields that are undefined. */
-function present(facts: { readonly [K in keyof CertificateFacts]?: CertificateFacts[K] | undefined }): Partial<CertificateFacts> {
+function present(
+  facts: { readonly [K in keyof CertificateFacts]?: CertificateFacts[K] | undefined },
+): Partial<CertificateFacts> {
   // What is left has no undefined value, which the compiler cannot see.
-  return Object.fromEntries(Object.entries(facts).filter(([, value]) => value !== undefined)) as Partial<CertificateFacts>
+  return Object.fromEntries(
+    Object.entries(facts).filter(([, value]) => value !== undefined),
+  ) as Partial<CertificateFacts>
 }

@@ -1,5 +1,5 @@
 import type { DatagramConsumer, Moment, Side } from '../conversation.ts'
-import { Association, type HandshakeMessage, type WatchOptions } from './association.ts'
+import { Association, type HandshakeMessage, otherSide, type WatchOptions } from './association.ts'
 import type { CipherState } from './cipher-state.ts'
 import { FragmentBuffer } from './fragments.ts'
 import { handshakeTypes, messageName } from './handshake.ts'
@@ -70,11 +70,7 @@ export class DtlsDatagrams implements DatagramConsumer {
     while (at < end) {
       const length = recordLength(bytes, at, end)
       if (length === undefined) {
-        this.#association.problem(
-          at === start
-            ? `a datagram of the ${side} is no DTLS record`
-            : `what follows a record in a datagram of the ${side} is no DTLS record`,
-        )
+        this.#association.problem(notRecord(side, bytes[at] ?? 0, at === start))
         return
       }
       this.#record(side, bytes, at, length, moment)
@@ -123,6 +119,7 @@ export class DtlsDatagrams implements DatagramConsumer {
     const { content } = result.record
     switch (type) {
       case contentTypes.applicationData:
+        this.#giveUpMissing(side, moment)
         this.#association.application(side, content, moment)
         return
       case contentTypes.handshake:
@@ -149,7 +146,7 @@ export class DtlsDatagrams implements DatagramConsumer {
           return
         }
         direction.changed = true
-        this.#giveUpMissing(moment)
+        this.#giveUpMissing(otherSide(side), moment)
         this.#association.changeCipherSpec(side, moment)
         return
       case contentTypes.alert:
@@ -213,14 +210,12 @@ export class DtlsDatagrams implements DatagramConsumer {
     }
   }
 
-  /** The handshake went on, so what is missing of its messages will not come. */
-  #giveUpMissing(moment: Moment): void {
-    for (const side of ['client', 'server'] as const) {
-      while (this.#directions[side].fragments.skip()) {
-        this.#association.problem(`handshake messages of the ${side} are missing in the capture`)
-        this.#association.handshake?.breakTranscript()
-        this.#takeMessages(side, moment)
-      }
+  /** The handshake went on, so what is missing of the messages of a side will not come. */
+  #giveUpMissing(side: Side, moment: Moment): void {
+    while (this.#directions[side].fragments.skip()) {
+      this.#association.problem(`handshake messages of the ${side} are missing in the capture`)
+      this.#association.handshake?.breakTranscript()
+      this.#takeMessages(side, moment)
     }
   }
 
@@ -232,7 +227,8 @@ export class DtlsDatagrams implements DatagramConsumer {
 
   /** A first Client Hello with a random that was not seen: the client begins anew, with numbers from 0. */
   #isNewHello(number: number, type: number, content: Uint8Array, at: number): boolean {
-    if (type !== handshakeTypes.clientHello || number !== 0) return false
+    const isFirstFragment = content[at + 6] === 0 && content[at + 7] === 0 && content[at + 8] === 0
+    if (type !== handshakeTypes.clientHello || number !== 0 || !isFirstFragment) return false
     const last = this.#association.handshake?.clientHello?.random
     if (last === undefined) return this.#directions.client.epochs.size + this.#directions.server.epochs.size > 0
     // The random follows the header of 12 bytes and the version.
@@ -247,6 +243,14 @@ export class DtlsDatagrams implements DatagramConsumer {
       this.#directions[side] = epoch === 0 ? fresh : { ...fresh, epochs: this.#directions[side].epochs }
     }
   }
+}
+
+function notRecord(side: Side, first: number, isWhole: boolean): string {
+  // RFC 9147 4: the header of what DTLS 1.3 protects.
+  if (first >>> 5 === 1) return `the ${side} sent what looks like DTLS 1.3: not read`
+  return isWhole
+    ? `a datagram of the ${side} is no DTLS record`
+    : `what follows a record in a datagram of the ${side} is no DTLS record`
 }
 
 function makeDirection(): Direction {

@@ -63,7 +63,8 @@ export class FragmentBuffer {
       if (offset > 0 || this.#read.get(number) !== type) return { kind: 'taken' }
       return { kind: 'repeated', message: { type, body: new Uint8Array(total), raw: new Uint8Array() } }
     }
-    if (number >= this.#next + mostAhead) return { kind: 'refused', reason: 'a handshake message far ahead is not read' }
+    if (number >= this.#next + mostAhead)
+      return { kind: 'refused', reason: 'a handshake message far ahead is not read' }
     let others = 0
     for (const [key, { raw }] of this.#partial) if (key !== number) others += raw.length
     if (others + total > mostBytes) return { kind: 'refused', reason: 'handshake messages that are too long together' }
@@ -79,6 +80,7 @@ export class FragmentBuffer {
 
   /** Gives up waiting for messages that are missing: the next whole one is the next. Whether there is one. */
   skip(): boolean {
+    if (this.#partial.size === 0) return false
     const whole = [...this.#partial].filter(([, partial]) => isWhole(partial)).map(([number]) => number)
     if (whole.length === 0) return false
     this.#next = Math.min(...whole)

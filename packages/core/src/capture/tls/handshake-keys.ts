@@ -55,6 +55,7 @@ export class Handshake {
   }
 
   chooseSuite(hello: ReadServerHello): void {
+    this.#master = undefined
     this.serverHello = hello
     this.suite = suiteFacts(hello.detail.suite.id)
   }
@@ -81,6 +82,8 @@ export class Handshake {
   /** The Client Key Exchange was the last message that counts. */
   closeTranscript(secrets: CaptureSecrets): void {
     this.keyExchangeSeen = true
+    // Records that came before it, out of order, could not be opened.
+    this.#master = undefined
     if (this.encryptedPremaster !== undefined && this.suite !== undefined && this.serverHello !== undefined) {
       this.#sessionHash =
         this.#transcript &&

@@ -9,7 +9,7 @@ import type {
 } from './detail.ts'
 import { groupName, mostEntries, numberList, signatureName } from './extensions.ts'
 import type { KeyExchange } from './suites.ts'
-import { foreignText } from './text.ts'
+import { foreignText, visible } from './text.ts'
 
 /** Handshake message types (IANA TLS HandshakeType; RFC 5246 7.4, RFC 6347 4.2.1, RFC 8446 4). */
 export const handshakeTypes = {
@@ -121,7 +121,7 @@ export function readCertificateRequest(body: Uint8Array, withSignatures: boolean
 
 function nameText(der: Uint8Array): string {
   try {
-    return formatName(decodeName(der))
+    return visible(formatName(decodeName(der)).slice(0, 1024))
   } catch (error) {
     if (!(error instanceof MalformedMessage)) throw error
     return `not a name: ${foreignText(der)}`

@@ -96,7 +96,10 @@ export class KeyLog {
       return
     }
     if (this.#secrets.size >= mostSecrets) {
-      throw new UsageError('bad-value', `a key log of more than ${mostSecrets} secrets: hand over the part of this capture`)
+      throw new UsageError(
+        'bad-value',
+        `a key log of more than ${mostSecrets} secrets: hand over the part of this capture`,
+      )
     }
     this.#secrets.set(`${label} ${owner.toLowerCase()}`, fromHex(secret))
     this.#generation++

@@ -58,7 +58,12 @@ function prf(
 }
 
 /** What a handshake hashes its own messages with, for the extended master secret (RFC 7627 3). */
-export function transcriptHash(crypto: RecordCrypto, version: number, suite: SuiteFacts, messages: Uint8Array): Uint8Array {
+export function transcriptHash(
+  crypto: RecordCrypto,
+  version: number,
+  suite: SuiteFacts,
+  messages: Uint8Array,
+): Uint8Array {
   if (!isOldVersion(version)) return crypto.hash(suite.prf, messages)
   return join(crypto.hash('MD5', messages), crypto.hash('SHA-1', messages))
 }
@@ -69,9 +74,7 @@ export function masterSecret(
   version: number,
   suite: SuiteFacts,
   premaster: Uint8Array,
-  from:
-    | { readonly sessionHash: Uint8Array }
-    | { readonly clientRandom: Uint8Array; readonly serverRandom: Uint8Array },
+  from: { readonly sessionHash: Uint8Array } | { readonly clientRandom: Uint8Array; readonly serverRandom: Uint8Array },
 ): Uint8Array {
   const seed =
     'sessionHash' in from
@@ -127,7 +130,10 @@ export function recordKeys(
   const seed = join(label('key expansion'), serverRandom, clientRandom)
   const block = prf(crypto, version, suite.prf, master, seed, 2 * (mac + key + iv))
   let at = 0
-  const take = (length: number) => block.subarray(at, (at += length))
+  const take = (length: number) => {
+    at += length
+    return block.subarray(at - length, at)
+  }
   const macs = [take(mac), take(mac)] as const
   const keys = [take(key), take(key)] as const
   const ivs = [take(iv), take(iv)] as const

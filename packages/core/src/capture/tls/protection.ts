@@ -123,10 +123,7 @@ function cbcProtection(
         vector = nextVector
         nextVector = sealed.slice(-block)
       }
-      if (
-        encryptThenMac &&
-        !macFits(crypto, hash, keys.mac, record, sequence, sealed, record.fragment.subarray(end))
-      ) {
+      if (encryptThenMac && !macFits(crypto, hash, keys.mac, record, sequence, sealed, record.fragment.subarray(end))) {
         return undefined
       }
       const plain = crypto.decryptCbc(keys.key, chained ? vector : sealed.subarray(0, block), sealed.subarray(start))
@@ -194,11 +191,7 @@ export function makeModernProtection(
   const tagLength = cipher.kind === 'ccm-8' ? 8 : fullTag
   const size = cipher.keyLength === 16 ? '128' : '256'
   const aead: RecordAead =
-    cipher.kind === 'chacha20'
-      ? 'chacha20-poly1305'
-      : cipher.kind === 'gcm'
-        ? `aes-${size}-gcm`
-        : `aes-${size}-ccm`
+    cipher.kind === 'chacha20' ? 'chacha20-poly1305' : cipher.kind === 'gcm' ? `aes-${size}-gcm` : `aes-${size}-ccm`
   return {
     open({ type, version, fragment }, sequence) {
       const header = new Uint8Array(tlsHeaderLength)

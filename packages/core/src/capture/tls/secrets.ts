@@ -40,7 +40,10 @@ export class CaptureSecrets {
 
   /** The secret of an earlier session, by what a client resumes it with. */
   resumed(id: string, ticket: Uint8Array | undefined): FoundMaster | undefined {
-    return (ticket && this.#sessions.get(this.#ticketName(ticket))) ?? (id === '' ? undefined : this.#sessions.get(`id ${id}`))
+    return (
+      (ticket && this.#sessions.get(this.#ticketName(ticket))) ??
+      (id === '' ? undefined : this.#sessions.get(`id ${id}`))
+    )
   }
 
   #ticketName(ticket: Uint8Array): string {

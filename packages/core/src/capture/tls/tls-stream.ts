@@ -221,7 +221,9 @@ export class TlsStream implements StreamConsumer {
     if (direction.searched > longestSearch) {
       direction.lost = true
       direction.hold = new Uint8Array(0)
-      this.#association.problem(`no TLS record was found in ${longestSearch} bytes of the ${side}: the rest is not read`)
+      this.#association.problem(
+        `no TLS record was found in ${longestSearch} bytes of the ${side}: the rest is not read`,
+      )
       return bytes.length
     }
     return this.#keep(direction, bytes, at, bytes.length - at)
@@ -276,7 +278,12 @@ export class TlsStream implements StreamConsumer {
       case contentTypes.alert:
         return fragment.length === 2
       case contentTypes.handshake:
-        return direction.messageHeld > 0 || direction.broken || this.#association.handshake !== undefined || isPlausible(fragment)
+        return (
+          direction.messageHeld > 0 ||
+          direction.broken ||
+          this.#association.handshake !== undefined ||
+          isPlausible(fragment)
+        )
       default:
         return false
     }
@@ -376,7 +383,7 @@ function isWorthSearching({ hold, held }: Direction, more: number): boolean {
 
 /** Whether a fragment can begin a handshake message: a type that exists, and a length that may be. */
 function isPlausible(fragment: Uint8Array): boolean {
-  return fragment.length >= 4 && messageName(fragment[0] ?? 255) !== undefined && (fragment[1] ?? 255) <= 1
+  return messageName(fragment[0] ?? 255) !== undefined && (fragment[1] ?? 0) <= 1
 }
 
 /** Whether a fragment begins with a Client or Server Hello. */
