@@ -24,9 +24,9 @@ export interface Capture {
   stop(): Promise<void>
 }
 
-/** Begins to capture; resolves when packets are being recorded. */
-export async function startCapture(file: string): Promise<Capture> {
-  const filter = 'net 127.0.0.0/8 and (port 44818 or port 2221 or port 2222)'
+/** Begins to capture what these networks have to do with; resolves when packets are being recorded. */
+export async function startCapture(file: string, networks = 'net 127.0.0.0/8'): Promise<Capture> {
+  const filter = `(${networks}) and (port 44818 or port 2221 or port 2222)`
   const child: ChildProcess = spawn(
     'dumpcap',
     ['-i', 'lo', '-f', filter, '-w', file, '-B', '64', '-a', 'duration:600', '-q'],

@@ -40,7 +40,9 @@ export async function run(
           ),
         )
         for (const { what, count, examplePacket } of notRead)
-          unread.push(`${name}: ${count} times ${what}${examplePacket === undefined ? '' : `, first in packet ${examplePacket}`}`)
+          unread.push(
+            `${name}: ${count} times ${what}${examplePacket === undefined ? '' : `, first in packet ${examplePacket}`}`,
+          )
         rename(`Read ${file}: ${packets.packets} packets, ${pairs.length} kinds of connections`)
       },
     })),

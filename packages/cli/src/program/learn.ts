@@ -11,9 +11,10 @@ function address(text: string): string {
 function learning(command: Command): Command {
   return command
     .addOption(
-      new Option('--plant <file>', `dry run: what this plant file would break of what is seen (${plantHelp})`).conflicts(
-        'write',
-      ),
+      new Option(
+        '--plant <file>',
+        `dry run: what this plant file would break of what is seen (${plantHelp})`,
+      ).conflicts('write'),
     )
     .option('-w, --write <file>', 'write the proposed plant file here instead of showing it')
     .option('--force', 'replace the file')
