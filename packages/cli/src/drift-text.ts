@@ -56,6 +56,10 @@ function riskLines(output: Output, risks: readonly ModelRisk[]): readonly string
   })
 }
 
+function counted(number: number, what: string): string {
+  return `${number} ${what}${number === 1 ? '' : 's'}`
+}
+
 /** A comparison for people: what differs, what the model itself accepts, and what could not be said. */
 export function comparisonText(output: Output, comparison: KeptComparison): string {
   const { plant, compared, unread, open, gone, risks, durationMs } = comparison
@@ -64,12 +68,12 @@ export function comparisonText(output: Output, comparison: KeptComparison): stri
   const verdict =
     drift.length === 0
       ? output.state('good', `${plant} is as its model says`)
-      : output.state('bad', `${plant}: ${drift.length} differences on ${devices.size} devices`)
+      : output.state('bad', `${plant}: ${counted(drift.length, 'difference')} on ${counted(devices.size, 'device')}`)
   const warnings = open.length - drift.length
   const counts = [
-    `${compared.length} devices compared in ${(durationMs / 1000).toFixed(1)} s`,
+    `${counted(compared.length, 'device')} compared in ${(durationMs / 1000).toFixed(1)} s`,
     ...(unread.length === 0 ? [] : [`${unread.length} could not be read: ${unread.join(', ')}`]),
-    ...(warnings === 0 ? [] : [`${warnings} ${warnings === 1 ? 'warning' : 'warnings'}`]),
+    ...(warnings === 0 ? [] : [counted(warnings, 'warning')]),
     ...(gone.length === 0 ? [] : [`${gone.length} gone since the last comparison`]),
     ...(comparison.searched ? [] : ['new devices were not looked for']),
   ]

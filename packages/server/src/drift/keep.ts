@@ -30,6 +30,7 @@ export interface KeptFinding {
 
 /** A comparison after it was kept: what is there, what is new, what is gone. */
 export interface KeptComparison extends PlantComparison {
+  /** Of the devices that were looked at: all differences that are there. */
   readonly open: readonly KeptFinding[]
   readonly appeared: readonly KeptFinding[]
   readonly gone: readonly KeptFinding[]
@@ -105,9 +106,11 @@ export async function keepComparison(
       tx,
     )
     const closed = new Set(ended.map(({ id }) => id))
+    const scope = new Set([...comparison.compared, ...comparison.unread])
+    const open = [...before.filter(({ id }) => !closed.has(id)), ...fresh]
     return {
       ...comparison,
-      open: [...before.filter(({ id }) => !closed.has(id)), ...fresh],
+      open: comparison.whole ? open : open.filter(({ finding }) => scope.has(finding.device)),
       appeared: fresh,
       gone: ended.map((kept) => ({ ...kept, goneAt: comparison.startedAt })),
     }
