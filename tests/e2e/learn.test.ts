@@ -100,7 +100,7 @@ describe('a plant that is learned before any security exists', () => {
       stdout
         .split('\n')
         .filter((line) => line.includes('breaks'))
-        .map((line) => line.split(/  +/).slice(1, 3)),
+        .map((line) => line.split(/ {2,}/).slice(1, 3)),
     ).toEqual([
       ['Yellow_EN4TR', 'Blue_EN4TR'],
       ['Blue_EN4TR', 'Yellow_EN4TR'],

@@ -224,6 +224,7 @@ const plainKey = 'plain'
  * The zone of each address, by a key. What is not known to speak CIP Security shares one zone. Each unit that originates
  * class 0/1 connections is the head of a cell, with its chassis and with the devices that it alone opens such connections
  * to; the others share a zone by their /24 network.
+ * Deviation: this division is ours; a person who knows the plant divides it better.
  */
 function zonesOf(
   units: ReadonlyMap<string, Unit>,
