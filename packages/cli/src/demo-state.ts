@@ -31,4 +31,3 @@ export async function freshDemoState(state: string): Promise<void> {
   await privateDirectory(state)
   await writeDurably(join(state, marker), 'made by cordon demo, which empties this directory when it starts\n')
 }
-

@@ -8,9 +8,11 @@ import { addCapture } from './program/capture.ts'
 import { declareFor, type Start, withExample } from './program/declare.ts'
 import { addDevice } from './program/device.ts'
 import { addDoctor } from './program/doctor.ts'
+import { addDrift } from './program/drift.ts'
 import { addEnrollment } from './program/enrollment.ts'
 import { addEntropy } from './program/entropy.ts'
 import { addEst } from './program/est.ts'
+import { addLearn } from './program/learn.ts'
 import { addPlant } from './program/plant.ts'
 import { addSecrets } from './program/secrets.ts'
 
@@ -78,8 +80,9 @@ export function createProgram(start: Start, version: string): Command {
   addDoctor(declare)
   addDevice(declare)
   addConnections(declare)
+  addLearn(declare, addCapture(declare))
+  addDrift(declare)
   addConformance(declare)
-  addCapture(declare)
   addAuthority(declare)
   addEst(declare)
   addSecrets(declare)

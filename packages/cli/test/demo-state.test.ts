@@ -17,11 +17,14 @@ test('an empty directory, and one that is not there, become a state of the demon
   }
 })
 
-test.each(['key', '.profile'])('a directory that holds %s of somebody else is refused and left as it is', async (name) => {
-  await writeFile(join(directory, name), 'mine')
-  await expect(freshDemoState(directory)).rejects.toThrow(`${directory} holds ${name}`)
-  expect(await readdir(directory)).toEqual([name])
-})
+test.each(['key', '.profile'])(
+  'a directory that holds %s of somebody else is refused and left as it is',
+  async (name) => {
+    await writeFile(join(directory, name), 'mine')
+    await expect(freshDemoState(directory)).rejects.toThrow(`${directory} holds ${name}`)
+    expect(await readdir(directory)).toEqual([name])
+  },
+)
 
 test('the state of an earlier demonstration is emptied', async () => {
   await freshDemoState(directory)

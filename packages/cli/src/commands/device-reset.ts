@@ -11,6 +11,8 @@ const effects = [
   'factory except communication',
 ] as const
 
+const words = ['powerCycle', 'factoryDefault', 'factoryDefaultExceptCommunication'] as const
+
 /** `cordon device reset TARGET TYPE` */
 export async function run(
   context: CommandContext,
@@ -20,10 +22,12 @@ export async function run(
 ): Promise<ExitCode> {
   const type = parseNumber(typeText, 'type', 2)
   const effect = effects[type]
-  if (effect === undefined) throw new UsageError('bad-option', `type expects 0, 1 or 2, got "${typeText}"`)
+  const word = words[type]
+  if (effect === undefined || word === undefined)
+    throw new UsageError('bad-option', `type expects 0, 1 or 2, got "${typeText}"`)
   if (!(await confirmed(context, options.yes, `Reset ${target} (${effect})?`))) return exitCodes.refused
   await using device = await openTarget(context, options, target)
-  await device.objects.call(identity, 1, 'reset', type)
+  await device.objects.call(identity, 1, 'reset', { type: word })
   context.output.document({ target, reset: type }, () => `${target} resets (${effect})`)
   return exitCodes.ok
 }

@@ -1,8 +1,8 @@
 import type { Command } from 'commander'
 import { type Declare, list, plantHelp } from './declare.ts'
 
-/** The commands about packet captures. */
-export function addCapture({ add, group }: Declare): void {
+/** The commands about packet captures; gives the group, for those that are declared elsewhere. */
+export function addCapture({ add, group }: Declare): Command {
   const capture = group(
     'capture',
     'what EtherNet/IP, CIP and CIP Security say in packet captures',
@@ -63,4 +63,5 @@ export function addCapture({ add, group }: Declare): void {
     .option('--interface <name>', 'where to capture', 'lo')
     .option('--duration <time>', 'end after this time: 30s, 5min')
     .option('--write <file>', 'keep the packets in this file too')
+  return capture
 }

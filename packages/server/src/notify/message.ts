@@ -120,6 +120,18 @@ const kindWords: Readonly<Record<string, KindWords>> = {
     reason: 'What was seen',
     severity: 2,
   },
+  'drift-found': {
+    title: 'is not as the model says',
+    sentence: 'A comparison of the plant with its model found a difference.',
+    reason: 'What differs',
+    severity: 4,
+  },
+  'drift-gone': {
+    title: 'is as the model says again',
+    sentence: 'A difference between the plant and its model is gone.',
+    reason: 'What differed',
+    severity: 5,
+  },
   test: {
     title: 'is a test',
     sentence: 'This is a test of the channel. Nothing happened.',

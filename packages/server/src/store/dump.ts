@@ -31,12 +31,14 @@ const tables = [
   'revoked_credentials',
   'notifications',
   'notification_deliveries',
+  'drift_plants',
+  'drift_findings',
 ] as const satisfies readonly (keyof Schema)[]
 
 type TableName = (typeof tables)[number]
 
 /** Tables whose id counts by itself. */
-const counted = ['journal', 'events', 'enrollments', 'enrollment_words', 'notifications'] as const
+const counted = ['journal', 'events', 'enrollments', 'enrollment_words', 'notifications', 'drift_findings'] as const
 
 const magic = new TextEncoder().encode('CORDON-BACKUP-1\n')
 const saltLength = 16

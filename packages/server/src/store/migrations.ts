@@ -7,10 +7,11 @@ import { type Kysely, type Migration, sql } from 'kysely'
 export const migrations: Readonly<Record<string, Migration>> = {
   '0001-first': { up: first },
   '0002-enrollment': { up: enrollment },
+  '0003-drift': { up: drift },
 }
 
 /** The name of the newest one. */
-export const newestMigration = '0002-enrollment'
+export const newestMigration = '0003-drift'
 
 async function first(db: Kysely<unknown>): Promise<void> {
   const now = sql`now()`
@@ -288,4 +289,36 @@ async function enrollment(db: Kysely<unknown>): Promise<void> {
     .columns(['channel', 'notification'])
     .where(sql.ref('state'), '=', sql.lit('waiting'))
     .execute()
+}
+
+/** Comparisons of plants with their models: whose turn it is, the last result, and every difference with its time. */
+async function drift(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .createTable('drift_plants')
+    .addColumn('plant', 'text', (c) => c.primaryKey())
+    .addColumn('lease_owner', 'text')
+    .addColumn('lease_until', 'timestamptz')
+    .addColumn('next_at', 'timestamptz')
+    .addColumn('compared_at', 'timestamptz')
+    .addColumn('result', 'jsonb')
+    .execute()
+  await db.schema
+    .createTable('drift_findings')
+    .addColumn('id', 'bigint', (c) => c.primaryKey().generatedByDefaultAsIdentity())
+    .addColumn('plant', 'text', (c) => c.notNull())
+    .addColumn('key', 'text', (c) => c.notNull())
+    .addColumn('device', 'text', (c) => c.notNull())
+    .addColumn('finding', 'jsonb', (c) => c.notNull())
+    .addColumn('explanation', 'jsonb', (c) => c.notNull())
+    .addColumn('found_at', 'timestamptz', (c) => c.notNull())
+    .addColumn('gone_at', 'timestamptz')
+    .execute()
+  await db.schema
+    .createIndex('drift_findings_open')
+    .on('drift_findings')
+    .columns(['plant', 'key'])
+    .unique()
+    .where(sql.ref('gone_at'), 'is', null)
+    .execute()
+  await db.schema.createIndex('drift_findings_by_time').on('drift_findings').columns(['plant', 'found_at']).execute()
 }

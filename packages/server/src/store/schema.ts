@@ -295,6 +295,36 @@ export interface NotificationDeliveryTable {
   error: ColumnType<string | null, string | null | undefined, string | null>
 }
 
+/** The comparisons of a plant with its model: whose turn it is, and the last result. */
+export interface DriftPlantTable {
+  plant: string
+  /** The process that compares now. */
+  lease_owner: ColumnType<string | null, string | null | undefined, string | null>
+  lease_until: ColumnType<Date | null, Date | null | undefined, Date | null>
+  /** When a scheduled comparison is due. */
+  next_at: ColumnType<Date | null, Date | null | undefined, Date | null>
+  /** When the last one began. */
+  compared_at: ColumnType<Date | null, Date | null | undefined, Date | null>
+  /** PlantComparison of the last one. */
+  result: NullableJson
+}
+
+/** A difference between a plant and its model, from when it was found until it was gone. */
+export interface DriftFindingTable {
+  id: Generated<number>
+  plant: string
+  /** SHA-256 of what tells findings apart, lower-case hex. */
+  key: string
+  device: string
+  /** Finding of `@cordon/core/drift`. */
+  finding: Json
+  /** Explanation of `@cordon/core/drift`. */
+  explanation: Json
+  found_at: ColumnType<Date, Date, Date>
+  /** Null: it is still there. */
+  gone_at: ColumnType<Date | null, Date | null | undefined, Date | null>
+}
+
 /** The store's tables. */
 export interface Schema {
   facts: FactTable
@@ -317,4 +347,6 @@ export interface Schema {
   revoked_credentials: RevokedCredentialTable
   notifications: NotificationTable
   notification_deliveries: NotificationDeliveryTable
+  drift_plants: DriftPlantTable
+  drift_findings: DriftFindingTable
 }

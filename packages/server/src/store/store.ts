@@ -206,7 +206,9 @@ async function proveKey(
   } catch (cause) {
     // A cluster that does not lie under the state outlives a state directory that somebody deleted.
     const leftover =
-      cluster === undefined ? '' : `; where the state was deleted to begin anew, delete its old database too: ${cluster}`
+      cluster === undefined
+        ? ''
+        : `; where the state was deleted to begin anew, delete its old database too: ${cluster}`
     throw new UsageError(
       'bad-value',
       `the key ${key.path} is not the one this store's secrets are sealed under; put the right key there, or restore a backup into an empty state${leftover}`,

@@ -104,7 +104,7 @@ describe('a backup', () => {
   test('fills an empty store with the very same rows, and secrets open under its own key', async () => {
     const summary = await restoreStore(target, backup, passphrase)
     expect(summary).toMatchObject({
-      schema: '0002-enrollment',
+      schema: '0003-drift',
       rows: { events: 1203, journal: 2, psks: 1, devices: 1 },
     })
     expect(target.key.key).not.toEqual(source.key.key)
