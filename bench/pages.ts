@@ -1,12 +1,16 @@
-import { createServer, get } from 'node:http'
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { path } from '@cordon/core/cip'
 import { parsePlant, parseSimulation } from '@cordon/core/policy'
 import { connect, openClass3, type Session } from '@cordon/node/originator'
 import { VirtualPlant } from '@cordon/simulator'
 import { type Figure, median, rounded } from './figure.ts'
+import type { ReadOrder, ReadReport } from './pages-child.ts'
 
 const connections = 10_000
 const sessions = 20
@@ -29,9 +33,10 @@ export async function pageFigures(): Promise<Figure[]> {
     await Promise.all(opened.map((session) => open(session, connections / sessions)))
     const port = plant.device('Unit')?.status().pages
     if (port === undefined) throw new Error('the device has no pages')
+    await using reader = startReader()
     return [
-      await figure('pages-10000-connections-html', port, '/bridge?refresh=0'),
-      await figure('pages-10000-connections-json', port, '/api/bridge'),
+      await figure(reader, 'pages-10000-connections-html', port, '/bridge?refresh=0'),
+      await figure(reader, 'pages-10000-connections-json', port, '/api/bridge'),
     ]
   } finally {
     await Promise.all(opened.map((session) => session.close()))
@@ -46,8 +51,31 @@ async function open(session: Session, count: number): Promise<void> {
   for (let place = 0; place < count; place++) await openClass3(session, { path: messages, rpiMs: 30_000 })
 }
 
-async function figure(name: string, port: number, target: string): Promise<Figure> {
-  const { ms, bytes } = await measured(port, target)
+interface Reader extends AsyncDisposable {
+  read(order: ReadOrder): Promise<ReadReport>
+}
+
+/** A process that reads: in this one it would take turns with what it waits for. */
+function startReader(): Reader {
+  const child = fork(fileURLToPath(new URL('pages-child.js', import.meta.url)))
+  const gone = new AbortController()
+  child.once('exit', () => gone.abort())
+  return {
+    read: async (order) => {
+      child.send(order)
+      const [report] = await once(child, 'message', { signal: gone.signal })
+      return report as ReadReport // it sends nothing else
+    },
+    [Symbol.asyncDispose]: async () => {
+      if (child.exitCode !== null || child.signalCode !== null) return
+      child.disconnect()
+      await once(child, 'exit')
+    },
+  }
+}
+
+async function figure(reader: Reader, name: string, port: number, target: string): Promise<Figure> {
+  const { ms, bytes } = await measured(reader, port, target)
   const body = Buffer.alloc(bytes, 0x20)
   const constant = createServer((_, response) => {
     response.writeHead(200, { 'Content-Length': body.length, Connection: 'close' })
@@ -55,7 +83,7 @@ async function figure(name: string, port: number, target: string): Promise<Figur
   })
   await new Promise<void>((done) => constant.listen(0, address, done))
   const bound = constant.address()
-  const baseline = await measured(typeof bound === 'object' && bound !== null ? bound.port : 0, '/')
+  const baseline = await measured(reader, typeof bound === 'object' && bound !== null ? bound.port : 0, '/')
   await new Promise((done) => constant.close(done))
   return {
     name,
@@ -69,30 +97,13 @@ async function figure(name: string, port: number, target: string): Promise<Figur
 }
 
 /** Time until the last byte is there, in the middle of several rounds. */
-async function measured(port: number, target: string): Promise<{ readonly ms: number; readonly bytes: number }> {
-  const times: number[] = []
-  let bytes = 0
-  for (let round = 0; round < rounds; round++) {
-    const started = performance.now()
-    bytes = await fetched(port, target)
-    times.push(performance.now() - started)
-  }
+async function measured(
+  reader: Reader,
+  port: number,
+  target: string,
+): Promise<{ readonly ms: number; readonly bytes: number }> {
+  const { times, bytes } = await reader.read({ host: address, port, path: target, rounds })
   return { ms: median(times.slice(1)), bytes }
-}
-
-function fetched(port: number, target: string): Promise<number> {
-  return new Promise((done, fail) => {
-    get({ host: address, port, path: target, agent: false }, (response) => {
-      let bytes = 0
-      response.on('data', (part: Buffer) => {
-        bytes += part.length
-      })
-      response.on('end', () => {
-        if (response.statusCode === 200) done(bytes)
-        else fail(new Error(`${target} answered ${response.statusCode}`))
-      })
-    }).on('error', fail)
-  })
 }
 
 function onePlant() {

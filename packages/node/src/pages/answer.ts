@@ -76,15 +76,23 @@ function numberOf(asked: URLSearchParams, key: string, most: number): number | u
 }
 
 /** The part of a table that was asked for; a table that is one record is not cut. */
-function cut<Name extends TableName>(
-  data: Tables[Name],
+function part<Name extends TableName>(
+  source: PageSource,
+  name: Name,
   from: number,
   limit: number,
 ): { readonly data: Tables[Name]; readonly total: number } {
-  if (!Array.isArray(data)) return { data, total: 1 }
-  const rows: unknown = from === 0 && data.length <= limit ? data : data.slice(from, from + limit)
-  // A part of an array of rows is an array of the same rows.
-  return { data: rows as Tables[Name], total: data.length }
+  const { rows, total } = rowsOf(source, name, from, limit)
+  // The source gives each table by its name; the compiler does not join them per name.
+  return { data: rows as Tables[Name], total }
+}
+
+function rowsOf(source: PageSource, name: TableName, from: number, limit: number) {
+  if (name === 'bridge') return source.bridge(from, limit)
+  const table = source[name]()
+  return Array.isArray(table)
+    ? { rows: table.slice(from, from + limit), total: table.length }
+    : { rows: table, total: 1 }
 }
 
 function json(source: PageSource, name: TableName, asked: URLSearchParams): PageAnswer {
@@ -92,7 +100,7 @@ function json(source: PageSource, name: TableName, asked: URLSearchParams): Page
   const limit = numberOf(asked, 'limit', 1e9) ?? Number.POSITIVE_INFINITY
   if (Number.isNaN(from) || Number.isNaN(limit)) return refusal(400, 'from and limit are whole numbers')
   const { name: device, address } = source.identity()
-  const { data, total } = cut(source[name](), from, limit)
+  const { data, total } = part(source, name, from, limit)
   const document: TableDocument = { table: name, device, address, at: new Date().toISOString(), total, data }
   return {
     status: 200,
@@ -141,9 +149,8 @@ function htmlPage(source: PageSource, name: TableName, asked: URLSearchParams): 
 }
 
 function view<Name extends TableName>(source: PageSource, name: Name, from: number) {
-  // The source and the views are tables by the same names; the compiler does not join them per name.
-  const table = source[name]() as Tables[Name]
-  const { data, total } = cut<Name>(table, from, rowsPerPage)
+  const { data, total } = part(source, name, from, rowsPerPage)
+  // The views are by the same names.
   const show = views[name] as (data: Tables[Name]) => ReturnType<(typeof views)['tcp']>
   return { body: show(data), total }
 }

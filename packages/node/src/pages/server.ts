@@ -243,8 +243,9 @@ export class PageServer implements AsyncDisposable {
     const length = Buffer.byteLength(body)
     response.writeHead(status, { ...headers, 'Content-Length': length })
     if (request.method === 'HEAD') response.end()
-    // Text of ASCII alone, which a large table nearly always is, is copied once instead of encoded.
-    else response.end(body, length === body.length ? 'latin1' : 'utf8')
+    // Text of ASCII alone, which a large table nearly always is, is copied and not encoded. As bytes it goes to the socket
+    // as it is: text that is written together with the head is encoded once more.
+    else response.end(Buffer.from(body, length === body.length ? 'latin1' : 'utf8'))
   }
 
   #answer(visitor: Visitor, request: IncomingMessage): PageAnswer {

@@ -1,4 +1,4 @@
-import type { Device } from '@cordon/core/device'
+import type { ConnectionRow, Device } from '@cordon/core/device'
 import { type AnyError, MalformedMessage } from '@cordon/core/errors'
 import { isIntegrityOnly, suiteMeaning, suiteName } from '@cordon/core/security'
 import type {
@@ -14,6 +14,7 @@ import type {
 } from '@cordon/core/tables'
 import { decodeCertificate, fingerprint, formatName, noExpiry } from '@cordon/core/x509'
 import { nodeCrypto } from '../crypto.ts'
+import type { ConnectionStatus as OriginatedRow } from '../originator/configured-connection.ts'
 import type { OriginatorHost } from '../originator/originator-host.ts'
 import type { AssociationRow, TargetHost } from '../target/target-host.ts'
 
@@ -23,7 +24,8 @@ export interface PageSource {
   readonly tcp: () => readonly TcpRow[]
   readonly tls: () => readonly SecuredRow[]
   readonly dtls: () => readonly SecuredRow[]
-  readonly bridge: () => readonly BridgeRow[]
+  /** From row `from` on, at most `limit` rows, and how many there are in all: no other table is as long. */
+  readonly bridge: (from: number, limit: number) => { readonly rows: readonly BridgeRow[]; readonly total: number }
   readonly security: () => SecurityTable
 }
 
@@ -61,7 +63,7 @@ export function deviceSource(parts: DeviceParts): PageSource {
     tcp: () => tcpRows(parts),
     tls: () => securedRows(parts, 'tls'),
     dtls: () => securedRows(parts, 'dtls'),
-    bridge: () => bridgeRows(parts),
+    bridge: (from, limit) => bridgeRows(parts, from, limit),
     security: () => securityOf(parts),
   }
 }
@@ -187,8 +189,15 @@ function suiteRow(suite: number): SuiteRow {
   }
 }
 
-function bridgeRows(parts: DeviceParts): readonly BridgeRow[] {
-  return [...targetRows(parts), ...originatorRows(parts)]
+function bridgeRows(parts: DeviceParts, from: number, limit: number): ReturnType<PageSource['bridge']> {
+  const { device, originator, now } = parts
+  const accepted = device().connections(now()).filter(isShown)
+  const opened = (originator()?.connections() ?? []).filter(isOpen)
+  const until = from + limit
+  const rows = accepted.slice(from, until).map((row) => targetRow(parts, row))
+  for (const row of opened.slice(Math.max(0, from - accepted.length), Math.max(0, until - accepted.length)))
+    rows.push(originatorRow(parts, row))
+  return { rows, total: accepted.length + opened.length }
 }
 
 const protections: Readonly<Record<string, Confidentiality>> = {
@@ -199,74 +208,68 @@ const protections: Readonly<Record<string, Confidentiality>> = {
   encrypted: 'Encrypted',
 }
 
-function targetRows({ device, now, name, nameOf, nameOfSlot }: DeviceParts): readonly BridgeRow[] {
-  const unit = device()
-  return unit.connections(now()).flatMap((row): BridgeRow[] => {
-    const { transport, transportClass } = row
-    if (transport === 'backplane' || !isClass(transportClass)) return []
-    const target =
-      row.slot === undefined
-        ? { port: ethernetPort, link: unit.address, name }
-        : { port: backplanePort, link: String(row.slot), name: nameOfSlot?.(row.slot) }
-    return [
-      {
-        class: transportClass,
-        state: 'Active',
-        uptimeS: Math.round(row.uptimeMs / 1000),
-        originator: { port: ethernetPort, link: row.peer.address, name: nameOf(row.peer.address) },
-        target,
-        originatorToTarget: {
-          size: row.outputSize,
-          variable: row.outputVariable,
-          rpiUs: row.outputApiUs,
-          multicast: row.outputType === 'multicast',
-        },
-        targetToOriginator: {
-          size: row.inputSize,
-          variable: row.inputVariable,
-          rpiUs: row.inputApiUs,
-          multicast: row.multicast,
-        },
-        missed: row.missed,
-        serial: row.triad.connectionSerialNumber,
-        confidentiality: protections[row.protection] ?? 'None',
-        transport,
-        side: 'target',
-      },
-    ]
-  })
+type AcceptedRow = ConnectionRow & { readonly transport: BridgeRow['transport']; readonly transportClass: 0 | 1 | 3 }
+
+/** A connection that never leaves the backplane is none of the network's. */
+function isShown(row: ConnectionRow): row is AcceptedRow {
+  return row.transport !== 'backplane' && isClass(row.transportClass)
 }
 
-function originatorRows({ device, originator, name, nameOf, nameOfSlot }: DeviceParts): readonly BridgeRow[] {
-  const { address } = device()
-  return (originator()?.connections() ?? []).flatMap((row): BridgeRow[] => {
-    if (row.state !== 'open' || row.openedAt === undefined || row.serial === undefined) return []
-    const variable = row.class === 3
-    return [
-      {
-        class: row.class,
-        state: 'Active',
-        uptimeS: Math.max(0, Math.round((Date.now() - row.openedAt) / 1000)),
-        originator:
-          row.slot === undefined
-            ? { port: ethernetPort, link: address, name }
-            : { port: backplanePort, link: String(row.slot), name: nameOfSlot?.(row.slot) },
-        target: { port: ethernetPort, link: row.address, name: nameOf(row.address) },
-        originatorToTarget: { size: row.outputSize, variable, rpiUs: Math.round(row.rpiMs * 1000), multicast: false },
-        targetToOriginator: {
-          size: row.inputSize,
-          variable,
-          rpiUs: Math.round(row.targetRpiMs * 1000),
-          multicast: false,
-        },
-        missed: row.missed,
-        serial: row.serial,
-        confidentiality: protections[row.protection ?? 'none'] ?? 'None',
-        transport: row.transport === 'tcp' && row.class !== 3 ? 'udp' : (row.transport ?? 'tcp'),
-        side: 'originator',
-      },
-    ]
-  })
+function targetRow({ device, name, nameOf, nameOfSlot }: DeviceParts, row: AcceptedRow): BridgeRow {
+  return {
+    class: row.transportClass,
+    state: 'Active',
+    uptimeS: Math.round(row.uptimeMs / 1000),
+    originator: { port: ethernetPort, link: row.peer.address, name: nameOf(row.peer.address) },
+    target:
+      row.slot === undefined
+        ? { port: ethernetPort, link: device().address, name }
+        : { port: backplanePort, link: String(row.slot), name: nameOfSlot?.(row.slot) },
+    originatorToTarget: {
+      size: row.outputSize,
+      variable: row.outputVariable,
+      rpiUs: row.outputApiUs,
+      multicast: row.outputType === 'multicast',
+    },
+    targetToOriginator: {
+      size: row.inputSize,
+      variable: row.inputVariable,
+      rpiUs: row.inputApiUs,
+      multicast: row.multicast,
+    },
+    missed: row.missed,
+    serial: row.triad.connectionSerialNumber,
+    confidentiality: protections[row.protection] ?? 'None',
+    transport: row.transport,
+    side: 'target',
+  }
+}
+
+type OpenedRow = OriginatedRow & { readonly openedAt: number; readonly serial: number }
+
+function isOpen(row: OriginatedRow): row is OpenedRow {
+  return row.state === 'open' && row.openedAt !== undefined && row.serial !== undefined
+}
+
+function originatorRow({ device, name, nameOf, nameOfSlot }: DeviceParts, row: OpenedRow): BridgeRow {
+  const variable = row.class === 3
+  return {
+    class: row.class,
+    state: 'Active',
+    uptimeS: Math.max(0, Math.round((Date.now() - row.openedAt) / 1000)),
+    originator:
+      row.slot === undefined
+        ? { port: ethernetPort, link: device().address, name }
+        : { port: backplanePort, link: String(row.slot), name: nameOfSlot?.(row.slot) },
+    target: { port: ethernetPort, link: row.address, name: nameOf(row.address) },
+    originatorToTarget: { size: row.outputSize, variable, rpiUs: Math.round(row.rpiMs * 1000), multicast: false },
+    targetToOriginator: { size: row.inputSize, variable, rpiUs: Math.round(row.targetRpiMs * 1000), multicast: false },
+    missed: row.missed,
+    serial: row.serial,
+    confidentiality: protections[row.protection ?? 'none'] ?? 'None',
+    transport: row.transport === 'tcp' && row.class !== 3 ? 'udp' : (row.transport ?? 'tcp'),
+    side: 'originator',
+  }
 }
 
 function isClass(transportClass: number): transportClass is BridgeRow['class'] {

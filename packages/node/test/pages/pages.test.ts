@@ -87,7 +87,7 @@ function source(more: Partial<PageSource> = {}): PageSource {
     tcp: () => [tcpRow],
     tls: () => [],
     dtls: () => [],
-    bridge: () => [bridgeRow],
+    bridge: () => ({ rows: [bridgeRow], total: 1 }),
     security: () => security,
     ...more,
   }
