@@ -1,5 +1,6 @@
-import { type ConversationSummary, captureNetwork, captureReader } from '@cordon/core/capture'
-import { captureChunks } from '@cordon/node/capture'
+import { analyzeCapture, type ConversationSummary, captureNetwork, captureReader } from '@cordon/core/capture'
+import { captureChunks, nodeRecordCrypto } from '@cordon/node/capture'
+import { nodeCrypto } from '@cordon/node/crypto'
 
 /** What a process that read a capture reports. */
 export interface CaptureChildReport {
@@ -14,7 +15,7 @@ export interface CaptureChildReport {
 
 type Reading = (file: string) => Promise<Pick<CaptureChildReport, 'packets' | 'conversations' | 'payload'>>
 
-const readings: Readonly<Record<string, Reading>> = { network: readNetwork }
+const readings: Readonly<Record<string, Reading>> = { network: readNetwork, analyze: readAnalysis }
 
 // capture-child.js READING FILE
 const [, , name = '', file = ''] = process.argv
@@ -58,4 +59,17 @@ async function readNetwork(capture: string): Promise<Awaited<ReturnType<Reading>
   reader.end()
   const { packets } = network.end()
   return { packets, conversations: summaries.length, payload }
+}
+
+/** Everything that `cordon capture analyze` does. */
+async function readAnalysis(capture: string): Promise<Awaited<ReturnType<Reading>>> {
+  const analysis = analyzeCapture({
+    records: nodeRecordCrypto,
+    certificates: { crypto: nodeCrypto, vendorAnchors: [], plantAnchors: [] },
+  })
+  analysis.beginFile('plant.pcap')
+  for await (const chunk of captureChunks(capture)) analysis.push(chunk)
+  analysis.endFile()
+  const { packets, conversations } = analysis.end()
+  return { packets: packets.packets, conversations: conversations.length, payload: 0 }
 }

@@ -13,7 +13,7 @@ const fullBytes = 1_000_000_000
 /** Packets that tshark reads: all of them would take it minutes, and its rate does not rise with their number. */
 const slicePackets = 400_000
 /** What the process of a run does with the capture, see capture-child. */
-const readings = ['network']
+const readings = ['network', 'analyze']
 const target = { ratio: 5, megabytes: 300 }
 
 /** What an analysis takes from each packet, as tshark calls it. */
@@ -125,16 +125,16 @@ async function tsharkRate(file: string, packets: number): Promise<number | undef
 
 function lineCount(command: string, args: readonly string[]): Promise<number | undefined> {
   return new Promise((done, fail) => {
-    const process_ = spawn(command, args, { stdio: ['ignore', 'pipe', 'ignore'] })
+    const running = spawn(command, args, { stdio: ['ignore', 'pipe', 'ignore'] })
     let lines = 0
-    process_.stdout.on('data', (part: Buffer) => {
+    running.stdout.on('data', (part: Buffer) => {
       for (let at = part.indexOf(10); at >= 0; at = part.indexOf(10, at + 1)) lines++
     })
-    process_.on('error', (error) => {
+    running.on('error', (error) => {
       if ('code' in error && error.code === 'ENOENT') done(undefined)
       else fail(error)
     })
-    process_.on('close', (code) => {
+    running.on('close', (code) => {
       if (code === 0) done(lines)
       else fail(new Error(`${command} ended with ${code}`))
     })
@@ -144,13 +144,13 @@ function lineCount(command: string, args: readonly string[]): Promise<number | u
 function child(name: string, file: string): Promise<CaptureChildReport> {
   const program = fileURLToPath(new URL('./capture-child.js', import.meta.url))
   return new Promise((done, fail) => {
-    const process_ = spawn(process.execPath, [program, name, file], { stdio: ['ignore', 'pipe', 'inherit'] })
+    const running = spawn(process.execPath, [program, name, file], { stdio: ['ignore', 'pipe', 'inherit'] })
     let text = ''
-    process_.stdout.on('data', (part: Buffer) => {
+    running.stdout.on('data', (part: Buffer) => {
       text += part.toString()
     })
-    process_.on('error', fail)
-    process_.on('close', (code) => {
+    running.on('error', fail)
+    running.on('close', (code) => {
       if (code === 0)
         done(JSON.parse(text) as CaptureChildReport) // written by capture-child in the child
       else fail(new Error(`the process that reads the capture ended with ${code}`))
