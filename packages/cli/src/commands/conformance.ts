@@ -98,7 +98,8 @@ export async function run(
     )
   }
   const done = report
-  if (flags.html !== undefined) await writeFile(flags.html, htmlText(done, { at: Date.now(), version: ownVersion() }))
+  if (flags.html !== undefined)
+    await writeFile(flags.html, htmlText(done, { at: new Date().toISOString(), version: ownVersion() }))
   if (flags.junit !== undefined) await writeFile(flags.junit, junitText(done))
   output.document(asDocument(done), () => reportText(output, done))
   for (const path of files) output.note(`written: ${path}`)

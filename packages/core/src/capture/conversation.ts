@@ -48,6 +48,7 @@ export interface StreamConsumer {
   data(side: Side, bytes: Uint8Array, moment: Moment): void
   /** So many bytes of one side are not in the capture. */
   gap(side: Side, length: number, moment: Moment): void
+  /** Nothing more comes. */
   ended(how: ConversationEnd, moment: Moment): void
 }
 
@@ -60,11 +61,14 @@ export interface DatagramConsumer {
    * it is counted and nothing else.
    */
   snapped?(side: Side, bytes: Uint8Array, start: number, end: number, length: number, moment: Moment): void
+  /** Nothing more comes. */
   ended(how: ConversationEnd, moment: Moment): void
 }
 
 /** Who reads a conversation. Undefined: nobody; its packets and bytes are still counted. */
 export interface Consumers {
+  /** Who reads a TCP connection that begins. */
   stream(conversation: Conversation): StreamConsumer | undefined
+  /** Who reads the datagrams between two endpoints. */
   datagrams(conversation: Conversation): DatagramConsumer | undefined
 }

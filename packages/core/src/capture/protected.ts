@@ -25,6 +25,7 @@ export type ProtectedDetail = StepDetail
 
 /** Hears what a watched TLS or DTLS conversation does. */
 export interface ProtectedListener {
+  /** A message, a change of cipher or an alert was complete. */
   step(step: ProtectedStep): void
   /**
    * Application data. `bytes` is a view of what was in it, after decryption where that was possible; undefined where it

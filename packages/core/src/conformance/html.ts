@@ -6,8 +6,8 @@ import { type CaseResult, type ConformanceReport, describeFinding, summarize } f
 
 /** What a page says of when and with what it was made. */
 export interface PageFacts {
-  /** Milliseconds since 1970. */
-  readonly at: number
+  /** When it was made, ISO 8601. */
+  readonly at: string
   readonly version: string
 }
 
@@ -54,7 +54,7 @@ export function htmlText(report: ConformanceReport, page: PageFacts): string {
 <header>
 <h1>${escapeMarkup(title)}</h1>
 <p class="disclaimer">${escapeMarkup(report.disclaimer)}</p>
-<p>${escapeMarkup(`${new Date(page.at).toISOString()}, cordon ${page.version}, ${report.results.length} cases${report.cancelled ? ', ended before the last' : ''}`)}</p>
+<p>${escapeMarkup(`${page.at}, cordon ${page.version}, ${report.results.length} cases${report.cancelled ? ', ended before the last' : ''}`)}</p>
 </header>
 <main>
 <table class="summary">

@@ -16,12 +16,13 @@ export type Finding =
   /** `error`: the case is at fault, not the target. */
   | { readonly verdict: 'not applicable' | 'not run' | 'inconclusive' | 'error'; readonly reason: string }
 
-/** @internal Ends a case early with what it found. */
-export class Found {
+/** @internal Ends a case early with what it found; an error only so that it can be thrown. */
+export class Found extends Error {
   readonly finding: Finding
 
   /** Carries a finding. */
   constructor(finding: Finding) {
+    super(finding.verdict)
     this.finding = finding
   }
 }

@@ -52,6 +52,7 @@ export interface Assessment {
 export interface AssessmentStep {
   /** What it does, for a progress line. */
   readonly title: string
+  /** Does it. */
   run(): readonly Estimate[]
 }
 

@@ -61,7 +61,7 @@ describe('a report', () => {
   })
 
   it('as a page escapes what came from outside, loads nothing and says that it proves no conformance', () => {
-    const page = htmlText(report, { at: 0, version: '1.0.0' })
+    const page = htmlText(report, { at: '1970-01-01T00:00:00.000Z', version: '1.0.0' })
     expect(page).not.toContain('<script')
     expect(page).not.toMatch(/(?:src|href)=/)
     expect(page).toContain('&lt;script&gt;')

@@ -20,12 +20,17 @@ import type { AssociationRow, TargetHost } from '../target/target-host.ts'
 
 /** Where the pages of a device take their rows from; each table is made when it is asked for. */
 export interface PageSource {
+  /** What the device is. */
   readonly identity: () => IdentityTable
+  /** TCP connections (Figures 4-1 and 4-2). */
   readonly tcp: () => readonly TcpRow[]
+  /** TLS connections (Figure 4-3). */
   readonly tls: () => readonly SecuredRow[]
+  /** DTLS connections (Figure 4-4). */
   readonly dtls: () => readonly SecuredRow[]
-  /** From row `from` on, at most `limit` rows, and how many there are in all: no other table is as long. */
+  /** Bridge connections (Figure 4-5) from row `from` on, at most `limit` rows, and how many there are in all: no other table is as long. */
   readonly bridge: (from: number, limit: number) => { readonly rows: readonly BridgeRow[]; readonly total: number }
+  /** Objects 0x5D and 0x5E, certificates, ports and refusals. */
   readonly security: () => SecurityTable
 }
 
@@ -35,6 +40,7 @@ export interface DeviceParts {
   readonly device: () => Device
   /** Undefined for software that listens on no port of EtherNet/IP. */
   readonly target: () => TargetHost | undefined
+  /** Undefined for a device that opens no connections. */
   readonly originator: () => OriginatorHost | undefined
   /** Connections of the pages themselves. */
   readonly web: () => readonly TcpRow[]

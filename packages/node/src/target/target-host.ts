@@ -106,6 +106,7 @@ type PortName = `${number}/${DevicePort['protocol']}`
 
 /** A port that listens. */
 export interface OpenPort {
+  /** Stops listening and ends whoever is connected. */
   close(): Promise<void>
 }
 

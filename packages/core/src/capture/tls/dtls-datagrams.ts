@@ -53,7 +53,7 @@ interface Direction {
 
 /**
  * Reads a DTLS association as it passes (RFC 6347): several records in a datagram, messages in fragments and out of
- * order, repetitions. Takes any datagrams and never throws; what it keeps is bounded by {@link FragmentBuffer} and two
+ * order, repetitions. Takes any datagrams and never throws; what it keeps is bounded by `FragmentBuffer` and two
  * epochs per side.
  */
 export class DtlsDatagrams implements DatagramConsumer {
@@ -78,6 +78,7 @@ export class DtlsDatagrams implements DatagramConsumer {
     }
   }
 
+  /** Nothing more comes; {@link report} stays. */
   ended(): void {
     this.#directions.client = makeDirection()
     this.#directions.server = makeDirection()

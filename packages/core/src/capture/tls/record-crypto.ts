@@ -14,7 +14,9 @@ export interface CaptureRsaKey {
  * conversation may ever need it: it only opens, and what it opens was sent long ago.
  */
 export interface RecordCrypto {
+  /** The hash of `data`. */
   hash(algorithm: RecordHash, data: Uint8Array): Uint8Array
+  /** HMAC (RFC 2104) of `data`. */
   hmac(algorithm: RecordHash, key: Uint8Array, data: Uint8Array): Uint8Array
   /** AES-CBC without touching the padding: as many bytes as came. The key is 16 or 32 bytes, `data` whole blocks. */
   decryptCbc(key: Uint8Array, iv: Uint8Array, data: Uint8Array): Uint8Array

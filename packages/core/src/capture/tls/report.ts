@@ -56,7 +56,7 @@ export interface TlsReport {
   /** By side of the conversation, each sender's own first. */
   readonly certificates: Readonly<Record<Side, readonly CertificateFacts[]>>
   readonly readable: Readability
-  /** The first of them, {@link alertLimit} at most. */
+  /** The first of them, `alertLimit` at most. */
   readonly alerts: readonly AlertReport[]
   /** Microseconds from the first Client Hello to the second Change Cipher Spec with its Finished. */
   readonly handshakeUs: number | undefined
@@ -67,7 +67,7 @@ export interface TlsReport {
   readonly retransmissions: number
   /** DTLS: records that came again and are not handed on. */
   readonly repeatedRecords: number
-  /** What was odd, in order, {@link problemLimit} at most. */
+  /** What was odd, in order, `problemLimit` at most. */
   readonly problems: readonly string[]
 }
 

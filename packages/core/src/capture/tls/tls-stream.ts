@@ -117,6 +117,7 @@ export class TlsStream implements StreamConsumer {
     direction.state?.lost(1, 1)
   }
 
+  /** Nothing more comes; {@link report} stays. */
   ended(): void {
     this.#directions.client = makeDirection()
     this.#directions.server = makeDirection()
