@@ -53,9 +53,11 @@ class Counter {
         this.#through.add(event.device)
       this.#last = `${event.device}: ${event.step}`
     } else if (event.kind === 'connection') {
-      const gap =
-        event.gapMs === undefined ? 'did not move' : `moved, data interrupted for ${Math.round(event.gapMs)} ms`
-      return `${event.connection} ${gap}`
+      const { connection, moved, gapMs } = event
+      if (!moved) return `${connection} did not move`
+      return gapMs === undefined
+        ? `${connection} runs again`
+        : `${connection} moved, data interrupted for ${Math.round(gapMs)} ms`
     } else return undefined
     return `${this.#phase} ${bar(this.#through.size, this.#total)}  ${this.#last}`
   }

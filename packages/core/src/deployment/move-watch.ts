@@ -7,9 +7,13 @@ export interface ConnectionMove {
   readonly connection: string
   /** Milliseconds of the clock of whoever reports. */
   readonly movedAt: number
-  /** How long its data was interrupted: from the last data of the old to the first of the new, milliseconds. */
-  readonly gapMs: number
-  readonly from: ConnectionTransport
+  /**
+   * How long its data was interrupted: from the last data of the old to the first of the new, milliseconds. Undefined: it
+   * did not run before.
+   */
+  readonly gapMs: number | undefined
+  /** Undefined: it did not run before. */
+  readonly from: ConnectionTransport | undefined
   readonly to: ConnectionTransport
   /** IANA number of the new suite; undefined in plain. */
   readonly suite?: number | undefined

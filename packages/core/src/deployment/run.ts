@@ -291,15 +291,19 @@ class DeploymentRun {
       return { ...base, outcome: outcomeOf(messages), messages }
     }
     const move = await this.#watch.moved(name, clock, moveTimeoutMs)
-    emit({ kind: 'connection', connection: name, gapMs: move?.gapMs, at: clock.now() })
+    emit({ kind: 'connection', connection: name, moved: move !== undefined, gapMs: move?.gapMs, at: clock.now() })
     if (move === undefined) return notMoved(`no report within ${moveTimeoutMs} ms`)
-    const messages = [
-      message('connection-moved', name, `${spell(move)}, data interrupted for ${Math.round(move.gapMs)} ms`),
-    ]
-    const { movedAt, gapMs, suite } = move
-    const before = { transport: move.from }
-    const after = { transport: move.to, ...(suite === undefined ? {} : { suite }) }
-    return { ...base, outcome: outcomeOf(messages), movedAt, gapMs, before, after, messages }
+    const messages = [message('connection-moved', name, spell(move))]
+    const { movedAt, gapMs, suite, from: way } = move
+    return {
+      ...base,
+      outcome: outcomeOf(messages),
+      movedAt,
+      ...(gapMs === undefined ? {} : { gapMs }),
+      ...(way === undefined ? {} : { before: { transport: way } }),
+      after: { transport: move.to, ...(suite === undefined ? {} : { suite }) },
+      messages,
+    }
   }
 
   /** Ends all transactions and gives the results in the order of the plan. */
@@ -323,8 +327,9 @@ class DeploymentRun {
   }
 }
 
-function spell({ from, to }: ConnectionMove): string {
-  return `from ${from} to ${to}`
+function spell({ from, to, gapMs }: ConnectionMove): string {
+  if (from === undefined || gapMs === undefined) return `over ${to} now; it did not run before`
+  return `from ${from} to ${to}, data interrupted for ${Math.round(gapMs)} ms`
 }
 
 /** Runs a piece of work for each item, at most so many at a time. The first error stops what has not begun. */

@@ -19,6 +19,9 @@ export type DeploymentEvent =
   | {
       readonly kind: 'connection'
       readonly connection: string
+      /** It runs under its new protection. */
+      readonly moved: boolean
+      /** Milliseconds without data; undefined where it did not move, or did not run before. */
       readonly gapMs: number | undefined
       readonly at: number
     }
