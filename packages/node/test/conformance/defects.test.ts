@@ -429,17 +429,18 @@ describe.skipIf(openssl === null || openssl === '')(
       await writeFile(join(directory, 'key.pem'), encodePem('PRIVATE KEY', key), { mode: 0o600 })
       const server = spawn(
         'openssl',
-        ['s_server', '-dtls1_2', '-accept', `${target}:2221`, '-cert', 'cert.pem', '-key', 'key.pem', '-quiet'],
-        { cwd: directory, stdio: ['pipe', 'ignore', 'ignore'] },
+        ['s_server', '-dtls1_2', '-accept', `${target}:2221`, '-cert', 'cert.pem', '-key', 'key.pem'],
+        { cwd: directory, stdio: ['pipe', 'pipe', 'ignore'] },
       )
       try {
-        await once(server, 'spawn')
-        await new Promise((resolve) => setTimeout(resolve, 300))
-        const { results, facts } = await run({ address: target, pin: 'any' }, [
-          'dtls.cookie',
-          'router',
-          'suites.dtls-c02b',
-        ])
+        // It says ACCEPT when it listens; what it says later must not fill the pipe.
+        await once(server.stdout, 'data')
+        server.stdout.resume()
+        const { results, facts } = await run(
+          { address: target, pin: 'any' },
+          ['dtls.cookie', 'router', 'suites.dtls-c02b'],
+          { patience: { answerMs: 5000, quietMs: 250 } },
+        )
         expect(facts).toMatchObject({ tcp: false, tls: false, dtls: true, session: undefined })
         const verdict = (id: string) => results.find((each) => each.id === id)?.finding.verdict
         expect(verdict('dtls.cookie')).toBe('fail')
