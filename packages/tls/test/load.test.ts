@@ -22,6 +22,7 @@ describe('the entry point', () => {
       'Listener',
       'Session',
       'TlsError',
+      'addRandomness',
       'load',
       'markSocket',
       'opensslVersion',
