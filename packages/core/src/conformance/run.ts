@@ -2,7 +2,7 @@ import { TransportError } from '../errors.ts'
 import { Bench, type Patience, usualPatience } from './bench.ts'
 import type { CaseGroup, CaseKind, ConformanceCase } from './case.ts'
 import type { Facts } from './facts.ts'
-import { type Finding, Found, Judge, type Verdict } from './judge.ts'
+import { describeFinding, type Finding, Found, Judge, type Verdict } from './judge.ts'
 import { unmet } from './needs.ts'
 import type { ConformancePort, IoDescription } from './port.ts'
 import { isAlive, survey } from './survey.ts'
@@ -157,21 +157,6 @@ async function comesBack(port: ConformancePort, facts: Facts, patience: Patience
     if (await isAlive(port, facts, { ...patience, answerMs: Math.min(patience.answerMs, 1000) })) return true
   }
   return false
-}
-
-/** A finding in one line. */
-export function describeFinding(finding: Finding): string {
-  switch (finding.verdict) {
-    case 'pass':
-      return finding.evidence
-    case 'fail':
-      return `expected ${finding.expected}, got ${finding.got}`
-    case 'not applicable':
-    case 'not run':
-    case 'inconclusive':
-    case 'error':
-      return finding.reason
-  }
 }
 
 /** How many results there are of each verdict. */

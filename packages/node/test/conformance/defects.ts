@@ -132,6 +132,45 @@ function altered(line: Line, man: MiddleMan): Line {
   }
 }
 
+/** The reply to the first request that holds these bytes is lost on its way. */
+export function losing(request: (bytes: Uint8Array) => boolean): Interference {
+  let isLost = false
+  return (port) => ({
+    ...port,
+    open: async (way) => {
+      const opening = await port.open(way)
+      if (opening.kind !== 'open') return opening
+      const { line } = opening
+      let loses = false
+      return {
+        kind: 'open',
+        line: {
+          boundaries: line.boundaries,
+          security: line.security,
+          localPort: line.localPort,
+          send: (bytes) => {
+            loses ||= !isLost && request(bytes)
+            isLost ||= loses
+            line.send(bytes)
+          },
+          receive: async (withinMs) => {
+            const arrival = await line.receive(withinMs)
+            if (!loses) return arrival
+            loses = false
+            return { kind: 'silence' }
+          },
+          close: () => line.close(),
+        },
+      }
+    },
+  })
+}
+
+/** Does a message hold these bytes? */
+export function holding(...part: readonly number[]): (bytes: Uint8Array) => boolean {
+  return (bytes) => Buffer.from(bytes).includes(Buffer.from(part))
+}
+
 /** What is sent over such a line does not arrive; the handshake did. */
 export function deaf(to: (way: Way) => boolean): Interference {
   return (port) => ({
