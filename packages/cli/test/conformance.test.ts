@@ -78,6 +78,7 @@ describe('its table', () => {
 })
 
 describe('cancelled during a case', () => {
+  // What a shell sees is 130: see main.ts.
   it('it writes the page and the XML of what was found, and ends with 3', async () => {
     const controller = new AbortController()
     // What is surveyed is read; the first request that is more than that comes from a case.

@@ -146,7 +146,13 @@ describe('the pull model', () => {
       ['services.5e-reset-disables-pull'],
       { cancelled: () => controller.signal.aborted },
       // The first wait is the one after Reset with FALSE.
-      (port) => ({ ...port, wait: (ms) => (controller.abort(), port.wait(ms)) }),
+      (port) => ({
+        ...port,
+        wait: (ms) => {
+          controller.abort()
+          return port.wait(ms)
+        },
+      }),
     )
     expect(cancelled).toBe(true)
     expect(results).toEqual([])
