@@ -1,8 +1,14 @@
-import { type CaseResult, type ConformanceReport, disclaimer } from '@cordon/core/conformance'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type CaseResult, conformanceCases, type ConformanceReport, disclaimer } from '@cordon/core/conformance'
 import { UsageError } from '@cordon/core/errors'
 import { describe, expect, it } from 'vitest'
 import { exitCodeOf, parseIo, reportText, run } from '../src/commands/conformance.ts'
 import { createProgram } from '../src/program.ts'
+import { testAddress } from '../../node/test/addresses.ts'
+import { replying } from '../../node/test/conformance/defects.ts'
+import { plainStand } from '../../node/test/conformance/targets.ts'
 import { testOutput } from './test-output.ts'
 
 function result(finding: CaseResult['finding'], id = 'router.unknown-class'): CaseResult {
@@ -68,6 +74,41 @@ describe('its table', () => {
     expect(text.indexOf('No answer')).toBeLessThan(text.indexOf('Not run'))
     expect(text).toContain('give --allow-writes')
     expect(text).toMatch(/public +1 +1 +1 +1/)
+  })
+})
+
+describe('cancelled during a case', () => {
+  // What a shell sees is 130: see main.ts.
+  it('it writes the page and the XML of what was found, and ends with 3', async () => {
+    const controller = new AbortController()
+    // What is surveyed is read; the first request that is more than that comes from a case.
+    const hosting = replying((reply, { service }) => {
+      if (service !== 0x0e) controller.abort()
+      return reply
+    })
+    await using own = await plainStand(testAddress(230), hosting)
+    const directory = await mkdtemp(join(tmpdir(), 'conformance-'))
+    try {
+      const [html, junit] = [join(directory, 'found.html'), join(directory, 'found.xml')]
+      const out = testOutput({ format: 'json' })
+      const whole = {
+        output: out.output,
+        settings: {},
+        state: '/nonexistent',
+        program: createProgram(() => Promise.resolve(), '1'),
+        signal: controller.signal,
+      }
+      const flags = { longest: '1', timeout: '2', only: ['router'], html, junit }
+      expect(await run(whole, flags, own.target.address)).toBe(3)
+      const found = JSON.parse(out.stdout()) as ConformanceReport
+      expect(found.cancelled).toBe(true)
+      expect(found.results.length).toBeGreaterThan(0)
+      expect(found.results.length).toBeLessThan(conformanceCases.filter(({ group }) => group === 'router').length)
+      expect(await readFile(html, 'utf8')).toContain('router.unknown-attribute')
+      expect(await readFile(junit, 'utf8')).toContain('router.unknown-attribute')
+    } finally {
+      await rm(directory, { recursive: true })
+    }
   })
 })
 

@@ -291,6 +291,16 @@ export class Bench {
     this.#shared = undefined
   }
 
+  /** Does work that cancellation must not cut short: putting back what a case changed. */
+  async uninterrupted<Result>(work: () => Promise<Result>): Promise<Result> {
+    const release = this.port.hold()
+    try {
+      return await work()
+    } finally {
+      release()
+    }
+  }
+
   /** Closes what the case left open. */
   async tidy(): Promise<void> {
     for (const stream of this.#open.splice(0)) {
@@ -298,14 +308,21 @@ export class Bench {
       if (stream.handle !== 0) stream.send(frame({ command: commands.unregisterSession, session: stream.handle }))
     }
     const lines = this.#lines.splice(0)
-    if (lines.length > 0) await this.port.wait(0)
-    for (const line of lines) line.close()
+    try {
+      if (lines.length > 0) await this.uninterrupted(() => this.port.wait(0))
+    } finally {
+      // An open line keeps the process alive.
+      for (const line of lines) line.close()
+    }
   }
 
   /** Ends the shared session too. */
   async close(): Promise<void> {
-    await this.tidy()
-    this.#dropShared()
+    try {
+      await this.tidy()
+    } finally {
+      this.#dropShared()
+    }
   }
 }
 

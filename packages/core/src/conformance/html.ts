@@ -1,8 +1,8 @@
 import { caseGroups } from './case.ts'
 import { groupsInOrder } from './catalogue.ts'
-import { hexText, type Verdict } from './judge.ts'
+import { describeFinding, hexText, type Verdict } from './judge.ts'
 import { escapeMarkup } from './markup.ts'
-import { type CaseResult, type ConformanceReport, describeFinding, summarize } from './run.ts'
+import { type CaseResult, type ConformanceReport, summarize } from './run.ts'
 
 /** What a page says of when and with what it was made. */
 export interface PageFacts {

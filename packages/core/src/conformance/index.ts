@@ -4,7 +4,7 @@ export { catalogueText, conformanceCases, groupsInOrder, selectCases, unknownNam
 export { type Bench, type EncapsulationLine, type Patience, usualPatience } from './bench.ts'
 export type { Facts, SessionWay } from './facts.ts'
 export { htmlText, type PageFacts, sorted } from './html.ts'
-export type { Finding, Judge, Verdict } from './judge.ts'
+export { describeFinding, type Finding, type Judge, type Verdict } from './judge.ts'
 export { junitText } from './junit.ts'
 export type { Need } from './needs.ts'
 export type {
@@ -23,7 +23,6 @@ export {
   type ConformanceOptions,
   type ConformanceReport,
   type ConformanceSummary,
-  describeFinding,
   disclaimer,
   runConformance,
   summarize,

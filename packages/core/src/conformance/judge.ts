@@ -16,6 +16,21 @@ export type Finding =
   /** `error`: the case is at fault, not the target. */
   | { readonly verdict: 'not applicable' | 'not run' | 'inconclusive' | 'error'; readonly reason: string }
 
+/** A finding in one line. */
+export function describeFinding(finding: Finding): string {
+  switch (finding.verdict) {
+    case 'pass':
+      return finding.evidence
+    case 'fail':
+      return `expected ${finding.expected}, got ${finding.got}`
+    case 'not applicable':
+    case 'not run':
+    case 'inconclusive':
+    case 'error':
+      return finding.reason
+  }
+}
+
 /** @internal Ends a case early with what it found; an error only so that it can be thrown. */
 export class Found extends Error {
   readonly finding: Finding

@@ -1,8 +1,8 @@
 import { caseGroups } from './case.ts'
 import { groupsInOrder } from './catalogue.ts'
-import { hexText } from './judge.ts'
+import { describeFinding, hexText } from './judge.ts'
 import { escapeMarkup } from './markup.ts'
-import { type CaseResult, type ConformanceReport, describeFinding, summarize } from './run.ts'
+import { type CaseResult, type ConformanceReport, summarize } from './run.ts'
 
 /**
  * A run as JUnit XML, as CI systems read it: one suite per group; what was not run, does not apply or gave no answer is

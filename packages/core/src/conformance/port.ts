@@ -74,8 +74,10 @@ export interface ConformancePort {
   renegotiate(as: HandshakeIdentity): Promise<Renegotiation>
   /** Unpredictable bytes. */
   random(length: number): Uint8Array
-  /** Lets time pass. */
+  /** Lets time pass. Rejects only by cancellation. */
   wait(ms: number): Promise<void>
+  /** Holds cancellation off until what it returns is called: what a case changed is put back first. */
+  hold(): () => void
   /** Milliseconds of a steady clock. */
   now(): number
 }

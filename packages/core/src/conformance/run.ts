@@ -1,7 +1,8 @@
+import { TransportError } from '../errors.ts'
 import { Bench, type Patience, usualPatience } from './bench.ts'
 import type { CaseGroup, CaseKind, ConformanceCase } from './case.ts'
 import type { Facts } from './facts.ts'
-import { type Finding, Found, Judge, type Verdict } from './judge.ts'
+import { describeFinding, type Finding, Found, Judge, type Verdict } from './judge.ts'
 import { unmet } from './needs.ts'
 import type { ConformancePort, IoDescription } from './port.ts'
 import { isAlive, survey } from './survey.ts'
@@ -21,7 +22,7 @@ export interface ConformanceOptions {
   readonly io?: IoDescription
   /** Called before each case, and once at the end. */
   readonly progress?: (done: number, total: number, id: string) => void
-  /** Ends the run between two cases. */
+  /** Ends the run before the next case; where the port rejects what is under way, at once. */
   readonly cancelled?: () => boolean
 }
 
@@ -52,7 +53,10 @@ export interface ConformanceReport {
   readonly disclaimer: string
 }
 
-/** Runs cases against a target, one at a time. Rejects only where the port does: by cancellation. */
+/**
+ * Runs cases against a target, one at a time. A run that is cancelled gives what it found until then; only before the first
+ * case it rejects, where the port does.
+ */
 export async function runConformance(
   port: ConformancePort,
   cases: readonly ConformanceCase[],
@@ -64,28 +68,41 @@ export async function runConformance(
   const results: CaseResult[] = []
   let silentSince: string | undefined
   let cancelled = false
-  for (const [i, each] of cases.entries()) {
-    options.progress?.(i, cases.length, each.id)
-    if (options.cancelled?.() === true) {
-      cancelled = true
-      break
-    }
-    const begun = port.now()
-    const refusal = silentSince === undefined ? notRun(each, facts, options) : gone(silentSince)
-    let finding = refusal ?? (await runCase(bench, each))
-    if (refusal === undefined && !(await isAlive(port, facts, patience))) {
-      finding = {
-        verdict: 'fail',
-        expected: 'a target that goes on answering',
-        got: `the target does not answer any more after case ${each.id} (${describeFinding(finding)})`,
+  const isCancelled = (): boolean => options.cancelled?.() === true
+  try {
+    for (const [i, each] of cases.entries()) {
+      options.progress?.(i, cases.length, each.id)
+      cancelled = isCancelled()
+      if (cancelled) break
+      const begun = port.now()
+      const refusal = silentSince === undefined ? notRun(each, facts, options) : gone(silentSince)
+      let finding = refusal ?? (await runCase(bench, each))
+      try {
+        if (refusal === undefined && !(await isAlive(port, facts, patience))) {
+          finding = {
+            verdict: 'fail',
+            expected: 'a target that goes on answering',
+            got: `the target does not answer any more after case ${each.id} (${describeFinding(finding)})`,
+          }
+          silentSince = (await comesBack(port, facts, patience, options.recoveryMs ?? 20_000)) ? undefined : each.id
+        }
+      } finally {
+        // What the case found is known, whatever ends the question whether the target is still there.
+        results.push(resultOf(each, finding, port.now() - begun))
       }
-      silentSince = (await comesBack(port, facts, patience, options.recoveryMs ?? 20_000)) ? undefined : each.id
     }
-    results.push(resultOf(each, finding, port.now() - begun))
+  } catch (error) {
+    if (!isCancelled() || !isAborted(error)) throw error
+    cancelled = true
+  } finally {
+    await bench.close()
   }
-  await bench.close()
   options.progress?.(results.length, cases.length, '')
   return { target: port.target, facts, results, cancelled, disclaimer }
+}
+
+function isAborted(error: unknown): boolean {
+  return error instanceof TransportError && error.code === 'aborted'
 }
 
 function resultOf(
@@ -140,21 +157,6 @@ async function comesBack(port: ConformancePort, facts: Facts, patience: Patience
     if (await isAlive(port, facts, { ...patience, answerMs: Math.min(patience.answerMs, 1000) })) return true
   }
   return false
-}
-
-/** A finding in one line. */
-export function describeFinding(finding: Finding): string {
-  switch (finding.verdict) {
-    case 'pass':
-      return finding.evidence
-    case 'fail':
-      return `expected ${finding.expected}, got ${finding.got}`
-    case 'not applicable':
-    case 'not run':
-    case 'inconclusive':
-    case 'error':
-      return finding.reason
-  }
 }
 
 /** How many results there are of each verdict. */

@@ -185,13 +185,18 @@ export function contraryPort(contrary: Contrary): ConformancePort {
       now += ms
       return Promise.resolve()
     },
+    hold: () => () => undefined,
     now: () => (now += 60),
   }
 }
 
 /** How a case ends against such a target. */
-export async function against(contrary: Contrary, each: ConformanceCase): Promise<Verdict> {
-  const bench = new Bench(contraryPort(contrary), factsOf(contrary), { answerMs: 1000, quietMs: 100 })
+export async function against(
+  contrary: Contrary,
+  each: ConformanceCase,
+  interfere: (port: ConformancePort) => ConformancePort = (port) => port,
+): Promise<Verdict> {
+  const bench = new Bench(interfere(contraryPort(contrary)), factsOf(contrary), { answerMs: 1000, quietMs: 100 })
   const judge = new Judge()
   try {
     await each.run(bench, judge)

@@ -123,6 +123,7 @@ const nobody: ConformancePort = {
   renegotiate: () => Promise.resolve({ kind: 'unanswered', reason: 'no answer' }),
   random: (length) => new Uint8Array(length),
   wait: () => Promise.resolve(),
+  hold: () => () => undefined,
   now: () => 0,
 }
 

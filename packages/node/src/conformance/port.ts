@@ -7,7 +7,7 @@ import { type Context, suites as knownSuites } from '@cordon/tls'
 import { nodeCrypto } from '../crypto.ts'
 import { type Credentials, makeContext } from '../transports/credentials.ts'
 import { connectDtls } from '../transports/dtls.ts'
-import { isOurs } from '../transports/system-error.ts'
+import { aborted, isOurs } from '../transports/system-error.ts'
 import { connectTcp } from '../transports/tcp.ts'
 import { connectTls } from '../transports/tls.ts'
 import type { Transport } from '../transports/transport.ts'
@@ -77,13 +77,13 @@ export async function openConformancePort(target: ConformanceTarget): Promise<Op
     contexts.set(name, context)
     return context
   }
-  const endpoint = {
-    address,
-    timeoutMs: target.connectTimeoutMs ?? 3000,
-    ...(target.localAddress === undefined ? {} : { localAddress: target.localAddress }),
-    ...(signal === undefined ? {} : { signal }),
-  }
+  let holds = 0
+  /** Nothing while somebody holds cancellation off. */
+  const cancellation = (): { readonly signal?: AbortSignal } => (signal === undefined || holds > 0 ? {} : { signal })
+  const timeoutMs = target.connectTimeoutMs ?? 3000
+  const local = target.localAddress === undefined ? {} : { localAddress: target.localAddress }
   const connect = (way: Way): Promise<Transport> => {
+    const endpoint = { address, timeoutMs, ...local, ...cancellation() }
     switch (way.carrier) {
       case 'tcp':
         return connectTcp({ ...endpoint, port: way.port })
@@ -115,11 +115,25 @@ export async function openConformancePort(target: ConformanceTarget): Promise<Op
     open,
     renegotiate: (as) =>
       renegotiate(
-        { address, port: 2221, localAddress: target.localAddress, timeoutMs: endpoint.timeoutMs, signal },
+        { address, port: 2221, localAddress: target.localAddress, timeoutMs, signal },
         identities[as].credentials,
       ),
     random: (length) => new Uint8Array(randomBytes(length)),
-    wait: (ms) => sleep(ms, undefined, signal === undefined ? {} : { signal }).then(() => undefined),
+    wait: async (ms) => {
+      try {
+        await sleep(ms, undefined, cancellation())
+      } catch (error) {
+        throw signal?.aborted === true ? aborted(signal, `waiting for ${address}`) : error
+      }
+    },
+    hold: () => {
+      let held = true
+      holds++
+      return () => {
+        if (held) holds--
+        held = false
+      }
+    },
     now: () => performance.now(),
     close: () => {
       for (const context of contexts.values()) context.close()

@@ -47,6 +47,7 @@ export function renegotiate(target: RenegotiationTarget, credentials: Credential
       timeoutMs,
     )
     signal?.addEventListener('abort', onAbort, { once: true })
+    if (signal?.aborted === true) onAbort()
     socket.on('error', (error) => finish(asked ? 'refused' : 'unanswered', error.message))
     socket.on('close', () => finish(asked ? 'refused' : 'unanswered', 'the target closed the connection'))
     socket.once('secureConnect', () => {

@@ -12,6 +12,7 @@ import {
   between,
   command,
   deadlyBytes,
+  deaf,
   reading,
   replying,
   status,
@@ -349,6 +350,15 @@ const defects: readonly Defect[] = [
       'credentials.tls-nobody',
       'credentials.tls-stranger',
     ],
+  },
+  {
+    what: 'no client certificate is demanded though one must be, and strangers get no answer',
+    target: configured({}, (device) =>
+      around(device, { security: () => ({ ...device.security(), verifyPeer: false }) }),
+    ),
+    interfere: deaf((way) => 'as' in way && way.as !== 'own'),
+    ask: ['credentials.dtls-stranger', 'credentials.tls-stranger'],
+    found: ['credentials.dtls-stranger', 'credentials.tls-stranger'],
   },
   {
     what: 'a plain port stays open after it was closed',

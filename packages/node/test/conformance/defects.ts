@@ -1,7 +1,7 @@
 import { type AddressInfo, createConnection } from 'node:net'
 import { createServer, type TlsOptions } from 'node:tls'
 import { addressOf, type MessageRouterReply, type MessageRouterRequest } from '@cordon/core/cip'
-import type { ConformancePort, Line } from '@cordon/core/conformance'
+import type { ConformancePort, Line, Way } from '@cordon/core/conformance'
 import type { Device, DeviceReply, HostedDevice } from '@cordon/core/device'
 import { encodePem } from '@cordon/core/x509'
 import type { Hosting, Interference } from './targets.ts'
@@ -130,6 +130,58 @@ function altered(line: Line, man: MiddleMan): Line {
     },
     close: () => line.close(),
   }
+}
+
+/** The reply to the first request that holds these bytes is lost on its way. */
+export function losing(request: (bytes: Uint8Array) => boolean): Interference {
+  let isLost = false
+  return (port) => ({
+    ...port,
+    open: async (way) => {
+      const opening = await port.open(way)
+      if (opening.kind !== 'open') return opening
+      const { line } = opening
+      let loses = false
+      return {
+        kind: 'open',
+        line: {
+          boundaries: line.boundaries,
+          security: line.security,
+          localPort: line.localPort,
+          send: (bytes) => {
+            loses ||= !isLost && request(bytes)
+            isLost ||= loses
+            line.send(bytes)
+          },
+          receive: async (withinMs) => {
+            const arrival = await line.receive(withinMs)
+            if (!loses) return arrival
+            loses = false
+            return { kind: 'silence' }
+          },
+          close: () => line.close(),
+        },
+      }
+    },
+  })
+}
+
+/** Does a message hold these bytes? */
+export function holding(...part: readonly number[]): (bytes: Uint8Array) => boolean {
+  return (bytes) => Buffer.from(bytes).includes(Buffer.from(part))
+}
+
+/** What is sent over such a line does not arrive; the handshake did. */
+export function deaf(to: (way: Way) => boolean): Interference {
+  return (port) => ({
+    ...port,
+    open: async (way) => {
+      const opening = await port.open(way)
+      return opening.kind === 'open' && to(way)
+        ? { kind: 'open', line: altered(opening.line, { out: () => undefined }) }
+        : opening
+    },
+  })
 }
 
 /** A target that answers nothing any more once it got these bytes. */

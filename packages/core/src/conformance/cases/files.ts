@@ -3,6 +3,7 @@ import type { ConformanceCase } from '../case.ts'
 import { cases, status } from '../define.ts'
 import { type CipReply, concat, epath, internationalText, le16, le32, u16, u32 } from '../frames.ts'
 import type { Judge } from '../judge.ts'
+import { created, creating, deleted, puttingBack } from '../put-back.ts'
 import { defaultCertificateFile, file, upload } from './certificate-file.ts'
 
 const needs = [{ class: 0x37 }, { class: 0x5f }] as const
@@ -25,16 +26,18 @@ async function finishUpload(bench: Bench, instance: number, from: number): Promi
 
 /** A file of its own to write to; it is deleted again, and that is shown. */
 async function withFile(bench: Bench, judge: Judge, work: (instance: number) => Promise<void>): Promise<void> {
-  const created = await bench.cip(0x08, epath(0x37, 0), internationalText('conformance'))
-  if (created.status === 0x02) judge.inconclusive('the target has no room for one more file')
-  status(judge, created, 0)
-  const instance = u16(created.data, 0)
-  try {
-    await work(instance)
-  } finally {
-    await file(bench, instance, 0x09)
-  }
-  status(judge, await bench.get(0x37, instance, 1), [0x05, 0x16])
+  const reply = await created(
+    () => bench.cip(0x08, epath(0x37, 0), internationalText('conformance')),
+    'a file with the name conformance',
+  )
+  if (reply.status === 0x02) judge.inconclusive('the target has no room for one more file')
+  status(judge, reply, 0)
+  const instance = u16(reply.data, 0)
+  await puttingBack(
+    bench,
+    () => work(instance),
+    () => deleted(bench, 0x37, instance),
+  )
 }
 
 function initiateDownload(size: number, more: { readonly version?: number; readonly name?: string } = {}): Uint8Array {
@@ -230,7 +233,7 @@ export const fileCases: readonly ConformanceCase[] = cases(
       title: 'Create without a name gets not enough data (0x13)',
       source: '2.3, 4.4',
       kind: 'write',
-      run: async (bench, judge) => status(judge, await bench.cip(0x08, epath(0x37, 0)), 0x13),
+      run: (bench, judge) => creating(bench, 0x37, undefined, (reply) => status(judge, reply, 0x13)),
     },
     {
       id: 'create-delete',

@@ -1,9 +1,10 @@
 import type { Bench, EncapsulationLine } from '../bench.ts'
 import type { ConformanceCase } from '../case.ts'
 import { cases, type CaseText, refused, status } from '../define.ts'
-import { concat, epath, le16, le32, shortText, u16, u32 } from '../frames.ts'
-import { equalBytes, type Judge } from '../judge.ts'
+import { type CipReply, concat, epath, le16, le32, shortText, u16, u32 } from '../frames.ts'
+import { equalBytes, Found, type Judge } from '../judge.ts'
 import { pathTarget } from '../layouts.ts'
+import { created, creating, deleted, puttingBack } from '../put-back.ts'
 import { nameValue } from '../../x509/name.ts'
 import { pemOrDer } from '../../x509/pem.ts'
 import { decodeRequest } from '../../x509/request.ts'
@@ -21,6 +22,30 @@ function attributePath(attribute: number): Uint8Array {
 }
 
 /**
+ * Ends the configuration that a session began, and says in which state the object is where it is not the one from before. A
+ * session that broke takes its configuration with it.
+ */
+async function ended(
+  bench: Bench,
+  session: EncapsulationLine,
+  code: number,
+  path: Uint8Array,
+  before: number,
+): Promise<string | undefined> {
+  try {
+    await session.cip(code, path)
+  } catch (error) {
+    if (!(error instanceof Found)) throw error
+    session.close()
+    await bench.port.wait(bench.quietMs)
+  }
+  if (code === service.reset) await bench.afterReset()
+  const classId = path === cip ? 0x5d : 0x5e
+  const [state = 0xff] = await bench.value(classId, 1, 1)
+  return state === before ? undefined : `0x${classId.toString(16).toUpperCase()} is in state ${state}, not ${before}`
+}
+
+/**
  * A configuration of 0x5E over a session of its own. It is aborted in any case, and that the target is then as it was is part
  * of what is judged.
  */
@@ -30,19 +55,21 @@ async function configuring(
   work: (session: EncapsulationLine) => Promise<void>,
   by?: 'tcp' | 'tls',
 ): Promise<void> {
-  const [before] = await bench.value(0x5e, 1, 1)
+  const [before = 0xff] = await bench.value(0x5e, 1, 1)
   if (before === 1) judge.notApplicable('somebody else configures the target')
   if (before === 3) judge.notApplicable('the pull model is in progress')
   const settings = await snapshot(bench)
   const session = await bench.session(by)
-  status(judge, await session.cip(service.begin, enip), 0)
-  try {
-    await work(session)
-  } finally {
-    await session.cip(service.abort, enip)
-  }
-  judge.equal('state after Abort_Config', before ?? 0xff, (await bench.value(0x5e, 1, 1))[0] ?? 0xff)
-  judge.holds(equalBytes(settings, await snapshot(bench)), 'the settings from before', 'settings as before')
+  await puttingBack(
+    bench,
+    async () => {
+      status(judge, await session.cip(service.begin, enip), 0)
+      await work(session)
+    },
+    async () =>
+      (await ended(bench, session, service.abort, enip, before)) ??
+      (equalBytes(settings, await snapshot(bench)) ? undefined : '0x5E has other settings than before'),
+  )
 }
 
 /** What Set could have changed. */
@@ -69,6 +96,14 @@ function outside(id: string, name: string, path: Uint8Array, code: number, class
       status(judge, await bench.cip(code, path), 0x0c)
     },
   }
+}
+
+/** A configuration of 0x5D begins, and no second one beside it. */
+async function begunTwice(bench: Bench, judge: Judge, session: EncapsulationLine): Promise<void> {
+  status(judge, await session.cip(service.begin, cip), 0)
+  judge.sameBytes('state', Uint8Array.of(1), await bench.value(0x5d, 1, 1))
+  status(judge, await session.cip(service.begin, cip), 0x0c)
+  status(judge, await session.cip(service.kick, cip), 0)
 }
 
 /** A pre-shared key element (4.2). */
@@ -388,19 +423,22 @@ const securityServices: readonly CaseText[] = [
     needs: [{ class: 0x5e }],
     slowMs: 14_000,
     run: async (bench, judge) => {
-      const [before] = await bench.value(0x5e, 1, 1)
+      const [before = 0xff] = await bench.value(0x5e, 1, 1)
       if (before === 1 || before === 3) judge.notApplicable('the target is busy with another configuration')
       const session = await bench.session()
-      status(judge, await session.cip(service.begin, enip), 0)
-      await bench.port.wait(8500)
-      judge.sameBytes('state after 8.5 s', Uint8Array.of(1), await bench.value(0x5e, 1, 1))
-      let state = 1
-      // A busy target may be late, but not by a whole kick interval of three seconds.
-      for (let waited = 0; state === 1 && waited < 5; waited++) {
-        await bench.port.wait(1000)
-        state = (await bench.value(0x5e, 1, 1))[0] ?? 0xff
+      const work = async (): Promise<void> => {
+        status(judge, await session.cip(service.begin, enip), 0)
+        await bench.port.wait(8500)
+        judge.sameBytes('state after 8.5 s', Uint8Array.of(1), await bench.value(0x5e, 1, 1))
+        let state = 1
+        // A busy target may be late, but not by a whole kick interval of three seconds.
+        for (let waited = 0; state === 1 && waited < 5; waited++) {
+          await bench.port.wait(1000)
+          state = (await bench.value(0x5e, 1, 1))[0] ?? 0xff
+        }
+        judge.equal('state after 13.5 s', before, state)
       }
-      judge.equal('state after 13.5 s', before ?? 0xff, state)
+      await puttingBack(bench, work, () => ended(bench, session, service.abort, enip, before))
     },
   },
   overPlain(
@@ -458,14 +496,11 @@ const securityServices: readonly CaseText[] = [
     needs: [{ class: 0x5d }, 'configured', 'secure-session'],
     run: async (bench, judge) => {
       const session = await bench.session('tls')
-      status(judge, await session.cip(service.begin, cip), 0)
-      try {
-        judge.sameBytes('state', Uint8Array.of(1), await bench.value(0x5d, 1, 1))
-        status(judge, await session.cip(service.begin, cip), 0x0c)
-        status(judge, await session.cip(service.kick, cip), 0)
-      } finally {
-        await session.cip(service.end, cip)
-      }
+      await puttingBack(
+        bench,
+        () => begunTwice(bench, judge, session),
+        () => ended(bench, session, service.end, cip, 2),
+      )
       judge.sameBytes('state after End_Config', Uint8Array.of(2), await bench.value(0x5d, 1, 1))
     },
   },
@@ -477,15 +512,11 @@ const securityServices: readonly CaseText[] = [
     needs: [{ class: 0x5d }, 'factory'],
     run: async (bench, judge) => {
       const session = await bench.session()
-      status(judge, await session.cip(service.begin, cip), 0)
-      try {
-        judge.sameBytes('state', Uint8Array.of(1), await bench.value(0x5d, 1, 1))
-        status(judge, await session.cip(service.begin, cip), 0x0c)
-        status(judge, await session.cip(service.kick, cip), 0)
-      } finally {
-        await session.cip(service.reset, cip)
-        await bench.afterReset()
-      }
+      await puttingBack(
+        bench,
+        () => begunTwice(bench, judge, session),
+        () => ended(bench, session, service.reset, cip, 0),
+      )
       judge.sameBytes('state after Reset', Uint8Array.of(0), await bench.value(0x5d, 1, 1))
     },
   },
@@ -504,16 +535,25 @@ const securityServices: readonly CaseText[] = [
     kind: 'reset',
     needs: [{ class: 0x5e }, 'factory'],
     run: async (bench, judge) => {
-      status(judge, await bench.cip(service.reset, enip, Uint8Array.of(0)), 0)
-      await bench.afterReset()
-      const disabled = concat(
-        await bench.value(0x5e, 1, 1),
-        await bench.value(0x5e, 1, 13),
-        await bench.value(0x5e, 1, 14),
-      )
-      status(judge, await bench.cip(service.reset, enip, Uint8Array.of(1)), 0)
-      await bench.afterReset()
-      judge.sameBytes('state, enable and status after FALSE', Uint8Array.of(5, 0, 0xff, 0xff), disabled)
+      const [before] = await bench.value(0x5e, 1, 13)
+      if (before === 0) judge.notApplicable('the pull model is disabled, and would be enabled afterwards')
+      const disable = async (): Promise<void> => {
+        status(judge, await bench.cip(service.reset, enip, Uint8Array.of(0)), 0)
+        await bench.afterReset()
+        const disabled = concat(
+          await bench.value(0x5e, 1, 1),
+          await bench.value(0x5e, 1, 13),
+          await bench.value(0x5e, 1, 14),
+        )
+        judge.sameBytes('state, enable and status after FALSE', Uint8Array.of(5, 0, 0xff, 0xff), disabled)
+      }
+      await puttingBack(bench, disable, async () => {
+        const reply = await bench.cip(service.reset, enip, Uint8Array.of(1))
+        await bench.afterReset()
+        const [enabled] = await bench.value(0x5e, 1, 13)
+        if (enabled === before) return undefined
+        return `the pull model is disabled (Reset with TRUE got 0x${reply.status.toString(16).padStart(2, '0')})`
+      })
       const [state = 0xff] = await bench.value(0x5e, 1, 1)
       // A target that finds a server at once goes on to state 3.
       judge.holds(state === 0 || state === 3, 'state 0 or 3', `state ${state}`)
@@ -554,22 +594,50 @@ function contains(bytes: Uint8Array, part: Uint8Array): boolean {
   return false
 }
 
-/** A Certificate Management instance of its own; it is deleted again, with the file of its request. */
-async function withInstance(bench: Bench, judge: Judge, work: (instance: number) => Promise<void>): Promise<void> {
-  const name = shortText(`conf-${u32(bench.port.random(4), 0).toString(16)}`)
-  const created = await bench.cip(0x08, epath(0x5f, 0), name)
-  if (created.status === 0x02) judge.inconclusive('the target has no room for one more instance')
-  status(judge, created, 0)
-  const instance = u16(created.data, 0)
-  try {
-    await work(instance)
-  } finally {
-    const reference = await bench.get(0x5f, instance, 3)
-    await bench.cip(0x09, epath(0x5f, instance))
-    const file = pathTarget(reference.data.subarray(2))
-    if (file?.class === 0x37) await bench.cip(0x09, epath(0x37, file.instance))
-  }
-  status(judge, await bench.get(0x5f, instance, 1), [0x05, 0x16])
+/** A Certificate Management instance that a case made, and the files that belong to it. */
+interface Own {
+  readonly instance: number
+  readonly files: Set<number>
+}
+
+/** A Certificate Management instance of its own; it is deleted again, with its files. */
+async function withInstance(bench: Bench, judge: Judge, work: (own: Own) => Promise<void>): Promise<void> {
+  const name = `conf-${u32(bench.port.random(4), 0).toString(16)}`
+  const reply = await created(
+    () => bench.cip(0x08, epath(0x5f, 0), shortText(name)),
+    `an instance of 0x5F with the name ${name}`,
+  )
+  if (reply.status === 0x02) judge.inconclusive('the target has no room for one more instance')
+  status(judge, reply, 0)
+  const instance = u16(reply.data, 0)
+  const files = new Set<number>()
+  await puttingBack(
+    bench,
+    () => work({ instance, files }),
+    async () => {
+      const file = pathTarget((await bench.get(0x5f, instance, 3)).data.subarray(2))
+      if (file?.class === 0x37) files.add(file.instance)
+      const left = [await deleted(bench, 0x5f, instance)]
+      for (const each of files) left.push(await deleted(bench, 0x37, each))
+      return left.find((each) => each !== undefined)
+    },
+  )
+}
+
+/** Create_CSR; the file of the request goes when the instance does. */
+async function createCsr(
+  bench: Bench,
+  { instance, files }: Own,
+  strings: Uint8Array,
+  session: Pick<EncapsulationLine, 'cip'> = bench,
+): Promise<CipReply> {
+  const reply = await created(
+    () => session.cip(0x4b, epath(0x5f, instance), strings),
+    `the file of the request of instance ${instance}`,
+  )
+  const file = reply.status === 0 ? pathTarget(reply.data.subarray(1)) : undefined
+  if (file?.class === 0x37) files.add(file.instance)
+  return reply
 }
 
 /** The nine strings of Create_CSR; what is missing is empty. */
@@ -584,7 +652,7 @@ const certificateServices: readonly CaseText[] = [
     title: 'Create without a name gets not enough data (0x13)',
     source: '4.3 [O]',
     kind: 'write',
-    run: async (bench, judge) => status(judge, await bench.cip(0x08, epath(0x5f, 0)), 0x13),
+    run: (bench, judge) => creating(bench, 0x5f, undefined, (reply) => status(judge, reply, 0x13)),
   },
   {
     id: '5f-create-delete',
@@ -592,7 +660,7 @@ const certificateServices: readonly CaseText[] = [
     source: '4.3 [W][O][H]',
     kind: 'write',
     run: (bench, judge) =>
-      withInstance(bench, judge, async (instance) => {
+      withInstance(bench, judge, async ({ instance }) => {
         judge.sameBytes('state', Uint8Array.of(1), await bench.value(0x5f, instance, 2))
       }),
   },
@@ -603,11 +671,9 @@ const certificateServices: readonly CaseText[] = [
     basis: 'inferred',
     kind: 'write',
     run: (bench, judge) =>
-      withInstance(bench, judge, async (instance) => {
+      withInstance(bench, judge, async ({ instance }) => {
         const name = await bench.value(0x5f, instance, 1)
-        const again = await bench.cip(0x08, epath(0x5f, 0), name)
-        if (again.status === 0) await bench.cip(0x09, epath(0x5f, u16(again.data, 0)))
-        status(judge, again, 0x0d)
+        await creating(bench, 0x5f, name, (reply) => status(judge, reply, 0x0d))
       }),
   },
   {
@@ -630,8 +696,8 @@ const certificateServices: readonly CaseText[] = [
     source: '4.3 [O]',
     kind: 'write',
     run: (bench, judge) =>
-      withInstance(bench, judge, async (instance) =>
-        status(judge, await bench.cip(0x4b, epath(0x5f, instance), csrStrings({ country: 'U' })), 0x20),
+      withInstance(bench, judge, async (own) =>
+        status(judge, await createCsr(bench, own, csrStrings({ country: 'U' })), 0x20),
       ),
   },
   {
@@ -640,9 +706,7 @@ const certificateServices: readonly CaseText[] = [
     source: '4.3 [O][W][R]',
     kind: 'write',
     run: (bench, judge) =>
-      withInstance(bench, judge, async (instance) =>
-        refused(judge, await bench.cip(0x4b, epath(0x5f, instance), shortText('alone'))),
-      ),
+      withInstance(bench, judge, async (own) => refused(judge, await createCsr(bench, own, shortText('alone')))),
   },
   {
     id: '5f-csr',
@@ -651,17 +715,15 @@ const certificateServices: readonly CaseText[] = [
     source: '4.3 [O][W][R]',
     kind: 'write',
     run: (bench, judge) =>
-      withInstance(bench, judge, async (instance) => {
-        const session = await bench.session()
-        const reply = await session.cip(0x4b, epath(0x5f, instance), csrStrings({ common: 'conformance-csr' }))
+      withInstance(bench, judge, async (own) => {
+        const reply = await createCsr(bench, own, csrStrings({ common: 'conformance-csr' }), await bench.session())
         status(judge, reply, 0)
-        judge.sameBytes('state', Uint8Array.of(2), await bench.value(0x5f, instance, 2))
+        judge.sameBytes('state', Uint8Array.of(2), await bench.value(0x5f, own.instance, 2))
         const target = pathTarget(reply.data.subarray(1))
         judge.holds(target?.class === 0x37, 'a path to a file', 'another path', reply.data)
         if (target === undefined) return
         const { data } = await upload(bench, judge, target.instance)
         judge.equal('common name', 'conformance-csr', commonNameOf(data))
-        await bench.cip(0x09, epath(0x37, target.instance))
       }),
   },
   {
@@ -671,7 +733,7 @@ const certificateServices: readonly CaseText[] = [
     basis: 'ours',
     kind: 'write',
     run: (bench, judge) =>
-      withInstance(bench, judge, async (instance) =>
+      withInstance(bench, judge, async ({ instance }) =>
         status(judge, await bench.cip(0x4c, epath(0x5f, instance), le16(3)), 0xd0),
       ),
   },
@@ -682,7 +744,7 @@ const certificateServices: readonly CaseText[] = [
     basis: 'ours',
     kind: 'write',
     run: (bench, judge) =>
-      withInstance(bench, judge, async (instance) =>
+      withInstance(bench, judge, async ({ instance }) =>
         status(judge, await bench.cip(0x4c, epath(0x5f, instance), le16(99)), 0x20),
       ),
   },
@@ -699,6 +761,46 @@ function commonNameOf(bytes: Uint8Array): string {
   }
 }
 
+/** What Ingress Egress instance 1 holds. */
+interface Rules {
+  /** Class attribute 11. */
+  readonly count: number
+  readonly ingress: Uint8Array
+  readonly egress: Uint8Array
+}
+
+async function rulesOf(bench: Bench): Promise<Rules> {
+  return {
+    count: u32(await bench.value(0x63, 0, 11), 0),
+    ingress: await bench.value(0x63, 1, 1),
+    egress: await bench.value(0x63, 1, 2),
+  }
+}
+
+/** Set_Rules of instance 1 alone. */
+function setRules(bench: Bench, { count, ingress, egress }: Rules): Promise<CipReply> {
+  return bench.cip(0x4b, epath(0x63, 0), concat(le32(count), le32(0), le16(1), le16(1), ingress, egress))
+}
+
+function sameRules(a: Rules, b: Rules): boolean {
+  return equalBytes(a.ingress, b.ingress) && equalBytes(a.egress, b.egress)
+}
+
+/** Work at the rules of Ingress Egress; those from before are put back, also where the reply to a change was lost. */
+async function withRules(bench: Bench, work: (before: Rules) => Promise<void>): Promise<void> {
+  const before = await rulesOf(bench)
+  await puttingBack(
+    bench,
+    () => work(before),
+    async () => {
+      const now = await rulesOf(bench)
+      if (sameRules(before, now)) return undefined
+      await setRules(bench, { ...before, count: now.count })
+      return sameRules(before, await rulesOf(bench)) ? undefined : '0x63 has other rules than before'
+    },
+  )
+}
+
 const ruleServices: readonly CaseText[] = [
   {
     id: '63-wrong-count',
@@ -707,12 +809,12 @@ const ruleServices: readonly CaseText[] = [
     basis: 'ours',
     kind: 'write',
     needs: [{ class: 0x63 }],
-    run: async (bench, judge) => {
-      const count = u32(await bench.value(0x63, 0, 11), 0)
-      const data = concat(le32((count + 7) >>> 0), le32(0), le16(0))
-      status(judge, await bench.cip(0x4b, epath(0x63, 0), data), 0x0c)
-      judge.equal('change count', count, u32(await bench.value(0x63, 0, 11), 0))
-    },
+    run: (bench, judge) =>
+      withRules(bench, async ({ count }) => {
+        const data = concat(le32((count + 7) >>> 0), le32(0), le16(0))
+        status(judge, await bench.cip(0x4b, epath(0x63, 0), data), 0x0c)
+        judge.equal('change count', count, u32(await bench.value(0x63, 0, 11), 0))
+      }),
   },
   {
     id: '63-set-same',
@@ -720,15 +822,14 @@ const ruleServices: readonly CaseText[] = [
     source: '4.6 [W][R]',
     kind: 'write',
     needs: [{ class: 0x63 }],
-    run: async (bench, judge) => {
-      const count = u32(await bench.value(0x63, 0, 11), 0)
-      const [ingress, egress] = [await bench.value(0x63, 1, 1), await bench.value(0x63, 1, 2)]
-      const data = concat(le32(count), le32(0), le16(1), le16(1), ingress, egress)
-      status(judge, await bench.cip(0x4b, epath(0x63, 0), data), 0)
-      judge.equal('change count', (count + 1) >>> 0, u32(await bench.value(0x63, 0, 11), 0))
-      judge.sameBytes('ingress rules', ingress, await bench.value(0x63, 1, 1))
-      judge.sameBytes('egress rules', egress, await bench.value(0x63, 1, 2))
-    },
+    run: (bench, judge) =>
+      withRules(bench, async (before) => {
+        status(judge, await setRules(bench, before), 0)
+        const { count, ingress, egress } = await rulesOf(bench)
+        judge.equal('change count', (before.count + 1) >>> 0, count)
+        judge.sameBytes('ingress rules', before.ingress, ingress)
+        judge.sameBytes('egress rules', before.egress, egress)
+      }),
   },
   {
     id: '63-bad-rule',
@@ -737,18 +838,12 @@ const ruleServices: readonly CaseText[] = [
     basis: 'ours',
     kind: 'write',
     needs: [{ class: 0x63 }],
-    run: async (bench, judge) => {
-      const count = u32(await bench.value(0x63, 0, 11), 0)
-      const [ingress, egress] = [await bench.value(0x63, 1, 1), await bench.value(0x63, 1, 2)]
-      const bad = concat(le16(1), shortText('allow conformance=nonsense'))
-      const reply = await bench.cip(0x4b, epath(0x63, 0), concat(le32(count), le32(0), le16(1), le16(1), bad, egress))
-      if (reply.status === 0) {
-        const back = concat(le32((count + 1) >>> 0), le32(0), le16(1), le16(1), ingress, egress)
-        await bench.cip(0x4b, epath(0x63, 0), back)
-      }
-      status(judge, reply, 0x20)
-      judge.sameBytes('ingress rules', ingress, await bench.value(0x63, 1, 1))
-    },
+    run: (bench, judge) =>
+      withRules(bench, async (before) => {
+        const bad = concat(le16(1), shortText('allow conformance=nonsense'))
+        status(judge, await setRules(bench, { ...before, ingress: bad }), 0x20)
+        judge.sameBytes('ingress rules', before.ingress, await bench.value(0x63, 1, 1))
+      }),
   },
   {
     id: 'f5-set-timeout',
@@ -759,12 +854,17 @@ const ruleServices: readonly CaseText[] = [
     run: async (bench, judge) => {
       const before = await bench.value(0xf5, 1, 13)
       const other = le16(u16(before, 0) === 121 ? 122 : 121)
-      const reply = await bench.cip(0x10, epath(0xf5, 1, 13), other)
-      const seen = await bench.value(0xf5, 1, 13)
-      await bench.cip(0x10, epath(0xf5, 1, 13), before)
-      if (reply.status === 0x0f) judge.notApplicable('this link may not set it')
-      status(judge, reply, 0)
-      judge.sameBytes('value set', other, seen)
+      const set = async (): Promise<void> => {
+        const reply = await bench.cip(0x10, epath(0xf5, 1, 13), other)
+        if (reply.status === 0x0f) judge.notApplicable('this link may not set it')
+        status(judge, reply, 0)
+        judge.sameBytes('value set', other, await bench.value(0xf5, 1, 13))
+      }
+      await puttingBack(bench, set, async () => {
+        await bench.cip(0x10, epath(0xf5, 1, 13), before)
+        const now = await bench.value(0xf5, 1, 13)
+        return equalBytes(before, now) ? undefined : `the timeout is ${u16(now, 0)} s, and was ${u16(before, 0)} s`
+      })
       judge.sameBytes('value set back', before, await bench.value(0xf5, 1, 13))
     },
   },
