@@ -1,6 +1,6 @@
-import { managerAuthority } from '@cordon/core/policy'
+import { type Capabilities, managerAuthority } from '@cordon/core/policy'
 import { expectationOf, type PlantExpectation } from '@cordon/node/doctor'
-import { listPsks, managerCredential, storedSecrets } from '@cordon/server/deploy'
+import { listPsks, managerCredential, readDeviceRecords, storedSecrets } from '@cordon/server/deploy'
 import type { CommandContext } from './context.ts'
 import { managerOf } from './manager.ts'
 import type { PlantFiles } from './plant-file.ts'
@@ -41,11 +41,20 @@ export async function doctorExpectation(
       lists,
       certificates,
       psk: await keysOf(workspace),
-      ...(capabilities.size === 0 ? {} : { capabilities }),
+      capabilities: await lastCapabilities(workspace, plant.name, capabilities),
       ...(manager === undefined ? {} : { manager }),
     },
     address,
   )
+}
+
+/** What devices can do: as the files say, and as they said themselves when they were last read. */
+async function lastCapabilities({ store }: Workspace, plant: string, described: Capabilities): Promise<Capabilities> {
+  const known = new Map(described)
+  for (const { device, capabilities } of (await readDeviceRecords(store, plant)).values()) {
+    if (capabilities !== undefined) known.set(device, { ...described.get(device), ...capabilities })
+  }
+  return known
 }
 
 /** Every pre-shared key of the state, by name. */

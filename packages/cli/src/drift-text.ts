@@ -60,26 +60,64 @@ function counted(number: number, what: string): string {
   return `${number} ${what}${number === 1 ? '' : 's'}`
 }
 
+/** Most names that are written out. */
+const mostNames = 10
+
+function namesText(names: readonly string[]): string {
+  const shown = names.slice(0, mostNames).join(', ')
+  return names.length <= mostNames ? shown : `${shown} and ${names.length - mostNames} more`
+}
+
+/** What is said where nothing differs: no more than of what could be read. */
+function cleanText(output: Output, { plant, whole, compared, unread, unjudged }: KeptComparison): string {
+  if (unread.length > 0) {
+    const read = `no difference on the ${counted(compared.length, 'device')} that could be read`
+    const words = compared.length === 0 ? 'no device could be read' : read
+    return output.state('warning', `${words}; ${unread.length} not read: ${namesText(unread)}`)
+  }
+  if (compared.length === 0) return output.state('warning', `no device of ${plant} was compared`)
+  if (unjudged.length > 0) return output.state('warning', 'no difference in what could be judged')
+  if (whole) return output.state('good', `${plant} is as its model says`)
+  return output.state('good', `${namesText(compared)} ${compared.length === 1 ? 'is' : 'are'} as the model says`)
+}
+
+/** What could not be judged, since it follows from devices of which nothing is known. */
+function unjudgedText(output: Output, { unjudged }: KeptComparison): string {
+  const devices = namesText(unjudged.map(({ device }) => device))
+  const peers = namesText([...new Set(unjudged.flatMap((one) => one.peers))])
+  const words = `suites and rules of ${devices} were not judged: nothing is known of what ${peers} can do`
+  return output.paragraph(output.state('warning', words), 2)
+}
+
+/** Where new devices were not looked for. */
+function searchText({ searched, searchedNetworks }: KeptComparison): readonly string[] {
+  if (searched) return []
+  if (searchedNetworks.length === 0) return ['new devices were not looked for']
+  return [`new devices were looked for in ${namesText(searchedNetworks)} only`]
+}
+
 /** A comparison for people: what differs, what the model itself accepts, and what could not be said. */
 export function comparisonText(output: Output, comparison: KeptComparison): string {
-  const { plant, compared, unread, open, gone, risks, durationMs } = comparison
+  const { compared, unread, open, gone, risks, durationMs } = comparison
   const drift = open.filter(({ finding }) => finding.weight === 'drift')
   const devices = new Set(drift.map(({ finding }) => finding.device))
+  const subject = comparison.whole ? comparison.plant : namesText([...compared, ...unread])
   const verdict =
     drift.length === 0
-      ? output.state('good', `${plant} is as its model says`)
-      : output.state('bad', `${plant}: ${counted(drift.length, 'difference')} on ${counted(devices.size, 'device')}`)
+      ? cleanText(output, comparison)
+      : output.state('bad', `${subject}: ${counted(drift.length, 'difference')} on ${counted(devices.size, 'device')}`)
   const warnings = open.length - drift.length
   const counts = [
     `${counted(compared.length, 'device')} compared in ${(durationMs / 1000).toFixed(1)} s`,
-    ...(unread.length === 0 ? [] : [`${unread.length} could not be read: ${unread.join(', ')}`]),
+    ...(unread.length === 0 || drift.length === 0 ? [] : [`${unread.length} not read: ${unread.join(', ')}`]),
     ...(warnings === 0 ? [] : [counted(warnings, 'warning')]),
     ...(gone.length === 0 ? [] : [`${gone.length} gone since the last comparison`]),
-    ...(comparison.searched ? [] : ['new devices were not looked for']),
+    ...searchText(comparison),
   ]
   return [
     ...(open.length === 0 ? [] : [findingsTable(output, open, ''), '']),
     ...(risks.length === 0 ? [] : [output.strong('Risks that the model accepts'), ...riskLines(output, risks), '']),
+    ...(comparison.unjudged.length === 0 ? [] : [unjudgedText(output, comparison), '']),
     output.paragraph(`${verdict}; ${counts.join('; ')}`, 2),
   ].join('\n')
 }

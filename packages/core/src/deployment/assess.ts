@@ -1,14 +1,14 @@
 import { fingerprint } from '../x509/certificate.ts'
 import type { Crypto } from '../crypto/provider.ts'
 import { MalformedMessage } from '../errors.ts'
-import { type ChangeSubject, deviceDifference } from '../policy/difference.ts'
+import { type Change, type ChangeSubject, deviceDifference } from '../policy/difference.ts'
 import { formatRule, matchIngress, securePort } from '../policy/rules.ts'
 import type { DeviceSettings, RuleSet } from '../policy/settings.ts'
 import { findSuite, suiteName } from '../security/cipher-suites.ts'
 import { decodeRevocationList } from '../x509/crl.ts'
 import { sameBytes } from '../x509/der.ts'
 import type { Materials } from './materials.ts'
-import { type DeviceReading, observedSettings } from './observe.ts'
+import { type DeviceReading, type Names, observedSettings } from './observe.ts'
 import { type DeviceTarget, needsCertificate, trustedZones } from './target.ts'
 
 /** By which part of a deployment a change is made. */
@@ -77,17 +77,44 @@ export function wantedTrust(settings: DeviceSettings, materials: Materials): Wan
   }
 }
 
-function holderOfManager(materials: Materials): string | undefined {
+function holderOfManager(materials: ManagerWay): string | undefined {
   return materials.manager === undefined ? undefined : materials.holderOf(materials.manager)
 }
 
+/** How the manager is known to devices; {@link Materials} knows it. */
+export interface ManagerWay extends Names {
+  /** The zone whose authority signed the manager's own credential. */
+  readonly managerZone: string
+  /** Leaf of the manager's credential, DER; undefined for a plant that is opened by pre-shared keys alone. */
+  readonly manager: Uint8Array | undefined
+}
+
 /** The settings with what Cordon adds to every one of them: its own way in. */
-export function effectiveSettings(settings: DeviceSettings, materials: Materials): DeviceSettings {
+export function effectiveSettings(settings: DeviceSettings, materials: ManagerWay): DeviceSettings {
   if (!needsCertificate(settings)) return settings
   const authorities = trustedZones(settings, materials.managerZone)
   const manager = holderOfManager(materials)
   const alone = authorities.length === 0 && manager !== undefined && !settings.identities.includes(manager)
   return { ...settings, authorities, identities: alone ? [...settings.identities, manager] : settings.identities }
+}
+
+/** What of the policy a device holds otherwise than its settings say, where it has a place for it. */
+export function policyChanges(
+  settings: DeviceSettings,
+  reading: DeviceReading,
+  way: ManagerWay,
+  crypto: Crypto,
+): readonly Change[] {
+  const effective = effectiveSettings(settings, way)
+  const isListed = ({ port, protocol }: { port: number; protocol: 'tcp' | 'udp' }) =>
+    reading.ports.some((held) => held.port === port && held.protocol === protocol)
+  const wanted = {
+    ...effective,
+    // Before revision 9 there is no attribute 19: attribute 4 holds for both directions.
+    originatorSuites: reading.security.allowedOriginatorSuites === undefined ? [] : effective.originatorSuites,
+    ports: effective.ports.filter(isListed),
+  }
+  return deviceDifference(wanted, observedSettings(reading, way, crypto))
 }
 
 /** Compares a reading with a target, part by part. */
@@ -99,16 +126,8 @@ export function assess(
   date: number,
 ): Assessment {
   const settings = effectiveSettings(target.settings, materials)
-  const isListed = ({ port, protocol }: { port: number; protocol: 'tcp' | 'udp' }) =>
-    reading.ports.some((held) => held.port === port && held.protocol === protocol)
-  const wanted = {
-    ...settings,
-    // Before revision 9 there is no attribute 19: attribute 4 holds for both directions.
-    originatorSuites: reading.security.allowedOriginatorSuites === undefined ? [] : settings.originatorSuites,
-    ports: settings.ports.filter(isListed),
-  }
   const changes: PlannedChange[] = stateChanges(reading)
-  for (const change of deviceDifference(wanted, observedSettings(reading, materials, crypto))) {
+  for (const change of policyChanges(target.settings, reading, materials, crypto)) {
     changes.push({ ...change, part: partOf(change.what) })
   }
   changes.push(...trustChanges(settings, reading, materials, crypto))

@@ -16,8 +16,10 @@ export {
   assess,
   type ChangePart,
   effectiveSettings,
+  type ManagerWay,
   obstacles,
   type PlannedChange,
+  policyChanges,
   type WantedTrust,
   wantedTrust,
 } from './assess.ts'

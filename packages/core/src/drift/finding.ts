@@ -42,11 +42,12 @@ export interface Finding {
 
 /**
  * What tells findings apart: equal for the same difference at another time. A value that changes again makes another
- * finding.
+ * finding; a device that fails in another way is still the same one that is away or cannot be read.
  */
 export function findingKey({ kind, device, place, expected, found }: Finding): string {
   const where = place === undefined ? '' : `${place.class}/${place.instance}/${place.attribute}/${place.part ?? ''}`
-  return JSON.stringify([kind, device, where, expected, found])
+  const value = kind === 'missing' || kind === 'unreadable' ? [] : [found]
+  return JSON.stringify([kind, device, where, expected, ...value])
 }
 
 /** The findings of a comparison by what became of them since the one before. */

@@ -14,3 +14,4 @@ export {
   findingKey,
 } from './finding.ts'
 export { type ModelRisk, modelRisks, mostRisks } from './risks.ts'
+export { type UnjudgedDevice, unjudgedSettings } from './unjudged.ts'

@@ -10,6 +10,7 @@ import {
   modelRisks,
   settingPlaces,
   spellPlace,
+  unjudgedSettings,
 } from '@cordon/core/drift'
 import { type DeviceTarget, Materials, message } from '@cordon/core/deployment'
 import { compile, indexPlant, type Plant, parsePlant } from '@cordon/core/policy'
@@ -49,6 +50,16 @@ describe('findings', () => {
     expect(new Set([port, ...others].map(findingKey)).size).toBe(5)
     expect(spellPlace({ ...settingPlaces.port, part: 'tcp/44818' })).toBe(
       'TCP/IP Interface (0xF5) instance 1 attribute 14, Port Admin State tcp/44818',
+    )
+  })
+
+  it('of a device that is away or not read are the same whatever it fails with', () => {
+    for (const kind of ['missing', 'unreadable'] as const) {
+      const away = { ...port, kind, place: undefined, expected: 'it answers' }
+      expect(findingKey({ ...away, found: 'connect ECONNREFUSED' })).toBe(findingKey({ ...away, found: 'timed out' }))
+    }
+    expect(findingKey({ ...port, kind: 'replaced', found: 'a' })).not.toBe(
+      findingKey({ ...port, kind: 'replaced', found: 'b' }),
     )
   })
 
@@ -133,6 +144,28 @@ describe('risks of a model', () => {
     const weak = risks.filter(({ kind }) => kind === 'not-enforceable').map(({ from }) => from)
     expect(weak).toContain('Compact_IO_40')
     expect(weak).not.toContain('Blue_EN4TR')
+  })
+})
+
+describe('settings that nobody can judge', () => {
+  const index = indexPlant(demonstration())
+  const { settings } = compile(index)
+
+  it('are suites and rules of those that talk with a device of which nothing is known', () => {
+    expect(unjudgedSettings(index, settings, new Set())).toEqual([])
+    const unjudged = unjudgedSettings(index, settings, new Set(['Blue_EN4TR']))
+    const devices = unjudged.map(({ device }) => device)
+    const peers = [...settings.values()].filter(
+      ({ enforcement, promises }) => enforcement !== 'none' && promises.some(({ peer }) => peer === 'Blue_EN4TR'),
+    )
+    expect(devices).toEqual(peers.map(({ device }) => device))
+    expect(devices.length).toBeGreaterThan(0)
+    expect(devices).not.toContain('Blue_EN4TR')
+    for (const { peers: unknown, settings: list } of unjudged) {
+      expect(unknown).toEqual(['Blue_EN4TR'])
+      expect(list).toEqual(expect.arrayContaining(['allowedSuites', 'originatorSuites', 'ingress', 'egress']))
+      expect(list).not.toContain('dtlsTimeout')
+    }
   })
 })
 

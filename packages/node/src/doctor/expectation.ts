@@ -1,8 +1,9 @@
-import { compile, type DeviceCapabilities, indexPlant, type Plant } from '@cordon/core/policy'
+import { unjudgedSettings } from '@cordon/core/drift'
+import { compile, type DeviceCapabilities, indexPlant, managerAuthority, type Plant } from '@cordon/core/policy'
 import { fingerprint } from '@cordon/core/x509'
 import { nodeCrypto } from '../crypto.ts'
 import type { Credentials } from '../transports/credentials.ts'
-import type { PlantExpectation } from './ladder.ts'
+import type { ExpectedSettings, PlantExpectation } from './ladder.ts'
 
 /** What a manager knows of its plant. All certificates and lists in DER. */
 export interface PlantKnowledge {
@@ -29,6 +30,8 @@ export function expectationOf(knowledge: PlantKnowledge, address: string): Plant
   const zones = new Map<string, string>()
   for (const [zone, list] of Object.entries(anchors)) for (const der of list) zones.set(printOf(der), zone)
   const holders = new Map(Object.entries(certificates).map(([name, der]) => [printOf(der), name]))
+  const leaf = manager?.chain[0]
+  if (leaf !== undefined && plant.manager !== undefined) holders.set(printOf(leaf), plant.manager)
   const managerAddress = plant.devices.find(({ name }) => name === plant.manager)?.address
   const newest = device === undefined ? undefined : own(certificates, device.name)
   return {
@@ -41,7 +44,13 @@ export function expectationOf(knowledge: PlantKnowledge, address: string): Plant
     ),
     anchors: Object.values(anchors).flat(),
     lists: knowledge.lists,
-    names: { zoneOf: (der) => zones.get(printOf(der)), holderOf: (der) => holders.get(printOf(der)) },
+    names: {
+      zoneOf: (der) => zones.get(printOf(der)),
+      holderOf: (der) => holders.get(printOf(der)),
+      managerZone: managerAuthority(plant),
+      manager: leaf,
+    },
+    settingsWith: (own) => (device === undefined ? undefined : settingsWith(knowledge, device.name, own)),
     ...(device === undefined ? {} : { device: device.name }),
     ...(device?.expect === undefined ? {} : { expect: device.expect }),
     ...(settings === undefined ? {} : { settings }),
@@ -52,6 +61,24 @@ export function expectationOf(knowledge: PlantKnowledge, address: string): Plant
 
 function settingsOf({ plant, capabilities }: PlantKnowledge, name: string) {
   return compile(indexPlant(plant, capabilities ?? new Map())).settings.get(name)
+}
+
+/** Settings of a device with what it says itself, and what of them its peers would have to be asked for. */
+function settingsWith(
+  { plant, capabilities = new Map<string, DeviceCapabilities>() }: PlantKnowledge,
+  name: string,
+  own: DeviceCapabilities,
+): ExpectedSettings | undefined {
+  const known = new Map([...capabilities, [name, { ...capabilities.get(name), ...own }]])
+  const index = indexPlant(plant, known)
+  const { settings } = compile(index)
+  const expected = settings.get(name)
+  if (expected === undefined) return undefined
+  const unknown = [...settings].flatMap(([peer, { enforcement }]) =>
+    enforcement === 'none' || known.has(peer) ? [] : [peer],
+  )
+  const unjudged = unjudgedSettings(index, settings, new Set(unknown)).find(({ device }) => device === name)
+  return { settings: expected, unjudged }
 }
 
 /** A device of pre-shared keys is opened by them, every other one by the manager's certificate. */

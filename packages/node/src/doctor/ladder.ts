@@ -1,5 +1,6 @@
-import type { DeviceReading, Names, UnitIdentity } from '@cordon/core/deployment'
-import type { DeviceSettings, ExpectedIdentity } from '@cordon/core/policy'
+import type { DeviceReading, ManagerWay, UnitIdentity } from '@cordon/core/deployment'
+import type { UnjudgedDevice } from '@cordon/core/drift'
+import type { DeviceCapabilities, DeviceSettings, ExpectedIdentity } from '@cordon/core/policy'
 import type { Session } from '../originator/session.ts'
 import type { ServerFlight } from '../scan/server-flight.ts'
 import type { Schedule } from '../schedule.ts'
@@ -22,6 +23,13 @@ export interface Rung {
   readonly findings: readonly Finding[]
 }
 
+/** What a device is to hold, by what it can do. */
+export interface ExpectedSettings {
+  readonly settings: DeviceSettings
+  /** What of it follows from peers of which nothing is known; undefined: nothing does. */
+  readonly unjudged: UnjudgedDevice | undefined
+}
+
 /** What a plant says of a device and of its manager. */
 export interface PlantExpectation {
   readonly plant: string
@@ -30,8 +38,10 @@ export interface PlantExpectation {
   readonly expect?: ExpectedIdentity
   /** False for `capability: none`. */
   readonly capable: boolean
-  /** Compiled settings; undefined for a device that gets none. */
+  /** Settings as compiled before the device was asked what it can do; undefined for a device that gets none. */
   readonly settings?: DeviceSettings
+  /** Compiles its settings with what it says that it can do; undefined for a device that gets none. */
+  readonly settingsWith: (own: DeviceCapabilities) => ExpectedSettings | undefined
   /** Address from which the manager works. */
   readonly managerAddress?: string
   /** What the manager proves itself with at this device. */
@@ -40,7 +50,8 @@ export interface PlantExpectation {
   readonly anchors: readonly Uint8Array[]
   /** Their newest revocation lists, DER. */
   readonly lists: readonly Uint8Array[]
-  readonly names: Names
+  /** How certificates are named, and how the manager is known. */
+  readonly names: ManagerWay
   /** The newest certificate that was issued to the device, DER. */
   readonly certificate?: Uint8Array
 }

@@ -1,6 +1,5 @@
-import { observedSettings, readDevice } from '@cordon/core/deployment'
+import { capabilitiesOf, policyChanges, readDevice } from '@cordon/core/deployment'
 import { MalformedMessage, PeerError, TransportError } from '@cordon/core/errors'
-import { deviceDifference } from '@cordon/core/policy'
 import { nodeCrypto } from '../crypto.ts'
 import { broken, type Facts, holds, notApplicable, type Question, type RungOutcome } from './ladder.ts'
 import { deviceSession } from './objects.ts'
@@ -27,12 +26,23 @@ export async function policy(question: Question, { session }: Facts): Promise<Ru
     return { verdict: 'not-asked', evidence: [error.message], findings: [['policy-not-read', error.message]] }
   }
   if (reading === undefined) return broken('not-capable', 'it has no CIP Security objects')
-  const changes = deviceDifference(settings, observedSettings(reading, expectation.names, nodeCrypto))
-  const promises = new Set(settings.promises.map(({ peer }) => peer))
+  const expected = expectation.settingsWith(capabilitiesOf(reading)) ?? { settings, unjudged: undefined }
+  const { enforcement, allowedSuites, promises, ports } = expected.settings
+  const peers = new Set(promises.map(({ peer }) => peer))
+  const differing = policyChanges(expected.settings, reading, expectation.names, nodeCrypto)
+  const { unjudged } = expected
+  const changes = differing.filter(({ what }) => unjudged?.settings.includes(what) !== true)
+  const uncertain = differing.filter((change) => !changes.includes(change)).map(({ what }) => what)
   const evidence = [
-    `enforced by ${settings.enforcement}; ${settings.allowedSuites.length} suites, ${promises.size} peers named, ${settings.ports.length} ports`,
+    `enforced by ${enforcement}; ${allowedSuites.length} suites, ${peers.size} peers named, ${ports.length} ports`,
+    ...(unjudged === undefined || uncertain.length === 0
+      ? []
+      : [`${uncertain.join(', ')} not judged: nothing is known of what ${unjudged.peers.join(', ')} can do`]),
   ]
-  if (changes.length === 0) return holds([...evidence, 'every setting is as compiled from the plant file'])
+  if (changes.length === 0) {
+    const which = uncertain.length === 0 ? 'every setting' : 'every other setting'
+    return holds([...evidence, `${which} is as compiled from the plant file`])
+  }
   const listed = changes.slice(0, maximumListed).map(({ what, from, to }) => `${what}: ${from}, expected ${to}`)
   const more = changes.length > maximumListed ? `; and ${changes.length - maximumListed} more` : ''
   return broken('policy-differs', `${listed.join('; ')}${more}`, evidence)

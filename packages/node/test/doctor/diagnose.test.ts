@@ -306,6 +306,26 @@ describe('the first broken rung', () => {
     expect(diagnosis.rungs[7]?.findings[0]?.evidence).toContain('2001-01-01')
   })
 
+  it.each([
+    ['nothing is known of its peers', false],
+    ['its peers were read before', true],
+  ])('is none of a device that can do less than was assumed, where %s', async (_, isKnown) => {
+    const less = { capable: true, suites: [0xc023, 0xc006], objectRevisions: { ethernetIpSecurity: 7 } }
+    const capabilities = new Map(['Green_1', 'Green_2', 'Red_1', 'Red_2'].map((name) => [name, less]))
+    const running = await startTestPlant(smallPlant(block), { capabilities })
+    open.push(async () => running[Symbol.asyncDispose]())
+    const peers = new Map([...capabilities].filter(([name]) => name !== 'Green_2'))
+    const known = { ...(await knowledge(running)), ...(isKnown ? { capabilities: peers } : {}) }
+    const expectation = expectationOf(known, device)
+    const examined = await diagnose({ address: device, localAddress: manager, expectation, timeoutMs: 3000 })
+    const { verdict, evidence } = examined.rungs[8] ?? {}
+    expect(verdict, JSON.stringify(examined.rungs[8])).toBe('holds')
+    expect(codes(examined)).not.toContain('policy-differs')
+    expect(evidence?.at(-1)).toMatch(
+      isKnown ? /^every setting is as compiled/ : /^every other setting is as compiled|^every setting/,
+    )
+  })
+
   it('is the policy where somebody changed the device', async () => {
     const running = await commissioned({
       unit: ({ name, state }) => {

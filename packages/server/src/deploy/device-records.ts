@@ -1,7 +1,9 @@
-import type { DeviceReading, EarlierKey, FormerDevice } from '@cordon/core/deployment'
+import { capabilitiesOf, type DeviceReading, type EarlierKey, type FormerDevice } from '@cordon/core/deployment'
+import type { DeviceCapabilities } from '@cordon/core/policy'
 import { fingerprint } from '@cordon/core/x509'
 import { nodeCrypto } from '@cordon/node/crypto'
 import { sql, type Transaction } from 'kysely'
+import { isDeepStrictEqual } from 'node:util'
 import { type GroupCommit, groupCommit } from '../store/group-commit.ts'
 import { type DeviceObserved, jsonText, type Schema } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
@@ -23,6 +25,8 @@ export interface DeviceRecord {
   /** Under a policy of ours, as far as is known. */
   readonly configured: boolean
   readonly keys: readonly GivenKey[]
+  /** What it could do when it was last read; undefined where that is not on record. */
+  readonly capabilities: DeviceCapabilities | undefined
 }
 
 interface Remembered extends DeviceObserved {
@@ -44,6 +48,7 @@ export async function readDeviceRecords(store: Store, plant: string): Promise<Re
         pinned: row.vendor_fingerprint ?? undefined,
         configured: remembered.configured,
         keys: remembered.keys,
+        capabilities: remembered.capabilities,
       }
       return [row.name, record]
     }),
@@ -84,7 +89,12 @@ export function deviceRecordWriter(store: Store, plant: string): GroupCommit<Dev
       pinned: pinned ?? null,
       certificate:
         reading.active?.certificate === undefined ? null : fingerprint(nodeCrypto, reading.active.certificate),
-      observed: { configured, keys, anchors: anchorsOf(reading) } satisfies Remembered,
+      observed: {
+        configured,
+        keys,
+        anchors: anchorsOf(reading),
+        capabilities: capabilitiesOf(reading),
+      } satisfies Remembered,
     }))
     await sql`
       insert into devices (plant, name, address, zone, identity, serial, vendor_fingerprint, pinned_at,
@@ -100,6 +110,28 @@ export function deviceRecordWriter(store: Store, plant: string): GroupCommit<Dev
         certificate_fingerprint = excluded.certificate_fingerprint, observed = excluded.observed,
         updated_at = now()`.execute(store.db)
   })
+}
+
+/** Keeps what devices can do by their last answers; of the units that were commissioned, and where it is news. */
+export async function rememberCapabilities(
+  store: Pick<Store, 'db'>,
+  plant: string,
+  records: ReadonlyMap<string, DeviceRecord>,
+  readings: readonly DeviceReading[],
+): Promise<void> {
+  const rows = readings.flatMap((reading) => {
+    const { device, unit } = reading
+    const record = records.get(device)
+    const capabilities = capabilitiesOf(reading)
+    if (record?.serial !== unit.serialNumber || isDeepStrictEqual(record.capabilities, capabilities)) return []
+    return [{ name: device, serial: unit.serialNumber, capabilities }]
+  })
+  if (rows.length === 0) return
+  await sql`
+    update devices set observed = coalesce(devices.observed, '{"configured": false, "keys": []}'::jsonb)
+      || jsonb_build_object('capabilities', v.capabilities)
+    from jsonb_to_recordset(${jsonText(rows)}::jsonb) as v(name text, serial bigint, capabilities jsonb)
+    where devices.plant = ${plant} and devices.name = v.name and devices.serial = v.serial`.execute(store.db)
 }
 
 function anchorsOf({ authorities }: DeviceReading): readonly string[] {

@@ -2,6 +2,7 @@ import { type Authority, backdateMs } from '@cordon/core/authority'
 import {
   capabilitiesOf,
   type DeploymentPlan,
+  type DeviceReading,
   type DeviceTarget,
   type Discovered,
   eachOf,
@@ -34,7 +35,7 @@ import { discover } from '@cordon/node/originator'
 import { networkInterfaces } from 'node:os'
 import type { Store } from '../store/store.ts'
 import { findDeployment } from './claims.ts'
-import { type DeviceRecord, formerDevices, readDeviceRecords } from './device-records.ts'
+import { type DeviceRecord, formerDevices, readDeviceRecords, rememberCapabilities } from './device-records.ts'
 import { managerCredential } from './manager-credential.ts'
 import { listPsks, type StoredPsk, storedSecrets } from './pre-shared-keys.ts'
 import { type ReachOptions, SessionPorts } from './session-port.ts'
@@ -85,6 +86,8 @@ export interface Preparation {
   readonly ports: SessionPorts
   /** What is known about a device besides what it answers. */
   readonly knowledge: (device: string) => Knowledge
+  /** Devices that could not be read now, never were, and are not described: the targets assume that they can do all. */
+  readonly assumed: ReadonlySet<string>
 }
 
 /** Devices read at a time. */
@@ -99,8 +102,8 @@ const defaultConcurrency = 64
 export async function prepare(request: DeployRequest): Promise<Preparation> {
   const { plant, store, authority, options = {} } = request
   const known = options.capabilities ?? new Map()
-  const assumed = indexPlant(plant, known)
-  const assumedSettings = compile(assumed).settings
+  const beforehand = indexPlant(plant, known)
+  const assumedSettings = compile(beforehand).settings
   await authority.initialize({
     name: plant.name,
     key: plant.authority.key,
@@ -109,7 +112,7 @@ export async function prepare(request: DeployRequest): Promise<Preparation> {
     zones: plant.zones.filter((zone) => zone.authentication === 'certificate').map((zone) => zone.name),
   })
   const managerZone = managerAuthority(plant)
-  const localAddress = options.localAddress ?? ownAddress(assumed.manager?.address)
+  const localAddress = options.localAddress ?? ownAddress(beforehand.manager?.address)
   const manager = await managerCredential(store, authority, {
     name: plant.name,
     zone: managerZone,
@@ -139,12 +142,18 @@ export async function prepare(request: DeployRequest): Promise<Preparation> {
     const configured = records.get(device)?.configured === true
     observations.set(device, await surveyDevice(target, means, knowledge(device), configured))
   })
-  // What devices say of themselves replaces what was assumed about them.
+  // What devices say of themselves, now or when they were last read, replaces what was assumed about them.
   const capabilities = new Map<string, DeviceCapabilities>(known)
+  const assumed = new Set<string>()
+  const readings: DeviceReading[] = []
   for (const [device, observation] of observations) {
-    if (observation.kind === 'read')
-      capabilities.set(device, { ...known.get(device), ...capabilitiesOf(observation.reading) })
+    const isRead = observation.kind === 'read'
+    if (isRead) readings.push(observation.reading)
+    const said = isRead ? capabilitiesOf(observation.reading) : records.get(device)?.capabilities
+    if (said !== undefined) capabilities.set(device, { ...known.get(device), ...said })
+    else if (!known.has(device)) assumed.add(device)
   }
+  await rememberCapabilities(store, plant.name, records, readings)
   const index = indexPlant(plant, capabilities)
   const { settings } = compile(index)
   const targets = renewing(targetsOf(plant, settings), options.renew ?? [])
@@ -165,7 +174,7 @@ export async function prepare(request: DeployRequest): Promise<Preparation> {
     }),
     problemsOf(index),
   )
-  return { plan, index, targets, observations, materials, manager, records, psks, ports, knowledge }
+  return { plan, index, targets, observations, materials, manager, records, psks, ports, knowledge, assumed }
 }
 
 /** Targets of which some are to get a new certificate. */

@@ -1,7 +1,15 @@
-import { type CommissionedUnit, compareDevice, type Finding, type ModelRisk, modelRisks } from '@cordon/core/drift'
+import {
+  type CommissionedUnit,
+  compareDevice,
+  type Finding,
+  type ModelRisk,
+  modelRisks,
+  type UnjudgedDevice,
+  unjudgedSettings,
+} from '@cordon/core/drift'
 import type { Discovered } from '@cordon/core/deployment'
 import { UsageError } from '@cordon/core/errors'
-import { contains, type Network, parseAddress, parseNetwork, type Plant } from '@cordon/core/policy'
+import { contains, formatNetwork, type Network, parseAddress, parseNetwork, type Plant } from '@cordon/core/policy'
 import { nodeCrypto } from '@cordon/node/crypto'
 import { discover, type DiscoveryReply } from '@cordon/node/originator'
 import type { StoreAuthority } from '../authority/authority.ts'
@@ -9,7 +17,7 @@ import { formerDevices } from '../deploy/device-records.ts'
 import { type DeployOptions, ownAddress, prepare } from '../deploy/prepare.ts'
 import { systemClock } from '../deploy/system-clock.ts'
 import type { Store } from '../store/store.ts'
-import { broadcastAddresses, plantNetworks, sweepAddresses } from './networks.ts'
+import { broadcastsInto, isSearched, plantNetworks, sweepAddresses, sweptNetworks } from './networks.ts'
 
 /** What a comparison is about, and how far it looks. */
 export interface DriftRequest {
@@ -43,8 +51,12 @@ export interface PlantComparison {
   readonly unread: readonly string[]
   /** All devices were looked at, and not some of them. */
   readonly whole: boolean
-  /** Devices were looked for that the model does not know. */
+  /** In every network of the plant devices were looked for that the model does not know. */
   readonly searched: boolean
+  /** In which networks, or parts of them, they were looked for: `192.0.2.0/24`. */
+  readonly searchedNetworks: readonly string[]
+  /** Settings that were not judged, since they follow from devices of which nothing is known. */
+  readonly unjudged: readonly UnjudgedDevice[]
   /** Digest of what was read, by device. */
   readonly digests: Readonly<Record<string, string>>
 }
@@ -70,12 +82,15 @@ export async function comparePlant(request: DriftRequest): Promise<PlantComparis
   }
   const startedAt = systemClock.date()
   const began = systemClock.now()
-  const [preparation, heard, units] = await Promise.all([
+  const [preparation, { heard, searched }, units] = await Promise.all([
     prepare({ plant, store, authority, options }),
     listen(request),
     commissionedUnits(store, plant.name),
   ])
-  const { index, targets, observations, materials, records } = preparation
+  const { index, targets, observations, materials, records, assumed } = preparation
+  const wanted = new Map([...targets].map(([device, { settings }]) => [device, settings]))
+  const unjudged = unjudgedSettings(index, wanted, assumed)
+  const unjudgedOf = new Map(unjudged.map(({ device, settings }) => [device, settings]))
   const means = { materials, crypto: nodeCrypto, date: startedAt, nearMs, spell: (ms: number) => moment(ms) }
   const findings: Finding[] = []
   const compared: string[] = []
@@ -96,7 +111,8 @@ export async function comparePlant(request: DriftRequest): Promise<PlantComparis
       },
       means,
     )
-    findings.push(...found)
+    const uncertain = unjudgedOf.get(device) ?? []
+    findings.push(...found.filter(({ setting }) => setting === undefined || !uncertain.includes(setting)))
     if (!found.some(({ kind }) => kind === 'unreadable')) compared.push(device)
   }
   for (const { device, address } of formerDevices(records, new Set(targets.keys())))
@@ -111,14 +127,13 @@ export async function comparePlant(request: DriftRequest): Promise<PlantComparis
     startedAt: new Date(startedAt).toISOString(),
     durationMs: Math.round(systemClock.now() - began),
     findings: kept,
-    risks: modelRisks(
-      index,
-      [...targets.values()].map(({ settings }) => settings),
-    ),
+    risks: modelRisks(index, wanted.values()),
     compared: compared.filter(named),
     unread: kept.filter(({ kind }) => kind === 'unreadable').map(({ device }) => device),
     whole: only === undefined,
-    searched: only === undefined && request.search !== 'none',
+    searched: plantNetworks(plant).every((network) => isSearched(network, searched)),
+    searchedNetworks: searched.map(formatNetwork),
+    unjudged: unjudged.filter(({ device }) => compared.includes(device) && named(device)),
     digests: Object.fromEntries(Object.entries(digests).filter(([device]) => named(device))),
   }
 }
@@ -134,8 +149,14 @@ function discovered({ identity, security }: DiscoveryReply): Discovered {
   return { unit: { ...unit, ...revision }, capable: security !== undefined }
 }
 
+/** Who answered ListIdentity, by address, and where whoever else is there was asked too. */
+interface Heard {
+  readonly heard: ReadonlyMap<string, DiscoveryReply>
+  readonly searched: readonly Network[]
+}
+
 /** Everybody who answers ListIdentity: the plant's own devices one by one, and whoever else is there. */
-async function listen(request: DriftRequest): Promise<ReadonlyMap<string, DiscoveryReply>> {
+async function listen(request: DriftRequest): Promise<Heard> {
   const { plant, options = {}, search = 'broadcast', only } = request
   const manager = plant.devices.find(({ name }) => name === plant.manager)
   const localAddress = options.localAddress ?? ownAddress(manager?.address)
@@ -149,14 +170,21 @@ async function listen(request: DriftRequest): Promise<ReadonlyMap<string, Discov
     ...(options.signal === undefined ? {} : { signal: options.signal }),
   }
   const own = discover({ targets, ...common })
-  if (!isSearching) return byAddress(await own)
+  if (!isSearching) return { heard: byAddress(await own), searched: [] }
   const networks = plantNetworks(plant)
-  const broadcast = broadcastAddresses(networks)
+  const broadcasts = broadcastsInto(networks)
+  const broadcast = broadcasts.map(({ address }) => address)
+  const swept = search === 'sweep' ? sweptNetworks(networks) : []
   const others = [
     ...(broadcast.length === 0 ? [] : [discover({ broadcast, ...common })]),
-    ...(search === 'sweep' ? [discover({ targets: sweepAddresses(networks), maxDelayMs: 500, ...common })] : []),
+    ...(swept.length === 0 ? [] : [discover({ targets: sweepAddresses(swept), maxDelayMs: 500, ...common })]),
   ]
-  return byAddress((await Promise.all([own, ...others])).flat())
+  const heard = byAddress((await Promise.all([own, ...others])).flat())
+  // Networks once each: what was swept may have been reached by a broadcast too.
+  const searched = new Map(
+    [...swept, ...broadcasts.flatMap(({ reached }) => reached)].map((n) => [formatNetwork(n), n]),
+  )
+  return { heard, searched: [...searched.values()] }
 }
 
 function byAddress(replies: readonly DiscoveryReply[]): ReadonlyMap<string, DiscoveryReply> {

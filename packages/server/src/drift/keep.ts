@@ -7,9 +7,10 @@ import {
   findingKey,
   spellPlace,
 } from '@cordon/core/drift'
+import { contains, parseAddress, parseNetwork } from '@cordon/core/policy'
 import { type Transaction, sql } from 'kysely'
 import { createHash } from 'node:crypto'
-import { announce } from '../notify/outbox.ts'
+import { type Announcement, announce } from '../notify/outbox.ts'
 import { jsonText, type Schema } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
 import type { PlantComparison } from './compare.ts'
@@ -46,10 +47,12 @@ const keptDays = 400
  */
 export async function keepComparison(
   store: Store,
-  comparison: PlantComparison,
+  made: PlantComparison,
   owner: string,
   nextAt: Date | undefined,
 ): Promise<KeptComparison> {
+  // In the words in which the store gives it back: a name that it cannot hold would be another difference each time.
+  const comparison = JSON.parse(jsonText(made)) as PlantComparison
   const { plant } = comparison
   const startedAt = new Date(comparison.startedAt)
   const records = await auditRecords(store, plant, comparison.findings)
@@ -87,8 +90,12 @@ export async function keepComparison(
         )
         .execute()
     }
+    const closed = new Set(ended.map(({ id }) => id))
+    const open = [...(await refresh(tx, before, comparison.findings)).filter(({ id }) => !closed.has(id)), ...fresh]
     await writeEvents(tx, plant, 'drift-found', fresh)
     await writeEvents(tx, plant, 'drift-gone', ended)
+    await announceFound(tx, plant, fresh)
+    await announceGone(tx, comparison, ended, open)
     await tx
       .updateTable('drift_plants')
       .set({
@@ -105,9 +112,7 @@ export async function keepComparison(
     await sql`delete from drift_findings where plant = ${plant} and gone_at < now() - ${keptDays} * interval '1 day'`.execute(
       tx,
     )
-    const closed = new Set(ended.map(({ id }) => id))
     const scope = new Set([...comparison.compared, ...comparison.unread])
-    const open = [...before.filter(({ id }) => !closed.has(id)), ...fresh]
     return {
       ...comparison,
       open: comparison.whole ? open : open.filter(({ finding }) => scope.has(finding.device)),
@@ -118,9 +123,16 @@ export async function keepComparison(
 }
 
 /** Whether a comparison could have seen a difference: what it did not look at stays as it was. */
-function hasLooked({ compared, whole, searched, unread, findings }: PlantComparison, finding: Finding): boolean {
-  const { kind, device } = finding
-  if (kind === 'new') return searched
+function hasLooked(comparison: PlantComparison, finding: Finding): boolean {
+  const { compared, whole, searchedNetworks, unread, unjudged, findings } = comparison
+  const { kind, device, address, setting } = finding
+  if (kind === 'new') {
+    const number = parseAddress(address)
+    const networks = searchedNetworks.flatMap((text) => parseNetwork(text) ?? [])
+    return number !== undefined && networks.some((network) => contains(network, number))
+  }
+  const uncertain = unjudged.find((one) => one.device === device)?.settings ?? []
+  if (setting !== undefined && uncertain.includes(setting)) return false
   if (unread.includes(device)) return kind === 'unreadable' || kind === 'missing'
   // Of a device that is away, or another one, nothing is known of its settings.
   const isAway = findings.some((one) => one.device === device && (one.kind === 'missing' || one.kind === 'replaced'))
@@ -192,18 +204,88 @@ async function writeEvents(
       })),
     )
     .execute()
-  // People are told once for each device, and not of a plant that was never deployed.
+}
+
+/** By device what people are told of: not of warnings, and not of a plant that was never deployed. */
+function told(list: readonly KeptFinding[]): ReadonlyMap<string, readonly KeptFinding[]> {
   const devices = new Map<string, KeptFinding[]>()
   for (const kept of list) {
     if (kept.finding.weight !== 'drift' || kept.finding.kind === 'not-deployed') continue
     devices.set(kept.finding.device, [...(devices.get(kept.finding.device) ?? []), kept])
   }
-  for (const [device, [first, ...more]] of devices) {
-    if (first === undefined) continue
-    const others = more.length === 0 ? '' : ` (and ${more.length} more: cordon drift)`
-    const reason = `${findingText(first.finding)}; ${first.explanation.words}${others}`
-    await announce(tx, { kind, subject: device, detail: { plant, device, address: first.finding.address, reason } })
+  return devices
+}
+
+/** Tells people what was found, once for each device. */
+async function announceFound(tx: Transaction<Schema>, plant: string, fresh: readonly KeptFinding[]): Promise<void> {
+  for (const [device, list] of told(fresh)) {
+    await announce(tx, { kind: 'drift-found', subject: device, detail: noticeOf(plant, device, list) })
   }
+}
+
+/**
+ * Tells people that a device is as the model says again, once after they were told that it was not: only of one that was
+ * looked at as a whole and of which nothing is left but warnings.
+ */
+async function announceGone(
+  tx: Transaction<Schema>,
+  comparison: PlantComparison,
+  ended: readonly KeptFinding[],
+  open: readonly KeptFinding[],
+): Promise<void> {
+  const { plant, compared, unread, unjudged } = comparison
+  const gone = told(ended)
+  const remaining = [
+    ...open.flatMap(({ finding: { weight, device } }) => (weight === 'warning' ? [] : [device])),
+    ...unread,
+    ...unjudged.map(({ device }) => device),
+  ]
+  const unclean = new Set(remaining)
+  const last = await lastNotices(tx, plant)
+  for (const device of new Set([...compared, ...gone.keys()])) {
+    const list = gone.get(device) ?? []
+    // One whose last difference went while it could not be read is told of when it can be read again.
+    const isDue = last.get(device) === 'drift-found' || (list.length > 0 && !last.has(device))
+    if (!isDue || unclean.has(device)) continue
+    await announce(tx, { kind: 'drift-gone', subject: device, detail: noticeOf(plant, device, list) })
+  }
+}
+
+function noticeOf(plant: string, device: string, [first, ...more]: readonly KeptFinding[]): Announcement['detail'] {
+  if (first === undefined) return { plant, device, reason: 'what was told before' }
+  const others = more.length === 0 ? '' : ` (and ${more.length} more: cordon drift)`
+  const reason = `${findingText(first.finding)}; ${first.explanation.words}${others}`
+  return { plant, device, address: first.finding.address, reason }
+}
+
+/** What people were last told of each device. */
+async function lastNotices(tx: Transaction<Schema>, plant: string): Promise<ReadonlyMap<string, string>> {
+  const { rows } = await sql<{ subject: string; kind: string }>`
+    select distinct on (subject) subject, kind from notifications
+    where kind in ('drift-found', 'drift-gone') and detail->>'plant' = ${plant}
+    order by subject, id desc`.execute(tx)
+  return new Map(rows.map(({ subject, kind }) => [subject, kind]))
+}
+
+/** Findings that are still there, in their newest words: a device that is away may fail in another way. */
+async function refresh(
+  tx: Transaction<Schema>,
+  before: readonly KeptFinding[],
+  findings: readonly Finding[],
+): Promise<readonly KeptFinding[]> {
+  const now = new Map(findings.map((finding) => [findingKey(finding), finding]))
+  const list: KeptFinding[] = []
+  for (const kept of before) {
+    const finding = now.get(findingKey(kept.finding)) ?? kept.finding
+    list.push({ ...kept, finding })
+    if (finding.found === kept.finding.found) continue
+    await tx
+      .updateTable('drift_findings')
+      .set({ finding: jsonText(finding) })
+      .where('id', '=', kept.id)
+      .execute()
+  }
+  return list
 }
 
 /** A finding in one line. */

@@ -21,10 +21,16 @@ export function plantNetworks(plant: Plant): readonly Network[] {
   return [...networks.values()].sort((a, b) => a.address - b.address)
 }
 
+/** A broadcast of an own interface, and which parts of the plant's networks it reaches. */
+export interface Broadcast {
+  readonly address: string
+  readonly reached: readonly Network[]
+}
+
 /** Where a broadcast reaches devices in these networks: of each own interface that is on one of them. */
-export function broadcastAddresses(networks: readonly Network[]): readonly string[] {
-  const found = new Set<string>()
-  for (const entry of Object.values(networkInterfaces()).flatMap((list) => list ?? [])) {
+export function broadcastsInto(networks: readonly Network[], interfaces = networkInterfaces()): readonly Broadcast[] {
+  const found = new Map<string, Broadcast>()
+  for (const entry of Object.values(interfaces).flatMap((list) => list ?? [])) {
     if (entry.family !== 'IPv4' || entry.cidr === null) continue
     const [host = '', length = '32'] = entry.cidr.split('/')
     const own = parseAddress(host)
@@ -34,15 +40,29 @@ export function broadcastAddresses(networks: readonly Network[]): readonly strin
     const base = own - (own % size)
     const around = parseNetwork(`${formatAddress(base)}/${bits}`)
     if (around === undefined) continue
-    const isTheirs = networks.some((network) => contains(around, network.address) || contains(network, base))
-    if (isTheirs) found.add(formatAddress(base + size - 1))
+    const reached = networks.flatMap((network) => {
+      if (contains(around, network.address)) return bits > network.prefix ? [around] : [network]
+      return contains(network, base) ? [around] : []
+    })
+    const address = formatAddress(base + size - 1)
+    if (reached.length > 0) found.set(address, { address, reached })
   }
-  return [...found]
+  return [...found.values()]
+}
+
+/** The networks of a plant that are searched address by address: the first ones, as that takes long. */
+export function sweptNetworks(networks: readonly Network[]): readonly Network[] {
+  return networks.slice(0, mostSwept)
 }
 
 /** Every address of these networks but their own and the broadcast ones. */
 export function sweepAddresses(networks: readonly Network[]): readonly string[] {
-  return networks
-    .slice(0, mostSwept)
-    .flatMap(({ address }) => Array.from({ length: 254 }, (_, place) => formatAddress(address + 1 + place)))
+  return networks.flatMap(({ address }) =>
+    Array.from({ length: 254 }, (_, place) => formatAddress(address + 1 + place)),
+  )
+}
+
+/** Whether all of a network was searched. */
+export function isSearched(network: Network, searched: readonly Network[]): boolean {
+  return searched.some((one) => one.prefix <= network.prefix && contains(one, network.address))
 }

@@ -128,7 +128,7 @@ const kindWords: Readonly<Record<string, KindWords>> = {
   },
   'drift-gone': {
     title: 'is as the model says again',
-    sentence: 'A difference between the plant and its model is gone.',
+    sentence: 'It was compared with the model again, and no difference is left.',
     reason: 'What differed',
     severity: 5,
   },

@@ -1,4 +1,5 @@
 import type { AuthorityState, CertificateProfile } from '@cordon/core/authority'
+import type { DeviceCapabilities } from '@cordon/core/policy'
 import type { ColumnType, Generated } from 'kysely'
 
 /**
@@ -10,9 +11,16 @@ export type Json = ColumnType<unknown, string, string>
 /** A jsonb column that may be null. */
 export type NullableJson = ColumnType<unknown, string | null | undefined, string | null>
 
-/** A value as the text of a jsonb column. */
+/**
+ * A value as the text of a jsonb column. jsonb knows neither U+0000 nor a surrogate without its other half, and texts of
+ * strangers may have them: each becomes U+FFFD, in keys too.
+ */
 export function jsonText(value: unknown): string {
-  return JSON.stringify(value)
+  // Escapes are taken one by one, so that a backslash that is itself escaped begins none. JSON.stringify escapes
+  // surrogates only where the other half is missing.
+  return JSON.stringify(value).replace(/\\(?:u(?<lost>0000|d[89a-f][0-9a-f]{2})|.)/g, (sequence, lost?: string) =>
+    lost === undefined ? sequence : '\ufffd',
+  )
 }
 
 type Created = ColumnType<Date, Date | undefined, never>
@@ -93,6 +101,8 @@ export interface DeviceObserved {
   readonly configured: boolean
   /** SHA-256 of the CA certificates that it was last seen to trust, lower-case hex; absent where that is not on record. */
   readonly anchors?: readonly string[]
+  /** What it could do when it was last read; absent where that is not on record. */
+  readonly capabilities?: DeviceCapabilities
 }
 
 /** Devices as they were met. */

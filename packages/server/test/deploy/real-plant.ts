@@ -40,6 +40,9 @@ export interface UnitOptions {
   readonly last: number
   readonly serial?: number
   readonly selfSigned?: boolean
+  readonly productName?: string
+  /** It does not speak CIP Security. */
+  readonly plain?: boolean
   readonly security?: Partial<SecurityOptions>
 }
 
@@ -53,7 +56,8 @@ export class Unit implements AsyncDisposable {
     this.host = host
   }
 
-  static async start({ last, serial = 0x2000 + last, selfSigned = false, security = {} }: UnitOptions): Promise<Unit> {
+  static async start(options: UnitOptions): Promise<Unit> {
+    const { last, serial = 0x2000 + last, selfSigned = false, productName = 'Example', plain = false } = options
     const identity = {
       vendorId: 1,
       deviceType: 12,
@@ -68,13 +72,14 @@ export class Unit implements AsyncDisposable {
       now: Date.now(),
       ...(selfSigned ? {} : { vendor: await vendor() }),
     })
-    const options: DeviceOptions = {
+    const made: DeviceOptions = {
       address: address(last),
-      identity,
+      // Its certificate cannot bear every name that a unit may tell.
+      identity: { ...identity, productName },
       crypto: nodeCrypto,
-      security: { credentials, suites, ...security },
+      ...(plain ? {} : { security: { credentials, suites, ...options.security } }),
     }
-    const device = createDevice(options)
+    const device = createDevice(made)
     const host = new TargetHost({ device })
     await host.start()
     return new Unit(device, host)

@@ -14,8 +14,9 @@ import {
   watchDrift,
 } from '@cordon/server/drift'
 import type { Store } from '@cordon/server/store'
+import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { address, plantOf, plantText, Unit, vendor } from '../deploy/real-plant.ts'
+import { address, plantOf, plantText, Unit, type UnitOptions, vendor } from '../deploy/real-plant.ts'
 import { TemporaryState } from '../store/support.ts'
 
 let place: TemporaryState
@@ -28,13 +29,19 @@ const plant = plantOf(plantText())
 const request = () => ({ plant, store, authority, options, search: 'none' as const })
 const lasts = { Green_1: 11, Green_2: 12, Blue_1: 13 } as const
 /** Without rules of its own Green_2 shows what a device without class 0x63 drifts by. */
-const security = { Green_1: {}, Green_2: { ingressEgress: false }, Blue_1: { ethernetIpSecurityRevision: 7 } } as const
+const security = {
+  Green_1: {},
+  Green_2: { ingressEgress: false },
+  // Of the plant's suites it lacks one, so that its peers get other settings for it than for a device that has all.
+  Blue_1: { ethernetIpSecurityRevision: 7, suites: [0xc023, 0xc006] },
+} as const
 
-async function start(name: keyof typeof lasts, serial?: number): Promise<void> {
+async function start(name: keyof typeof lasts, serial?: number, more: Partial<UnitOptions> = {}): Promise<void> {
   const unit = await Unit.start({
     last: lasts[name],
     security: security[name],
     ...(serial === undefined ? {} : { serial }),
+    ...more,
   })
   units.set(name, unit)
 }
@@ -282,6 +289,71 @@ describe.sequential('a plant that is compared with its model', () => {
     await stranger[Symbol.asyncDispose]()
     const looking = await compareOnce({ ...request(), search: 'sweep' })
     expect(looking.gone.map(({ finding }) => finding.kind)).toEqual(['new'])
+  })
+
+  test('is not judged by what a device might do that cannot be read', { timeout: 60_000 }, async () => {
+    await store.db.deleteFrom('devices').execute()
+    await deploy(request()).report
+    expect(lines((await compareOnce(request())).open)).toEqual([])
+    await stop('Blue_1')
+    const known = await compareOnce(request())
+    expect(known.open.map(({ finding }) => `${finding.device} ${finding.kind}`)).toEqual(['Blue_1 missing'])
+    expect(known.unjudged).toEqual([])
+    // A state of an older version does not know what Blue_1 can do.
+    await sql`update devices set observed = observed - 'capabilities'`.execute(store.db)
+    const unknown = await compareOnce(request())
+    expect(unknown.open.map(({ finding }) => `${finding.device} ${finding.kind}`)).toEqual(['Blue_1 missing'])
+    expect(unknown.unjudged.map(({ device, peers }) => [device, peers])).toEqual([
+      ['Green_1', ['Blue_1']],
+      ['Green_2', ['Blue_1']],
+    ])
+    // What it is compared for teaches it anew: both were read.
+    const rows = await store.db.selectFrom('devices').select(['name', 'observed']).orderBy('name').execute()
+    expect(rows.map(({ name, observed }) => [name, Object.hasOwn(observed ?? {}, 'capabilities')])).toEqual([
+      ['Blue_1', false],
+      ['Green_1', true],
+      ['Green_2', true],
+    ])
+  })
+
+  test('is told to be well again only when all of a device was read and nothing is left', {
+    timeout: 60_000,
+  }, async () => {
+    const notices = async () => {
+      const rows = await store.db.selectFrom('notifications').select(['kind', 'subject']).orderBy('id').execute()
+      return rows.filter(({ subject }) => subject === 'Blue_1').map(({ kind }) => kind)
+    }
+    const before = await notices()
+    expect(before.at(-1)).toBe('drift-found')
+    // It answers again, and nothing is known of its settings.
+    await start('Blue_1', undefined, { plain: true })
+    const unread = await compareOnce(request())
+    expect(unread.gone.map(({ finding }) => `${finding.device} ${finding.kind}`)).toEqual(['Blue_1 missing'])
+    expect(unread.unread).toEqual(['Blue_1'])
+    expect(await notices()).toEqual(before)
+    await stop('Blue_1')
+    await start('Blue_1')
+    await store.db.deleteFrom('devices').execute()
+    await deploy(request()).report
+    expect(lines((await compareOnce(request())).open)).toEqual([])
+    expect(await notices()).toEqual([...before, 'drift-gone'])
+    // Once: the next comparison has no news.
+    await compareOnce(request())
+    expect(await notices()).toEqual([...before, 'drift-gone'])
+  })
+
+  test('keeps what it finds of a device with a name that jsonb does not know', { timeout: 60_000 }, async () => {
+    await stop('Blue_1')
+    await start('Blue_1', 0x79, { productName: 'Exam\u0000ple' })
+    const found = await compareOnce(request())
+    expect(lines(within(found.appeared, 'Blue_1'))).toEqual([
+      'Blue_1: replaced: the unit that was commissioned, 0x0000200d <- Exam\ufffdple 0x00000079 (nobody known)',
+    ])
+    const again = await compareOnce(request())
+    expect(again.appeared).toEqual([])
+    expect(again.gone).toEqual([])
+    await stop('Blue_1')
+    await start('Blue_1')
   })
 
   test('is compared by one process at a time, and by one of two that watch', { timeout: 60_000 }, async () => {
