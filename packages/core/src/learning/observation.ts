@@ -90,7 +90,7 @@ export function mergeObservations(observations: readonly Observation[]): Observe
   let more = 0
   for (const observation of inOrder(observations)) {
     const problem = unusable(observation)
-    if (problem === undefined) usable.push(observation)
+    if (problem === undefined) usable.push(withRealSlots(observation))
     else if (leftOut.length < mostLeftOut) leftOut.push(`${problem} (${observation.source})`)
     else more++
   }
@@ -110,13 +110,32 @@ export function mergeObservations(observations: readonly Observation[]): Observe
 }
 
 function unusable({ originator, target }: Observation): string | undefined {
-  for (const { address } of [originator, target]) {
-    const number = parseAddress(address)
-    if (number === undefined) return `${address} is no IPv4 address, and a plant file takes no other`
-    if (number >>> 28 >= 14 || number === 0) return `${address} is no address of one device`
-  }
+  const problem = unusableAddress(originator.address) ?? unusableAddress(target.address)
+  if (problem !== undefined) return problem
   if (originator.address === target.address) return `${originator.address} speaks to itself`
   return undefined
+}
+
+/** Why an address cannot be that of a device in a plant file; undefined where it can. */
+export function unusableAddress(address: string): string | undefined {
+  const number = parseAddress(address)
+  if (number === undefined) return `${address} is no IPv4 address, and a plant file takes no other`
+  return number >>> 28 >= 14 || number === 0 ? `${address} is no address of one device` : undefined
+}
+
+/** A slot as a plant file takes it; anything else that a device states is none. */
+export function realSlot(slot: number | undefined): number | undefined {
+  return slot !== undefined && Number.isInteger(slot) && slot >= 0 && slot <= 255 ? slot : undefined
+}
+
+function withRealSlots(seen: Observation): Observation {
+  const { originator, target } = seen
+  if ([originator, target].every(({ slot }) => slot === realSlot(slot))) return seen
+  return {
+    ...seen,
+    originator: { ...originator, slot: realSlot(originator.slot) },
+    target: { ...target, slot: realSlot(target.slot) },
+  }
 }
 
 /** Witnesses in an order of their own, so that the result does not depend on who was asked first. */

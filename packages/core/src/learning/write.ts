@@ -1,5 +1,5 @@
 import type { ConnectionApplication } from '../policy/model.ts'
-import { commentText } from './names.ts'
+import { commentText, isPlainText } from './names.ts'
 import type { ObservedConnection, ObservedEnd } from './observation.ts'
 import type { Proposal, ProposedConnection, ProposedDevice } from './propose.ts'
 
@@ -19,7 +19,7 @@ export function writeProposal(proposal: Proposal): string {
     ...questions.map((question) => `# unknown: ${commentText(question, 300)}`),
     '',
     'version: 1',
-    `plant: ${proposal.plant}`,
+    `plant: ${textOf(proposal.plant)}`,
     '',
     '# Plain EtherNet/IP only where a zone says `nonSecure: allow`.',
     'nonSecure: deny',
@@ -229,7 +229,7 @@ function openedText(application: ConnectionApplication | undefined): string | un
   if (application === undefined || application.kind === 'messages') return undefined
   if (application.kind === 'identity') return 'identity'
   if (application.kind === 'tag')
-    return /^[A-Za-z_][A-Za-z0-9_:.]{0,127}$/.test(application.tag) ? `{ tag: ${application.tag} }` : undefined
+    return /^[A-Za-z_][A-Za-z0-9_:.]{0,127}$/.test(application.tag) ? `{ tag: ${textOf(application.tag)} }` : undefined
   const { configuration, output, input } = application
   const all = [
     ...(configuration === undefined ? [] : [`configuration: ${configuration}`]),
@@ -237,6 +237,11 @@ function openedText(application: ConnectionApplication | undefined): string | un
     `input: ${input}`,
   ]
   return `{ assembly: { ${all.join(', ')} } }`
+}
+
+/** A text of a stranger, quoted where YAML would read it as something else. */
+function textOf(text: string): string {
+  return isPlainText(text) ? text : JSON.stringify(text)
 }
 
 function clamp(size: number, least: number): number {
