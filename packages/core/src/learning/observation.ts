@@ -41,6 +41,8 @@ export interface Observation {
   readonly target: ObservedEnd
   /** Transport class. Undefined: a session was seen, and not what was opened in it. */
   readonly class: 0 | 1 | 3 | undefined
+  /** Of a session: explicit messages without a connection were seen in it. */
+  readonly messages?: boolean | undefined
   readonly over: 'plain' | 'tls' | 'dtls'
   /** What its protection was, where the witness says. */
   readonly confidentiality?: Confidentiality | undefined
@@ -163,7 +165,7 @@ function add(found: ObservedConnection[], seen: Observation): void {
 function isSame(one: ObservedConnection, other: Observation): boolean {
   if (one.class !== other.class || !isSameShape(one.shape, other.shape)) return false
   if (!fits(one.originator.slot, other.originator.slot) || !fits(one.target.slot, other.target.slot)) return false
-  if (one.class === undefined) return one.over === other.over
+  if (one.class === undefined) return one.over === other.over && carriesMessages(one) === carriesMessages(other)
   if (one.serial !== undefined && one.serial === other.serial) return true
   if (one.serial === undefined || other.serial === undefined) return true
   return one.shape !== undefined && other.shape !== undefined && isApart(one, other)
@@ -228,18 +230,26 @@ function least(one: number | undefined, other: number | undefined): number | und
   return one === undefined ? other : other === undefined ? one : Math.min(one, other)
 }
 
-/** A session says nothing that the connections opened in it do not say: plain I/O, too, is opened over 44818/tcp. */
+/**
+ * A session says nothing that what was seen in it under the same protection does not say: plain I/O, too, is opened over
+ * 44818/tcp. Messages without a connection are traffic of their own, which a class 3 connection alone stands for.
+ */
 function withoutExplainedSessions(found: readonly ObservedConnection[]): readonly ObservedConnection[] {
-  const opened = found.filter((one) => one.class !== undefined)
-  return found.filter(
-    (one) =>
-      one.class !== undefined ||
-      !opened.some((other) => one.over === 'plain' || (one.over === 'dtls') === (transportOf(other) === 'udp')),
-  )
+  const opened = found.filter((one) => one.class !== undefined || carriesMessages(one))
+  return found.filter((one) => {
+    if (one.class !== undefined) return true
+    const alike = opened.filter(({ over }) => over === one.over)
+    return carriesMessages(one) ? !alike.some((other) => other.class === 3) : alike.length === 0
+  })
+}
+
+function carriesMessages({ class: transportClass, messages }: Pick<Observation, 'class' | 'messages'>): boolean {
+  return transportClass === undefined && messages === true
 }
 
 /** Over which transport of the policy it runs: explicit messages `tcp`, class 0/1 `udp`. */
-export function transportOf(seen: Pick<Observation, 'class' | 'over'>): 'tcp' | 'udp' {
+export function transportOf(seen: Pick<Observation, 'class' | 'over' | 'messages'>): 'tcp' | 'udp' {
+  if (carriesMessages(seen)) return 'tcp'
   if (seen.class === undefined) return seen.over === 'dtls' ? 'udp' : 'tcp'
   return seen.class === 3 ? 'tcp' : 'udp'
 }

@@ -236,6 +236,7 @@ describe('a proposal from anything', () => {
     originator: end,
     target: end,
     class: fc.constantFrom(0 as const, 1 as const, 3 as const, undefined),
+    messages: fc.constantFrom(true, undefined),
     over: fc.constantFrom('plain' as const, 'tls' as const, 'dtls' as const),
     shape: fc.option(shape, { nil: undefined }),
     serial: fc.option(fc.nat(65_535), { nil: undefined }),
