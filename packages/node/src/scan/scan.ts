@@ -232,9 +232,11 @@ function offeredVersion(offers: VersionOffers, chains: readonly ShownChain[]): O
     complete: end.kind === 'refused',
     suites: flights.map((flight): OfferedSuite => {
       const { suite, group, signatureHash } = flight
-      // The chain of version 1.3 is encrypted; where there is one only it is shown there too.
+      // The chain of version 1.3 is encrypted; where there is one only it is shown there too, of several nobody knows which.
+      const [only, another] = chains
       const shown =
-        chains.find(({ suites }) => suites.includes(suite)) ?? (version === 'TLSv1.3' ? chains[0] : undefined)
+        chains.find(({ suites }) => suites.includes(suite)) ??
+        (version === 'TLSv1.3' && another === undefined ? only : undefined)
       return {
         suite,
         name: ianaSuiteName(suite) ?? `0x${suite.toString(16)}`,
