@@ -1,6 +1,7 @@
 import type { ScanResult } from '@cordon/node/scan'
 import { describe, expect, it } from 'vitest'
 import { scanText } from '../src/scan-text.ts'
+import { isComplete } from '../src/commands/scan.ts'
 import { createOutput } from '../src/output.ts'
 
 const output = createOutput({
@@ -60,5 +61,14 @@ describe('a scan for people', () => {
   it('says nothing of silence where DTLS answered a part', () => {
     const text = scanText(output, [{ ...silent, answered: true }])
     expect(text).toMatch(/no answer within 3000 ms$/)
+  })
+})
+
+describe('a scan', () => {
+  it('is complete where every question was answered, also that for more suites', () => {
+    const offer = { version: 'TLSv1.2', order: 'server', complete: true, suites: [] } as const
+    expect(isComplete({ ...tls, offers: [offer] })).toBe(true)
+    expect(isComplete({ ...tls, offers: [{ ...offer, complete: false }] })).toBe(false)
+    expect(isComplete(silent)).toBe(false)
   })
 })

@@ -50,9 +50,12 @@ export async function run(context: CommandContext, flags: ScanFlags, target: str
   return results.every(isComplete) ? exitCodes.ok : exitCodes.partly
 }
 
-/** Every version and suite got an answer. */
-function isComplete(result: ScanResult): boolean {
-  return [...result.versions, ...result.suites].every(({ verdict }) => verdict !== 'not-tested')
+/** Every version and suite got an answer, and so did the question for more with each version. */
+export function isComplete({ versions, suites, offers }: ScanResult): boolean {
+  return (
+    [...versions, ...suites].every(({ verdict }) => verdict !== 'not-tested') &&
+    offers.every(({ complete }) => complete)
+  )
 }
 
 /** Whom the chains are judged by: the plant's authorities and those of vendors, as far as they were named. */

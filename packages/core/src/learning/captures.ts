@@ -54,6 +54,7 @@ export function captureObservations(file: string, pairs: readonly CapturedPair[]
       originator: { address: originator },
       target: { address: target, ...(slot === undefined ? {} : { slot }) },
       class: pair.class === 'unconnected' ? undefined : pair.class === 'io' ? 1 : pair.class,
+      ...(pair.class === 'unconnected' ? { messages: true } : {}),
       over: protection === 'none' ? 'plain' : protection,
       ...(shape === undefined ? {} : { shape }),
       source: `packet ${evidencePacket} of ${file}`,

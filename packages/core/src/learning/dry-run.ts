@@ -97,8 +97,9 @@ function judge(index: PlantIndex, seen: ObservedConnection): DryRunResult {
 
 /** The model lists it as a connection that is not to go on. */
 function endsByModel(index: PlantIndex, seen: ObservedConnection, from: string, to: string): boolean {
+  const transportClass = seen.class ?? (seen.messages === true ? 3 : undefined)
   const listed = index.plant.connections.filter(
-    (one) => one.from === from && one.to === to && (seen.class === undefined || one.class === seen.class),
+    (one) => one.from === from && one.to === to && (transportClass === undefined || one.class === transportClass),
   )
   return listed.length > 0 && listed.every(({ when }) => when === 'before')
 }

@@ -18,12 +18,20 @@ export function baseName(product: string | undefined): string {
     .slice(0, longestBase)
     .replace(/_+$/, '')
   if (words === '') return unnamed
-  return /^[A-Za-z]/.test(words) ? words : `Device_${words}`
+  return isName(words) ? words : `${unnamed}_${words}`
+}
+
+/** Words that YAML, in one of its versions, reads as something else than text: a device that is called so is not. */
+const yamlWords = /^(?:null|true|false|yes|no|on|off|y|n|~)$/i
+
+/** Whether YAML reads a text as text although it stands without quotes; for texts of letters, digits, `_`, `-` and `.`. */
+export function isPlainText(text: string): boolean {
+  return /^[A-Za-z_][A-Za-z0-9_.-]*$/.test(text) && !yamlWords.test(text)
 }
 
 /** Whether a text is a name as it stands. */
 export function isName(text: string): boolean {
-  return /^[A-Za-z][A-Za-z0-9_-]{0,62}$/.test(text)
+  return /^[A-Za-z][A-Za-z0-9_-]{0,62}$/.test(text) && isPlainText(text)
 }
 
 /** Gives out names, each once. A name that is taken gets as many octets of its address as it takes, then a number. */

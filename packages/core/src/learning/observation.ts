@@ -41,6 +41,8 @@ export interface Observation {
   readonly target: ObservedEnd
   /** Transport class. Undefined: a session was seen, and not what was opened in it. */
   readonly class: 0 | 1 | 3 | undefined
+  /** Of a session: explicit messages without a connection were seen in it. */
+  readonly messages?: boolean | undefined
   readonly over: 'plain' | 'tls' | 'dtls'
   /** What its protection was, where the witness says. */
   readonly confidentiality?: Confidentiality | undefined
@@ -90,7 +92,7 @@ export function mergeObservations(observations: readonly Observation[]): Observe
   let more = 0
   for (const observation of inOrder(observations)) {
     const problem = unusable(observation)
-    if (problem === undefined) usable.push(observation)
+    if (problem === undefined) usable.push(withRealSlots(observation))
     else if (leftOut.length < mostLeftOut) leftOut.push(`${problem} (${observation.source})`)
     else more++
   }
@@ -110,13 +112,32 @@ export function mergeObservations(observations: readonly Observation[]): Observe
 }
 
 function unusable({ originator, target }: Observation): string | undefined {
-  for (const { address } of [originator, target]) {
-    const number = parseAddress(address)
-    if (number === undefined) return `${address} is no IPv4 address, and a plant file takes no other`
-    if (number >>> 28 >= 14 || number === 0) return `${address} is no address of one device`
-  }
+  const problem = unusableAddress(originator.address) ?? unusableAddress(target.address)
+  if (problem !== undefined) return problem
   if (originator.address === target.address) return `${originator.address} speaks to itself`
   return undefined
+}
+
+/** Why an address cannot be that of a device in a plant file; undefined where it can. */
+export function unusableAddress(address: string): string | undefined {
+  const number = parseAddress(address)
+  if (number === undefined) return `${address} is no IPv4 address, and a plant file takes no other`
+  return number >>> 28 >= 14 || number === 0 ? `${address} is no address of one device` : undefined
+}
+
+/** A slot as a plant file takes it; anything else that a device states is none. */
+export function realSlot(slot: number | undefined): number | undefined {
+  return slot !== undefined && Number.isInteger(slot) && slot >= 0 && slot <= 255 ? slot : undefined
+}
+
+function withRealSlots(seen: Observation): Observation {
+  const { originator, target } = seen
+  if ([originator, target].every(({ slot }) => slot === realSlot(slot))) return seen
+  return {
+    ...seen,
+    originator: { ...originator, slot: realSlot(originator.slot) },
+    target: { ...target, slot: realSlot(target.slot) },
+  }
 }
 
 /** Witnesses in an order of their own, so that the result does not depend on who was asked first. */
@@ -144,7 +165,7 @@ function add(found: ObservedConnection[], seen: Observation): void {
 function isSame(one: ObservedConnection, other: Observation): boolean {
   if (one.class !== other.class || !isSameShape(one.shape, other.shape)) return false
   if (!fits(one.originator.slot, other.originator.slot) || !fits(one.target.slot, other.target.slot)) return false
-  if (one.class === undefined) return one.over === other.over
+  if (one.class === undefined) return one.over === other.over && carriesMessages(one) === carriesMessages(other)
   if (one.serial !== undefined && one.serial === other.serial) return true
   if (one.serial === undefined || other.serial === undefined) return true
   return one.shape !== undefined && other.shape !== undefined && isApart(one, other)
@@ -209,18 +230,26 @@ function least(one: number | undefined, other: number | undefined): number | und
   return one === undefined ? other : other === undefined ? one : Math.min(one, other)
 }
 
-/** A session says nothing that the connections opened in it do not say: plain I/O, too, is opened over 44818/tcp. */
+/**
+ * A session says nothing that what was seen in it under the same protection does not say: plain I/O, too, is opened over
+ * 44818/tcp. Messages without a connection are traffic of their own, which a class 3 connection alone stands for.
+ */
 function withoutExplainedSessions(found: readonly ObservedConnection[]): readonly ObservedConnection[] {
-  const opened = found.filter((one) => one.class !== undefined)
-  return found.filter(
-    (one) =>
-      one.class !== undefined ||
-      !opened.some((other) => one.over === 'plain' || (one.over === 'dtls') === (transportOf(other) === 'udp')),
-  )
+  const opened = found.filter((one) => one.class !== undefined || carriesMessages(one))
+  return found.filter((one) => {
+    if (one.class !== undefined) return true
+    const alike = opened.filter(({ over }) => over === one.over)
+    return carriesMessages(one) ? !alike.some((other) => other.class === 3) : alike.length === 0
+  })
+}
+
+function carriesMessages({ class: transportClass, messages }: Pick<Observation, 'class' | 'messages'>): boolean {
+  return transportClass === undefined && messages === true
 }
 
 /** Over which transport of the policy it runs: explicit messages `tcp`, class 0/1 `udp`. */
-export function transportOf(seen: Pick<Observation, 'class' | 'over'>): 'tcp' | 'udp' {
+export function transportOf(seen: Pick<Observation, 'class' | 'over' | 'messages'>): 'tcp' | 'udp' {
+  if (carriesMessages(seen)) return 'tcp'
   if (seen.class === undefined) return seen.over === 'dtls' ? 'udp' : 'tcp'
   return seen.class === 3 ? 'tcp' : 'udp'
 }

@@ -1,3 +1,4 @@
+import { UsageError } from '../errors.ts'
 import type { Protection } from '../policy/model.ts'
 import { baseName, isName, NameList, suffixes, unnamed } from './names.ts'
 import {
@@ -8,7 +9,9 @@ import {
   type Observed,
   type ObservedConnection,
   type ObservedEnd,
+  realSlot,
   transportOf,
+  unusableAddress,
 } from './observation.ts'
 
 /** What is known of the unit at an address, besides its traffic. */
@@ -103,8 +106,11 @@ export interface Proposal {
   readonly questions: readonly string[]
 }
 
-/** Stands for the manager's address until a person knows it (RFC 5737). */
-const placeholderAddress = '192.0.2.1'
+/** Networks for documentation (RFC 5737): an address of them stands for the manager's until a person knows that. */
+const placeholderNetworks = ['192.0.2', '198.51.100', '203.0.113'] as const
+
+/** Most devices without a usable address that are told of. */
+const mostStrangers = 50
 
 /**
  * Proposes zones, devices, conduits and connections from what was seen. Deterministic: the same observations in any
@@ -123,6 +129,7 @@ export function propose(input: LearningInput): Proposal {
   const zoneOf = (address: string): string => zoneNames.get(zones.get(address) ?? '')?.name ?? plainZone
   const conduits = conduitsOf(connections, { isCapable, zoneOf, nameOf: (address) => named.get(address) ?? address })
   const manager = managerOf(input, units, connections, names)
+  const strangers = new Set(input.devices.flatMap(({ address }) => unusableAddress(address) ?? []))
   const zoneList = zoneListOf(zoneNames, conduits, named, zoneOf, manager !== undefined)
   return {
     plant: input.plant,
@@ -138,7 +145,11 @@ export function propose(input: LearningInput): Proposal {
       seen,
     })),
     manager,
-    questions: [...observed.leftOut, ...(input.unread ?? [])],
+    questions: [
+      ...observed.leftOut,
+      ...[...strangers].sort(compareText).slice(0, mostStrangers),
+      ...(input.unread ?? []),
+    ],
   }
 }
 
@@ -157,14 +168,18 @@ interface Unit extends LearnedDevice {
 
 function unitsOf(input: LearningInput, connections: readonly ObservedConnection[]): ReadonlyMap<string, Unit> {
   const known = new Map<string, LearnedDevice>()
-  const devices = [...input.devices].sort(
-    (a, b) => compareAddresses(a.address, b.address) || compareText(JSON.stringify(a), JSON.stringify(b)),
-  )
+  const devices = input.devices
+    .filter(({ address }) => unusableAddress(address) === undefined)
+    .sort((a, b) => compareAddresses(a.address, b.address) || compareText(JSON.stringify(a), JSON.stringify(b)))
+    .map((device) => ({ ...device, slot: realSlot(device.slot) }))
   for (const device of devices) known.set(device.address, joinDevices(known.get(device.address), device))
   // The manager is asked by nobody and gets its place by itself, unless it takes part in the plant's traffic.
   const addresses = new Set(connections.flatMap(({ originator, target }) => [originator.address, target.address]))
   for (const address of known.keys()) if (address !== input.manager) addresses.add(address)
-  const heads = chassisHeads(known, connections)
+  const heads = chassisHeads(
+    [...known.values()].filter(({ address }) => addresses.has(address)),
+    connections,
+  )
   // Whoever was seen in a TLS or DTLS session can speak CIP Security.
   const secured = new Set(
     connections.flatMap(({ over, originator, target }) =>
@@ -201,21 +216,40 @@ function joinDevices(one: LearnedDevice | undefined, other: LearnedDevice): Lear
 }
 
 /**
- * Units with an address of their own that also sit behind another address: a witness calls its slot by the name that the
- * unit at the other address calls itself, and the slot is the one that it says.
+ * The chassis of each address, by the lowest address in it. Units with an address of their own also sit behind another
+ * address where a witness calls its slot by the name that the unit at the other address calls itself, and the slot is the
+ * one that it says. What is seen so belongs together however many modules see each other. Two units that both say that
+ * they sit in one slot share no chassis: one of them is mistaken.
  */
 function chassisHeads(
-  known: ReadonlyMap<string, LearnedDevice>,
+  known: readonly LearnedDevice[],
   connections: readonly ObservedConnection[],
 ): ReadonlyMap<string, string> {
-  const heads = new Map<string, string>()
-  for (const { address, slot, name } of connections.flatMap(({ originator, target }) => [originator, target])) {
-    if (slot === undefined || name === undefined) continue
-    const itself = [...known.values()].filter((other) => other.name === name && other.slot === slot)
-    const [only, another] = itself
-    if (only !== undefined && another === undefined && only.address !== address) heads.set(only.address, address)
+  const places = new Map<string, LearnedDevice[]>()
+  for (const unit of known) {
+    const place = `${unit.slot} ${unit.name}`
+    places.set(place, [...(places.get(place) ?? []), unit])
   }
-  return heads
+  const links = new Map<string, readonly [string, string]>()
+  for (const { address, slot, name } of connections.flatMap(({ originator, target }) => [originator, target])) {
+    if (slot === undefined || name === undefined || name === '') continue
+    const [only, another] = places.get(`${slot} ${name}`) ?? []
+    if (only === undefined || another !== undefined || only.address === address) continue
+    const link = [address, only.address].sort(compareAddresses)
+    const [low = '', high = ''] = link
+    links.set(link.join(' '), [low, high])
+  }
+  const slotOf = new Map(known.map(({ address, slot }) => [address, slot]))
+  const members = new Map<string, readonly string[]>()
+  for (const [, [low, high]] of [...links].sort(([a], [b]) => compareText(a, b))) {
+    const [one, other] = [members.get(low) ?? [low], members.get(high) ?? [high]]
+    if (one === other) continue
+    const all = [...one, ...other].sort(compareAddresses)
+    const taken = all.flatMap((address) => slotOf.get(address) ?? [])
+    if (new Set(taken).size !== taken.length || all.length > highestSlot + 1) continue
+    for (const address of all) members.set(address, all)
+  }
+  return new Map([...members].map(([address, [head = address]]) => [address, head]))
 }
 
 const plainKey = 'plain'
@@ -314,42 +348,42 @@ function nameBehind(
         (a.slot ?? -1) - (b.slot ?? -1) ||
         compareText(a.name ?? '\uffff', b.name ?? '\uffff'),
     )
+  // Modules with an address of their own sit where they say, before anything is put behind them.
+  const unplaced = new Map<string, string[]>()
+  for (const unit of units.values()) {
+    if (unit.slot === undefined) {
+      unplaced.set(unit.chassis, [...(unplaced.get(unit.chassis) ?? []), named.get(unit.address) ?? unit.address])
+      continue
+    }
+    const own = slots.get(unit.chassis) ?? new Map<number, string>()
+    slots.set(unit.chassis, own.set(unit.slot, named.get(unit.address) ?? unit.address))
+  }
   for (const { address, slot, name } of ends) {
     if (slot === undefined) continue
     const front = units.get(address)?.chassis ?? address
     const own = slots.get(front) ?? new Map<number, string>()
     slots.set(front, own)
-    if (own.has(slot) || units.get(address)?.slot === slot) continue
-    const sibling = [...units.values()].find(
-      (unit) => unit.chassis === front && unit.address !== address && unit.slot === slot,
-    )
-    const module = named.get(front) ?? front
-    const wish = `${module.slice(0, 54)}_slot${slot}`
-    const found =
-      sibling === undefined
-        ? name !== undefined && isName(name) && !names.has(name)
-          ? names.take(name, wish)
-          : names.take(wish)
-        : (named.get(sibling.address) ?? wish)
+    if (own.has(slot) || own.size + (unplaced.get(front)?.length ?? 0) > highestSlot) continue
+    const wish = `${(named.get(front) ?? front).slice(0, 54)}_slot${slot}`
+    const found = name !== undefined && isName(name) && !names.has(name) ? names.take(name, wish) : names.take(wish)
     own.set(slot, found)
-    if (sibling === undefined) inside.set(found, { front, slot })
+    inside.set(found, { front, slot })
   }
   const chassis: ProposedChassis[] = []
   const chassisNames = new NameList()
   for (const [front, own] of [...slots].sort(([a], [b]) => compareAddresses(a, b))) {
-    if (own.size === 0) continue
-    const module = named.get(front) ?? front
-    const questions: string[] = []
-    let place = units.get(front)?.slot
-    if (place === undefined) {
-      place = 1
-      while (own.has(place)) place++
-      questions.push(`in which slot ${module} sits; ${place} is assumed`)
-    }
+    const guessed = unplaced.get(front) ?? []
+    if (own.size + guessed.length < 2) continue
     const seats = [...own].map(([slot, device]) => ({ slot, device }))
-    if (!own.has(place)) seats.push({ slot: place, device: module })
+    const taken = new Set(own.keys())
+    const questions = guessed.map((device) => {
+      const place = freeSlot(taken)
+      taken.add(place)
+      seats.push({ slot: place, device })
+      return `in which slot ${device} sits; ${place} is assumed`
+    })
     chassis.push({
-      name: chassisNames.take(`${module.slice(0, 55)}_rack`),
+      name: chassisNames.take(`${(named.get(front) ?? front).slice(0, 55)}_rack`),
       slots: seats.sort((a, b) => a.slot - b.slot),
       questions,
     })
@@ -363,6 +397,16 @@ function nameBehind(
       return found ?? named.get(address) ?? address
     },
   }
+}
+
+/** Highest number of a slot that a plant file takes. */
+const highestSlot = 255
+
+/** A slot for a module that does not say its own: 0 is mostly that of a controller, and comes last. */
+function freeSlot(taken: ReadonlySet<number>): number {
+  let place = 1
+  while (place <= highestSlot && taken.has(place)) place++
+  return place > highestSlot ? 0 : place
 }
 
 interface NamedZone {
@@ -490,8 +534,16 @@ function managerOf(
     [originator.address, target.address].includes(manager ?? ''),
   )
   const isKnown = manager !== undefined && !takesPart
-  const address = isKnown ? manager : placeholderAddress
+  const address = isKnown ? manager : placeholderFor(units)
   return { name: names.take(managerName, 'Cordon_Manager'), address, isKnown }
+}
+
+/** The first address for documentation that no device has. */
+function placeholderFor(units: ReadonlyMap<string, Unit>): string {
+  for (const network of placeholderNetworks) {
+    for (let host = 1; host < 255; host++) if (!units.has(`${network}.${host}`)) return `${network}.${host}`
+  }
+  throw new UsageError('bad-value', 'every address for documentation is a device’s; say the address of the manager')
 }
 
 function devicesOf(
@@ -524,7 +576,9 @@ function devicesOf(
           ? 'seen in traffic alone'
           : `${productName === undefined || productName === '' ? 'unnamed product' : productName} by ${source}`,
       expect:
-        vendorId === undefined || serialNumber === undefined ? undefined : { vendor: vendorId, serial: serialNumber },
+        isUnsigned(vendorId, 0xffff) && isUnsigned(serialNumber, 0xffff_ffff)
+          ? { vendor: vendorId, serial: serialNumber }
+          : undefined,
       questions,
     })
     for (const [name, { front, slot }] of behind.units) {
@@ -558,4 +612,8 @@ function devicesOf(
       questions,
     },
   ]
+}
+
+function isUnsigned(value: number | undefined, most: number): value is number {
+  return value !== undefined && Number.isInteger(value) && value >= 0 && value <= most
 }

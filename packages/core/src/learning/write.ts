@@ -1,6 +1,6 @@
 import type { ConnectionApplication } from '../policy/model.ts'
-import { commentText } from './names.ts'
-import type { ObservedConnection, ObservedEnd } from './observation.ts'
+import { commentText, isPlainText } from './names.ts'
+import { type ObservedConnection, type ObservedEnd, transportOf } from './observation.ts'
 import type { Proposal, ProposedConnection, ProposedDevice } from './propose.ts'
 
 /**
@@ -19,7 +19,7 @@ export function writeProposal(proposal: Proposal): string {
     ...questions.map((question) => `# unknown: ${commentText(question, 300)}`),
     '',
     'version: 1',
-    `plant: ${proposal.plant}`,
+    `plant: ${textOf(proposal.plant)}`,
     '',
     '# Plain EtherNet/IP only where a zone says `nonSecure: allow`.',
     'nonSecure: deny',
@@ -154,7 +154,7 @@ function serialText(serial: number): string {
 /** Who opened it and who saw it in comments, then the entry itself. */
 function connectionLines({ from, originator, to, target, seen }: ProposedConnection): readonly string[] {
   const { shape } = seen
-  const transportClass = seen.class ?? (seen.over === 'dtls' ? 1 : 3)
+  const transportClass = seen.class ?? (transportOf(seen) === 'udp' ? 1 : 3)
   const least = transportClass === 0 ? 0 : 2
   const sizes = shape ?? assumedShape(transportClass)
   const opened = transportClass === 3 ? undefined : openedText(shape?.application)
@@ -194,8 +194,11 @@ function connectionQuestions({
   class: transportClass,
   shape,
   over,
+  messages,
   questions: told = [],
 }: ObservedConnection): readonly string[] {
+  if (transportClass === undefined && messages === true)
+    return [...told, 'how often: messages without a connection were seen; a class 3 connection stands for them']
   if (transportClass === undefined) {
     const what = over === 'dtls' ? 'class 1' : 'class 3'
     return [...told, `what runs in it: a session was seen, not what was opened; ${what} and its numbers are assumed`]
@@ -212,8 +215,9 @@ function endText({ address, slot, name }: ObservedEnd): string {
   return `${address} slot ${slot}${name === undefined ? '' : ` (${commentText(name, 40)})`}`
 }
 
-function protectionText({ class: transportClass, over, confidentiality }: ObservedConnection): string {
-  const what = transportClass === undefined ? 'session' : `class ${transportClass}`
+function protectionText({ class: transportClass, over, messages, confidentiality }: ObservedConnection): string {
+  const session = messages === true ? 'messages without a connection' : 'session'
+  const what = transportClass === undefined ? session : `class ${transportClass}`
   const how = over === 'plain' ? 'in plain' : `over ${over.toUpperCase()}`
   return `${what} ${how}${confidentiality === undefined || over === 'plain' ? '' : `, ${confidentiality.toLowerCase()}`}`
 }
@@ -229,7 +233,7 @@ function openedText(application: ConnectionApplication | undefined): string | un
   if (application === undefined || application.kind === 'messages') return undefined
   if (application.kind === 'identity') return 'identity'
   if (application.kind === 'tag')
-    return /^[A-Za-z_][A-Za-z0-9_:.]{0,127}$/.test(application.tag) ? `{ tag: ${application.tag} }` : undefined
+    return /^[A-Za-z_][A-Za-z0-9_:.]{0,127}$/.test(application.tag) ? `{ tag: ${textOf(application.tag)} }` : undefined
   const { configuration, output, input } = application
   const all = [
     ...(configuration === undefined ? [] : [`configuration: ${configuration}`]),
@@ -237,6 +241,11 @@ function openedText(application: ConnectionApplication | undefined): string | un
     `input: ${input}`,
   ]
   return `{ assembly: { ${all.join(', ')} } }`
+}
+
+/** A text of a stranger, quoted where YAML would read it as something else. */
+function textOf(text: string): string {
+  return isPlainText(text) ? text : JSON.stringify(text)
 }
 
 function clamp(size: number, least: number): number {

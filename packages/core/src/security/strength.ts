@@ -12,6 +12,8 @@ export interface Strength {
   readonly bits: number | undefined
   /** True: less than `bits`, by an amount that nobody can state. */
   readonly below?: boolean
+  /** True: NIST disallows it for new data, whatever its bits. */
+  readonly disallowed?: boolean
   /** Where the number comes from, or why there is none. */
   readonly reason: string
 }
@@ -192,10 +194,14 @@ const digestBits: Readonly<Record<string, number>> = {
   'SHA3-512': 512,
 }
 
-/** Of a hash in a signature: its resistance to collisions, half of its length (table 3). */
+/**
+ * Of a hash in a signature: its resistance to collisions, half of its length (table 3). `Ed25519` and `Ed448` have theirs
+ * inside.
+ */
 export function signatureHashStrength(hash: string | undefined): Strength {
   if (hash === 'MD5+SHA-1') return weak(`${table3}: SHA-1 in signatures; versions before 1.2 have no other`)
   if (hash === 'SHA-1') return weak(`${table3}: SHA-1 in signatures`)
+  if (hash === 'Ed25519' || hash === 'Ed448') return curveStrength(hash)
   if (hash === 'MD5' || hash === 'MD2') return weak('collisions are made on any computer (RFC 6151)')
   const bits = hash === undefined ? undefined : digestBits[hash]
   return bits === undefined ? unknown('the hash is in no table') : { bits: bits / 2, reason: table3 }
@@ -270,7 +276,11 @@ export function cipherStrength(cipher: string): Strength {
   if (cipher === 'CHACHA20-POLY1305')
     return { bits: 256, reason: 'length of its key (RFC 8439); SP 800-57 does not name it' }
   if (cipher === '3DES-CBC')
-    return { bits: 112, reason: `${table2}; disallowed for new data since 2024 (SP 800-131A rev. 2)` }
+    return {
+      bits: 112,
+      disallowed: true,
+      reason: `${table2}; disallowed for new data since 2024 (SP 800-131A rev. 2)`,
+    }
   if (cipher === 'DES-CBC') return { bits: 56, reason: 'length of its key' }
   if (/40/.test(cipher)) return { bits: 40, reason: 'length of its key' }
   if (/^RC4/.test(cipher)) return weak('prohibited by RFC 7465')
@@ -300,13 +310,7 @@ export function strengthLinks(facts: ConnectionFacts): readonly StrengthLink[] {
     keyExchangeLink(parts, facts),
   ]
   const signs = parts.keyExchange !== 'rsa' && parts.authentication !== 'psk' && parts.authentication !== 'none'
-  if (signs && facts.signatureHash !== undefined) {
-    links.push({
-      role: 'handshake-signature',
-      name: facts.signatureHash,
-      ...signatureHashStrength(facts.signatureHash),
-    })
-  }
+  if (signs) links.push(handshakeSignatureLink(parts, facts))
   if (parts.authentication === 'none') {
     links.push({
       role: 'peer-key',
@@ -332,10 +336,18 @@ export function strengthLinks(facts: ConnectionFacts): readonly StrengthLink[] {
       ...signatureHashStrength(certificate.hash),
     })
   })
-  if (chain.length === 0 && (parts.authentication === 'rsa' || parts.authentication === 'ecdsa')) {
-    links.push({ role: 'peer-key', name: 'certificate', ...unknown('the target showed none') })
+  // Version 1.3 has suites that say nothing of the proof: without a chain it may be a pre-shared key, or anything.
+  if (chain.length === 0 && parts.authentication !== 'none' && parts.authentication !== 'psk') {
+    links.push({ role: 'peer-key', name: 'certificate', ...unknown('none was seen') })
   }
   return links
+}
+
+function handshakeSignatureLink(parts: SuiteParts, { signatureHash }: ConnectionFacts): StrengthLink {
+  const role = 'handshake-signature' as const
+  if (signatureHash !== undefined) return { role, name: signatureHash, ...signatureHashStrength(signatureHash) }
+  if (parts.authentication === 'any') return { role, name: 'signature of version 1.3', ...unknown('it is encrypted') }
+  return { role, name: 'signature of the handshake', ...unknown('it was not read') }
 }
 
 function keyExchangeLink(parts: SuiteParts, facts: ConnectionFacts): StrengthLink {
@@ -374,9 +386,13 @@ export function connectionStrength(facts: ConnectionFacts): StrengthReport {
   }
 }
 
-/** For comparing: "less than 80" comes before 80. An unknown strength has no rank and comes first. */
-function rank({ bits, below }: Strength): number {
-  return bits === undefined ? -1 : bits - (below === true ? 0.5 : 0)
+/**
+ * For comparing: "less than 80" comes before 80, and what is disallowed before all that is acceptable. An unknown strength
+ * has no rank and comes first.
+ */
+function rank({ bits, below, disallowed }: Strength): number {
+  if (bits === undefined) return -1
+  return disallowed === true ? Math.min(bits, acceptableBits.today - 0.5) : bits - (below === true ? 0.5 : 0)
 }
 
 /** A weak link condemns the whole; an unknown one keeps it from being called acceptable. */

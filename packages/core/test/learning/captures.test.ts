@@ -50,7 +50,7 @@ describe('what a capture shows', () => {
     })
     expect(tag).toMatchObject({ target: { slot: 3 }, shape: { application: { kind: 'tag', tag: 'Part_Count' } } })
     expect(messages).toMatchObject({ class: 3, shape: { variable: true, application: { kind: 'messages' } } })
-    expect(session).toMatchObject({ class: undefined, over: 'tls' })
+    expect(session).toMatchObject({ class: undefined, messages: true, over: 'tls' })
   })
 
   it('asks what a capture that began late cannot tell', () => {

@@ -1,4 +1,4 @@
-import { dryRun, type Observation } from '@cordon/core/learning'
+import { dryRun, mergeObservations, type Observation } from '@cordon/core/learning'
 import { indexPlant, type Plant } from '@cordon/core/policy'
 import { describe, expect, it } from 'vitest'
 import { demonstrationPlant, pagesOf } from './rows.ts'
@@ -84,5 +84,51 @@ describe('a dry run', () => {
     expect(dryRun(indexPlant(plant), [group]).leftOut).toEqual([
       '239.1.1.1 is no address of one device (TCP page of 127.60.3.150)',
     ])
+  })
+
+  const session: Observation = {
+    originator: { address: '127.17.81.70' },
+    target: { address: '127.17.81.51' },
+    class: undefined,
+    over: 'plain',
+    source: 'packet 7 of line.pcap',
+    count: 1,
+  }
+  const messages: Observation = { ...session, messages: true }
+  const io: Observation = { ...session, class: 1 }
+  const kinds = (...seen: readonly Observation[]) =>
+    mergeObservations(seen).connections.map(
+      (one) => `${one.class ?? (one.messages === true ? 'messages' : 'session')} ${one.over}`,
+    )
+
+  it('judges plain messages of a pair that has I/O too, over the transport of messages', () => {
+    // The panel's conduit lets messages through, not I/O: what the messages mean must not go by the verdict on the I/O.
+    const { results } = dryRun(indexPlant(plant), [messages, io])
+    expect(results.map(({ verdict, seen }) => `${seen.class} ${verdict}`)).toEqual(['1 breaks', 'undefined keeps'])
+    const turned = without('Panel_70', 'Blue_EN4TR')
+    expect(broken(turned, [messages, io])).toEqual([
+      'Panel_70 -> Blue_EN4TR 1 no-conduit',
+      'Panel_70 -> Blue_EN4TR undefined no-conduit',
+    ])
+  })
+
+  it('lets messages end with class 3 connections that the model ends, not with I/O', () => {
+    const connections = plant.connections.map((one) =>
+      one.from === 'Panel_70' ? { ...one, class: 1 as const, when: 'before' as const } : one,
+    )
+    const model = { ...without('Panel_70', 'Blue_EN4TR'), connections }
+    expect(broken(model, [messages])).toEqual(['Panel_70 -> Blue_EN4TR undefined no-conduit'])
+    expect(broken(model, [session])).toEqual([])
+  })
+
+  it('lets a session go for what was seen in it under the same protection, and for nothing else', () => {
+    expect(kinds(session, io)).toEqual(['1 plain'])
+    expect(kinds(session, messages)).toEqual(['messages plain'])
+    expect(kinds(messages, { ...io, class: 3 })).toEqual(['3 plain'])
+    expect(kinds(messages, io).sort()).toEqual(['1 plain', 'messages plain'])
+    expect(kinds(session, { ...io, over: 'dtls' }).sort()).toEqual(['1 dtls', 'session plain'])
+    expect(kinds({ ...session, over: 'tls' }, { ...io, class: 3, over: 'tls' })).toEqual(['3 tls'])
+    expect(kinds({ ...session, over: 'tls' }, { ...io, over: 'dtls' }).sort()).toEqual(['1 dtls', 'session tls'])
+    expect(kinds({ ...messages, over: 'dtls' }, { ...io, over: 'dtls' }).sort()).toEqual(['1 dtls', 'messages dtls'])
   })
 })

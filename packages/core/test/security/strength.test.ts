@@ -58,6 +58,8 @@ describe('the strength of one algorithm', () => {
     ['SHA-256', '128 bits'],
     ['SHA-512', '256 bits'],
     [undefined, 'unknown'],
+    ['Ed25519', '128 bits'],
+    ['Ed448', '224 bits'],
     ['WHIRLPOOL', 'unknown'],
   ])('of a signature over %s is %s', (hash, expected) => {
     expect(spellStrength(signatureHashStrength(hash))).toBe(expected)
@@ -113,7 +115,8 @@ describe('a connection', () => {
   })
 
   test('with a NULL suite promises integrity alone, and is judged by that', () => {
-    const report = connectionStrength({ suite: 0xc006, group: { curve: 'P-256' }, chain: [leaf] })
+    const facts = { suite: 0xc006, group: { curve: 'P-256' }, signatureHash: 'SHA-256' }
+    const report = connectionStrength({ ...facts, chain: [leaf] })
     expect(report).toMatchObject({ encrypts: false, today: 'acceptable', weakest: { bits: 128 } })
     expect(report.links[0]).toMatchObject({ role: 'cipher', name: 'NULL', bits: 0 })
   })
@@ -131,6 +134,36 @@ describe('a connection', () => {
     expect(connectionStrength({ ...facts, chain: [leaf, { ...weak, selfSigned: true }] })).toMatchObject({
       today: 'acceptable',
     })
+  })
+
+  test('of version 1.3 without a chain, or whose signature nobody read, is not called acceptable', () => {
+    const modern = { suite: 0x1301, group: { curve: 'x25519' } }
+    const unseen = connectionStrength({ ...modern, chain: [] })
+    expect(unseen).toMatchObject({ today: 'unknown', after2030: 'unknown' })
+    expect(unseen.unknown.map(({ role }) => role)).toEqual(['handshake-signature', 'peer-key'])
+    expect(connectionStrength({ ...modern, chain: [leaf] }).unknown.map(({ name }) => name)).toEqual([
+      'signature of version 1.3',
+    ])
+    expect(connectionStrength({ ...modern, signatureHash: 'SHA-256', chain: [leaf] })).toMatchObject({
+      today: 'acceptable',
+      after2030: 'acceptable',
+    })
+    const unread = connectionStrength({ suite: 0xc02b, group: { curve: 'P-256' }, chain: [leaf] })
+    expect(unread).toMatchObject({ today: 'unknown', unknown: [{ role: 'handshake-signature' }] })
+    // A key exchange by RSA is not signed.
+    const transported = { ...leaf, key: { type: 'rsa', bits: 3072 } }
+    expect(connectionStrength({ suite: 0x009c, chain: [transported] }).unknown).toEqual([])
+  })
+
+  test('with 3DES is disallowed, and 3DES is why', () => {
+    const facts = { suite: 0xc012, group: { curve: 'P-256' }, signatureHash: 'SHA-256' }
+    const report = connectionStrength({ ...facts, chain: [{ ...leaf, key: { type: 'rsa', bits: 2048 } }] })
+    expect(report).toMatchObject({ today: 'disallowed', after2030: 'disallowed' })
+    expect(report.weakest).toMatchObject({ role: 'cipher', name: '3DES-CBC', bits: 112, disallowed: true })
+    expect(report.weakest?.reason).toMatch(/SP 800-131A rev. 2/)
+    // What is weaker still is named first.
+    const old = connectionStrength({ ...facts, chain: [{ ...leaf, key: { type: 'rsa', bits: 1024 } }] })
+    expect(old.weakest).toMatchObject({ name: 'RSA 1024' })
   })
 
   test('with nobody at the other end has no strength', () => {
@@ -154,6 +187,8 @@ describe('a connection', () => {
     })
     const facts = fc.record({
       suite: fc.oneof(fc.constantFrom(...namedSuites.map(([id]) => id)), fc.integer({ min: 0, max: 0xffff })),
+      signatureHash: fc.constantFrom('SHA-1', 'SHA-256', 'nobody knows'),
+      group: fc.constantFrom({ curve: 'P-256' }, { prime: 1024 }),
       chain: fc.array(certificate, { maxLength: 4 }),
     })
     fc.assert(
@@ -161,7 +196,10 @@ describe('a connection', () => {
         const { today, after2030 } = connectionStrength(each)
         const links = strengthLinks(each).filter(({ role, name }) => role !== 'cipher' || name !== 'NULL')
         const isStrong = (least: number) =>
-          links.every(({ bits, below }) => bits !== undefined && (bits > least || (bits === least && below !== true)))
+          links.every(
+            ({ bits, below, disallowed }) =>
+              bits !== undefined && disallowed !== true && (bits > least || (bits === least && below !== true)),
+          )
         expect(today === 'acceptable').toBe(isStrong(112))
         expect(after2030 === 'acceptable').toBe(isStrong(128))
       }),

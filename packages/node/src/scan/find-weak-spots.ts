@@ -109,17 +109,21 @@ function links({ offers }: Facts, add: Add): void {
       named((link) => roles.includes(link.role) && link.bits !== 0 && isShort(link)),
     )
   }
-  // A pre-shared key cannot be seen by anybody outside; to warn of that would be to warn of every key.
+  // A pre-shared key cannot be seen by anybody outside, nor can a signature of version 1.3; to warn of that would be to
+  // warn of every key, and of every target that speaks 1.3.
   add(
     'strength-unknown',
-    named(({ bits, name }) => bits === undefined && !name.startsWith('pre-shared key')),
+    named(({ bits, name }) => bits === undefined && !/^(?:pre-shared key|signature of version 1\.3)/.test(name)),
   )
   const best = offers.flatMap(({ suites: each }) => each.map(({ strength }) => strength))
   const isLimited = best.some(({ today, after2030 }) => today !== 'disallowed' && after2030 === 'disallowed')
   if (isLimited) {
     add(
       'disallowed-after-2030',
-      named(({ bits }) => bits !== undefined && bits >= acceptableBits.today && bits < acceptableBits.after2030),
+      named(
+        ({ bits, disallowed }) =>
+          disallowed !== true && bits !== undefined && bits >= acceptableBits.today && bits < acceptableBits.after2030,
+      ),
     )
   }
 }

@@ -9,6 +9,20 @@ import type { ServerFlight } from './server-flight.ts'
 /** Asks one question. */
 export type Ask = (offer: Offer) => Promise<ProbeOutcome>
 
+/** The target closed the connection and said nothing. */
+export function isMute(outcome: ProbeOutcome): boolean {
+  return outcome.kind === 'refused' && outcome.isMute === true
+}
+
+/**
+ * What a connection that was closed without an alert, twice, means at a target that answers others: not that it refuses,
+ * for it says so where it does.
+ */
+export const closedTwice = {
+  kind: 'unanswered',
+  reason: 'the target closed the connection without an alert, and again when it was asked alone, but answered others',
+} as const satisfies ProbeOutcome
+
 /** Whose order of suites decides; `unknown` with fewer than two suites, or where the question did not get through. */
 export type SuiteOrder = 'server' | 'client' | 'unknown'
 
@@ -34,11 +48,15 @@ function offered(version: ProbeVersion): readonly number[] {
 
 /**
  * Finds out which suites a target accepts: all are offered, the one that it chooses is taken out, until it refuses the
- * rest. That takes one question more than there are suites.
+ * rest. That takes one question more than there are suites. `known` were found before, and are not asked for again.
  */
-export async function askSuites(ask: Ask, version: ProbeVersion): Promise<VersionOffers> {
-  let left = offered(version)
-  const flights: ServerFlight[] = []
+export async function askSuites(
+  ask: Ask,
+  version: ProbeVersion,
+  known: readonly ServerFlight[] = [],
+): Promise<VersionOffers> {
+  let left = offered(version).filter((id) => !known.some(({ suite }) => suite === id))
+  const flights = [...known]
   let end: VersionOffers['end'] = { kind: 'refused', reason: 'no suite is left' }
   while (left.length > 0) {
     const outcome = await ask({ version, suites: left })
@@ -54,11 +72,13 @@ export async function askSuites(ask: Ask, version: ProbeVersion): Promise<Versio
     const chosen = flights.at(-1)?.suite
     left = left.filter((id) => id !== chosen)
   }
-  return { version, flights, end, order: await orderOf(ask, version, flights) }
+  // Whoever hung up is asked again, and for its order after that.
+  const order = isMute(end) ? 'unknown' : await orderOf(ask, version, flights)
+  return { version, flights, end, order }
 }
 
 /** Offered the other way round, a target that keeps to its own order chooses the same; one that follows us does not. */
-async function orderOf(ask: Ask, version: ProbeVersion, flights: readonly ServerFlight[]): Promise<SuiteOrder> {
+export async function orderOf(ask: Ask, version: ProbeVersion, flights: readonly ServerFlight[]): Promise<SuiteOrder> {
   const suites = flights.map(({ suite }) => suite)
   const [first] = suites
   if (first === undefined || suites.length < 2) return 'unknown'

@@ -29,8 +29,20 @@ export interface ProbeOptions {
  */
 export type ProbeOutcome =
   | { readonly kind: 'accepted'; readonly flight: ServerFlight; readonly reason: string }
-  | { readonly kind: 'refused'; readonly reason: string; readonly alert?: number }
+  | {
+      readonly kind: 'refused'
+      readonly reason: string
+      readonly alert?: number
+      /** It closed the connection and said nothing: that may be its answer, or that it was busy. */
+      readonly isMute?: boolean
+    }
   | { readonly kind: 'unanswered'; readonly reason: string }
+
+const mute = {
+  kind: 'refused',
+  reason: 'the target closed the connection after the ClientHello',
+  isMute: true,
+} as const
 
 /** How long the rest of a flight is waited for once the hello came: it follows at once, or not at all. */
 const restMs = 1000
@@ -114,7 +126,7 @@ function firstFlight(
         const refusal =
           transport === 'tls' && (error === undefined || (error instanceof TransportError && error.code === 'closed'))
         if (state.kind === 'flight' || state.kind === 'alert') finish(judge(state, offer))
-        else if (refusal) finish({ kind: 'refused', reason: 'the target closed the connection after the ClientHello' })
+        else if (refusal) finish(mute)
         else finish({ kind: 'unanswered', reason: error?.message ?? 'the target closed the connection' })
       },
     })

@@ -1,11 +1,12 @@
-import { MalformedMessage } from '@cordon/core/errors'
+import { MalformedMessage, TransportError } from '@cordon/core/errors'
 import { connectionStrength, ianaSuiteName, suiteParts } from '@cordon/core/security'
 import { decodeName, formatName } from '@cordon/core/x509'
 import { type ProbeVersion, suites as cipSuites } from '@cordon/tls'
+import { processSchedule } from '../schedule.ts'
 import { describeChain, type ScanAnchors, type ShownChain } from './chain.ts'
 import { findWeakSpots } from './find-weak-spots.ts'
 import { handshakeWithout } from './handshake.ts'
-import { type Ask, askGroups, askSuites, type VersionOffers } from './offers.ts'
+import { type Ask, askGroups, askSuites, closedTwice, isMute, orderOf, type VersionOffers } from './offers.ts'
 import { type ProbeOptions, probe } from './probe.ts'
 import type { ServerFlight } from './server-flight.ts'
 import type { OfferedSuite, OfferedVersion, ScanFeatures, ScanResult, SuiteRow, VersionRow } from './scan-result.ts'
@@ -38,9 +39,10 @@ export async function scan(address: string, options: ScanOptions): Promise<ScanR
   const { transport } = options
   const asked = new Questions(address, options)
   const versions = versionsOf[transport]
-  const byVersion = await inParallel(versions, options.concurrency ?? 4, (version) =>
+  const first = await inParallel(versions, options.concurrency ?? 4, (version) =>
     asked.part(askSuites(asked.ask, version)),
   )
+  const byVersion = await asked.muteOnes(first)
   const spoken = byVersion.filter(({ flights }) => flights.length > 0).toReversed()
   const chains = chainsOf(spoken, options.anchors ?? {})
   const base = {
@@ -59,10 +61,15 @@ export async function scan(address: string, options: ScanOptions): Promise<ScanR
 
 const current: Readonly<Record<ProbeOptions['transport'], ProbeVersion>> = { tls: 'TLSv1.2', dtls: 'DTLSv1.2' }
 
+/** Before a target that hung up is asked again: what it had open is closed by then. */
+const pauseMs = 200
+
 /** What is asked of one target, counted. */
 class Questions {
   readonly ask: Ask
   done = 0
+  /** It chose, or refused with an alert, at least once. */
+  #isHeard = false
   #parts = 1
   readonly #options: ScanOptions
   readonly #probe: ProbeOptions
@@ -74,8 +81,66 @@ class Questions {
     this.ask = async (offer) => {
       const outcome = await probe(this.#probe, offer)
       this.#count()
+      if (outcome.kind !== 'unanswered' && !isMute(outcome)) this.#isHeard = true
       return outcome
     }
+  }
+
+  /**
+   * Goes on where a target hung up without an alert: it may have had too much open at once, so it is asked alone, after a
+   * pause. One that hangs up again, and answered something else, did not answer this. One that answers nothing at all
+   * lets our address not in: that is its refusal.
+   */
+  async muteOnes(all: readonly VersionOffers[]): Promise<readonly VersionOffers[]> {
+    const again: VersionOffers[] = []
+    for (const offers of all) {
+      if (!isMute(offers.end)) again.push(offers)
+      else {
+        await this.#pause()
+        let next = this.ask
+        const ask: Ask = (offer) => {
+          const now = next
+          next = this.#alone
+          return now(offer)
+        }
+        again.push(await askSuites(ask, offers.version, offers.flights))
+      }
+    }
+    if (!this.#isHeard) return again
+    const judged: VersionOffers[] = []
+    for (const offers of again) {
+      if (!isMute(offers.end)) judged.push(offers)
+      else {
+        const order = await orderOf(this.#alone, offers.version, offers.flights)
+        judged.push({ ...offers, end: closedTwice, order })
+      }
+    }
+    return judged
+  }
+
+  /** One question while no other is open, asked once more where the target hung up. */
+  readonly #alone: Ask = async (offer) => {
+    const outcome = await this.ask(offer)
+    if (!isMute(outcome)) return outcome
+    await this.#pause()
+    const again = await this.ask(offer)
+    return isMute(again) ? closedTwice : again
+  }
+
+  #pause(): Promise<void> {
+    const { signal, schedule = processSchedule() } = this.#options
+    return new Promise((resolve, reject) => {
+      const onAbort = () => {
+        deadline.cancel()
+        reject(new TransportError('aborted', 'scan: cancelled by the caller', { cause: signal?.reason }))
+      }
+      const deadline = schedule.after(pauseMs, () => {
+        signal?.removeEventListener('abort', onAbort)
+        resolve()
+      })
+      if (signal?.aborted === true) onAbort()
+      else signal?.addEventListener('abort', onAbort, { once: true })
+    })
   }
 
   /** One of the parts of a scan: while it runs at least one question more is expected. */
@@ -131,7 +196,7 @@ class Questions {
     if (flight === undefined) return []
     const leaf = chains.find(({ suites }) => suites.includes(flight.suite))?.certificates[0]
     const isEcdsa = suiteParts(flight.suite).authentication === 'ecdsa'
-    return askGroups(this.ask, version, flight.suite, isEcdsa ? leaf?.key.curve : undefined)
+    return askGroups(this.#alone, version, flight.suite, isEcdsa ? leaf?.key.curve : undefined)
   }
 
   async #features(
@@ -143,13 +208,13 @@ class Questions {
     const [one] = before13
     if (one === undefined) return {}
     const suites = best.flights.map(({ suite }) => suite)
-    const compressed = await this.ask({ version: best.version, suites, compression: true })
+    const compressed = await this.#alone({ version: best.version, suites, compression: true })
     const cbc = before13.filter(({ suite }) => suiteParts(suite).cipher.endsWith('CBC'))
     const lower = spoken.at(-1)
     const fallback =
       spoken.length < 2 || lower === undefined
         ? undefined
-        : await this.ask({
+        : await this.#alone({
             version: lower.version,
             suites: lower.flights.map(({ suite }) => suite),
             fallback: true,
@@ -232,9 +297,11 @@ function offeredVersion(offers: VersionOffers, chains: readonly ShownChain[]): O
     complete: end.kind === 'refused',
     suites: flights.map((flight): OfferedSuite => {
       const { suite, group, signatureHash } = flight
-      // The chain of version 1.3 is encrypted; where there is one only it is shown there too.
+      // The chain of version 1.3 is encrypted; where there is one only it is shown there too, of several nobody knows which.
+      const [only, another] = chains
       const shown =
-        chains.find(({ suites }) => suites.includes(suite)) ?? (version === 'TLSv1.3' ? chains[0] : undefined)
+        chains.find(({ suites }) => suites.includes(suite)) ??
+        (version === 'TLSv1.3' && another === undefined ? only : undefined)
       return {
         suite,
         name: ianaSuiteName(suite) ?? `0x${suite.toString(16)}`,

@@ -306,18 +306,20 @@ const hashes: Readonly<Record<number, string>> = {
   5: 'SHA-384',
   6: 'SHA-512',
 }
-/** RSASSA-PSS, whose numbers do not say the hash (RFC 8446 4.2.3). */
-const pssHashes: ReadonlyMap<number, string> = new Map([
+/** RSASSA-PSS and EdDSA, whose numbers do not say the hash (RFC 8446 4.2.3). */
+const schemeHashes: ReadonlyMap<number, string> = new Map([
   [0x0804, 'SHA-256'],
   [0x0805, 'SHA-384'],
   [0x0806, 'SHA-512'],
+  [0x0807, 'Ed25519'],
+  [0x0808, 'Ed448'],
   [0x0809, 'SHA-256'],
   [0x080a, 'SHA-384'],
   [0x080b, 'SHA-512'],
 ])
 
 function schemeHash(scheme: number): string | undefined {
-  return pssHashes.get(scheme) ?? hashes[scheme >> 8]
+  return schemeHashes.get(scheme) ?? hashes[scheme >> 8]
 }
 
 function certificateRequest(body: Uint8Array, is12: boolean): CertificateRequest {

@@ -14,6 +14,7 @@ const addresses = {
   psk: testAddress(162),
   modern: testAddress(163),
   device: testAddress(164),
+  both: testAddress(158),
 } as const
 
 const servers = new OpensslServers()
@@ -52,6 +53,8 @@ beforeAll(async () => {
     '-serverpref',
   ])
   await servers.start(addresses.modern, [...file(ecdsa), '-tls1_3'])
+  const second = ['-dcert', `${rsa}.crt`, '-dkey', rsa]
+  await servers.start(addresses.both, [...file(ecdsa), ...second, '-cipher', 'ALL:@SECLEVEL=0'])
 }, 60_000)
 
 afterAll(async () => {
@@ -244,5 +247,20 @@ describe('the weak spots of a target', () => {
     expect(result.groups).toContain('secp256r1')
     expect(result.chains[0]?.certificates[0]).toMatchObject({ subject: 'CN=ecdsa', key: { curve: 'prime256v1' } })
     expect(result.clientCertificate.required).toBe(false)
+    // The chain is known by the handshake, the signature of version 1.3 is not.
+    const [suite] = result.offers[0]?.suites ?? []
+    expect(suite?.strength).toMatchObject({ today: 'unknown', unknown: [{ role: 'handshake-signature' }] })
+    expect(spots(result)).not.toContain('strength-unknown')
+  })
+
+  it.skipIf(!hasOpenssl)('leave open with which of several chains version 1.3 proves itself', async () => {
+    const result = await scan(addresses.both, { transport: 'tls' })
+    expect(result.chains).toHaveLength(2)
+    const unknowns = (version: string) =>
+      result.offers
+        .find((each) => each.version === version)
+        ?.suites.map(({ strength }) => strength.unknown.map(({ role }) => role).join())
+    expect(new Set(unknowns('TLSv1.3'))).toEqual(new Set(['handshake-signature,peer-key']))
+    expect(unknowns('TLSv1.2')).toContain('')
   })
 })

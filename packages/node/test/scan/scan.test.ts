@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
+import { connect, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
@@ -26,6 +26,47 @@ afterEach(async () => {
 
 const offered = (rows: readonly { verdict: string; suite: number }[]) =>
   rows.filter((row) => row.verdict === 'offered').map((row) => row.suite)
+
+/** A gate before a target that may close a connection without a word. */
+async function gate(
+  address: string,
+  target: string,
+  rules: { readonly isFull?: (open: number) => boolean; readonly hidesAlerts?: boolean },
+): Promise<void> {
+  const sockets = new Set<Socket>()
+  const server = createServer((socket) => {
+    sockets.add(socket)
+    socket.once('close', () => sockets.delete(socket)).on('error', () => {})
+    if (rules.isFull?.(sockets.size) === true) {
+      socket.once('data', () => socket.end())
+      return
+    }
+    const behind = connect({ host: target, port: 2221 })
+    behind.on('error', () => socket.destroy()).once('close', () => socket.end())
+    socket.once('close', () => behind.destroy())
+    socket.on('data', (bytes) => behind.write(bytes))
+    behind.on('data', (bytes) => {
+      // 21: a record that is an alert.
+      if (rules.hidesAlerts === true && bytes[0] === 21) socket.end()
+      else socket.write(bytes)
+    })
+  })
+  await new Promise<void>((resolve) => server.listen(2221, address, resolve))
+  open.push({
+    close: () => {
+      for (const socket of sockets) socket.destroy()
+      return new Promise((resolve) => server.close(resolve))
+    },
+  })
+}
+
+/** A target with two suites of version 1.2. */
+async function target(address: string): Promise<void> {
+  const device = await secureDevice(address)
+  const host = new TargetHost({ device: steer(device, credentialsOf(own, authority, { suites: [0xc02c, 0xc023] })) })
+  await host.start()
+  open.push(host)
+}
 
 describe('scan', () => {
   it.each(['tls', 'dtls'] as const)('lists exactly what a target offers over %s', async (transport) => {
@@ -69,6 +110,53 @@ describe('scan', () => {
     open.push({ close: () => new Promise((resolve) => server.close(resolve)) })
     const result = await scan(testAddress(154), { transport: 'tls', timeoutMs: 1000 })
     expect(new Set(result.suites.map((row) => row.verdict))).toEqual(new Set(['refused']))
+  })
+
+  it('asks one that hangs up because too much is open once more, alone, and finds all that it offers', async () => {
+    await target(testAddress(157))
+    await gate(testAddress(159), testAddress(157), { isFull: (count) => count > 1 })
+    const [direct, result] = [
+      await scan(testAddress(157), { transport: 'tls' }),
+      await scan(testAddress(159), { transport: 'tls' }),
+    ]
+    expect(result.versions).toEqual(direct.versions)
+    expect(result.suites).toEqual(direct.suites)
+    expect(result.offers).toEqual(direct.offers)
+    expect(result.features).toEqual(direct.features)
+    expect(result.probes).toBeGreaterThan(direct.probes)
+  })
+
+  it('calls what is closed without an alert not tested where other questions were answered', async () => {
+    await target(testAddress(157))
+    await gate(testAddress(159), testAddress(157), { hidesAlerts: true })
+    const result = await scan(testAddress(159), { transport: 'tls' })
+    expect(result.answered).toBe(true)
+    expect(Object.fromEntries(result.versions.map((row) => [row.version, row.verdict]))).toEqual({
+      TLSv1: 'not-tested',
+      'TLSv1.1': 'not-tested',
+      'TLSv1.2': 'offered',
+      'TLSv1.3': 'not-tested',
+    })
+    expect(result.versions[0]?.reason).toMatch(/closed the connection without an alert, and again/)
+    expect(result.offers).toHaveLength(1)
+    expect(result.offers[0]).toMatchObject({ complete: false, order: 'server' })
+    expect(result.offers[0]?.suites.map(({ suite }) => suite).sort()).toEqual([0xc023, 0xc02c])
+    expect(new Set(result.suites.map((row) => row.verdict))).toEqual(new Set(['offered', 'not-tested']))
+  })
+
+  it('is cancelled in the pause before it asks again', async () => {
+    const controller = new AbortController()
+    const server = createServer((socket) => socket.once('data', () => socket.end()))
+    await new Promise<void>((resolve) => server.listen(2221, testAddress(154), resolve))
+    open.push({ close: () => new Promise((resolve) => server.close(resolve)) })
+    let asked = 0
+    const progress = () => {
+      asked++
+      if (asked === 4) setTimeout(() => controller.abort(), 20)
+    }
+    const scanning = scan(testAddress(154), { transport: 'tls', signal: controller.signal, progress })
+    await expect(scanning).rejects.toMatchObject({ code: 'aborted' })
+    expect(asked).toBe(4)
   })
 
   it('is cancelled by its signal', async () => {
