@@ -1,3 +1,4 @@
+import { ioFrameHeaderLength } from '../enip/io-frame.ts'
 import { contains, type Network, parseAddress } from '../policy/address.ts'
 import { type Decision, decide, type PolicyRule } from '../policy/decide.ts'
 import type { Endpoint, PlantIndex } from '../policy/plant-index.ts'
@@ -464,8 +465,13 @@ function notEtherNetIp({
   const place = `${transport}/${server.port}`
   if (content === 'other') {
     if (!isItsPort) return `not EtherNet/IP: ${place}`
-    if (figures.client.bytes + figures.server.bytes === 0) return `no data on ${place}`
   }
+  const bytes = figures.client.bytes + figures.server.bytes
+  if (content === 'other' && bytes === 0) return `no data on ${place}`
+  const isWhole = figures.client.snapped + figures.server.snapped === 0
+  // A port scan: no message of EtherNet/IP is so short.
+  if (transport === 'udp' && content === 'ethernet-ip' && cip === undefined && isWhole && bytes < ioFrameHeaderLength)
+    return `nothing of EtherNet/IP on ${place}`
   if (tls !== undefined && cip === undefined && plain === undefined && !isItsPort)
     return `${tls.protocol} on ${place}, which is not a port of EtherNet/IP`
   return undefined

@@ -45,11 +45,12 @@ export function outcomeOf(view: CarriedView): Outcome {
 
 /** Everything of it is in the capture and was understood. */
 export function readsWhole({ conversation, agreement, cip }: CarriedView): boolean {
-  const { figures, begun } = conversation
+  const { figures, begun, transport } = conversation
   const isMissing = [figures.client, figures.server].some(
     ({ snapped, stream }) => snapped > 0 || (stream?.gapBytes ?? 0) > 0,
   )
-  if (!begun || isMissing || agreement?.incomplete === true) return false
+  // Of datagrams a server that spoke first answers what went to all.
+  if ((transport === 'tcp' && !begun) || isMissing || agreement?.incomplete === true) return false
   return cip === undefined || cip.skippedBytes + cip.unfinishedBytes + cip.malformed.count === 0
 }
 
@@ -73,11 +74,23 @@ function securedOutcome(view: CarriedView, agreement: AgreementReport): Outcome 
   if (agreement.established || agreement.records > 0) return { kind: 'carried' }
   if (!begun) return unclear('its handshake is older than the capture, so nobody can tell its suite')
   const isOdd = (tls?.problems.length ?? 0) > 0 || (tls?.agreements.length ?? 0) > 1
-  if (figures.server.packets === 0) return unclear('what the server said is not in the capture')
+  if (figures.server.packets === 0)
+    return isUnanswered(view.conversation)
+      ? { kind: 'refused', reason: 'not answered' }
+      : unclear('what the server said is not in the capture')
   if (isOdd || !readsWhole(view)) return unclear('not all of its handshake is in the capture or can be read')
   const alert = tls?.alerts.find(({ level }) => level === 'fatal')
   if (alert === undefined) return { kind: 'refused', reason: 'the handshake did not come to its end' }
   return { kind: 'refused', reason: `the ${alert.side} refused the handshake: ${alert.name}` }
+}
+
+/** A DTLS client that was answered comes back with a cookie or goes on; this one only said its first word. */
+function isUnanswered({ transport, steps, moreSteps }: ConversationReport): boolean {
+  if (transport === 'tcp' || steps.length === 0 || moreSteps > 0) return false
+  return steps.every(
+    ({ detail, retransmission }) =>
+      retransmission === true || (detail.kind === 'client-hello' && (detail.cookieLength ?? 0) === 0),
+  )
 }
 
 function unclear(reason: string): Outcome {
