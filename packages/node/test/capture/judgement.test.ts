@@ -91,6 +91,12 @@ describe('a TLS session, measured against the plant file', () => {
       expect(judge(tls(from, drive, wire)).flows).toMatchObject([{ verdict: 'weaker', protection: 'Authenticated' }])
   })
 
+  it('is no plain data where the capture begins within a NULL suite', () => {
+    const { wire } = session('tls', nullSuite, true)
+    const tape = new Tape().stream(plc, drive, 2221, wire, { lose: (_, place) => place < wire.length - 2 })
+    expect(analyze(tape.bytes).conversations).toMatchObject([{ content: 'tls', plain: undefined }])
+  })
+
   it('is weaker with a pre-shared key where certificates are promised', () => {
     expect(judge(tls(plc, drive, session('tls', 0xc037, false).wire)).flows).toMatchObject([
       { verdict: 'weaker', reason: expect.stringContaining('pre-shared key') as string },
