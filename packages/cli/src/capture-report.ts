@@ -1,4 +1,4 @@
-import { type CaptureReport, disobedient, judgeCapture } from '@cordon/core/capture'
+import { type CaptureJudgement, type CaptureReport, judgeCapture } from '@cordon/core/capture'
 import { captureText } from './capture-text.ts'
 import type { CommandContext } from './context.ts'
 import { parseNumber } from './device-target.ts'
@@ -25,5 +25,11 @@ export function showReport(
     captureText(context.output, shown),
   )
   if (judgement === undefined) return exitCodes.ok
-  return disobedient.some((verdict) => judgement.counts[verdict] > 0) ? exitCodes.error : exitCodes.ok
+  return codes[judgement.verdict]
+}
+
+const codes: Readonly<Record<CaptureJudgement['verdict'], ExitCode>> = {
+  obeys: exitCodes.ok,
+  incomplete: exitCodes.partly,
+  disobeys: exitCodes.error,
 }

@@ -113,7 +113,7 @@ function verdictText(output: Output, verdict: FlowVerdict): string {
 
 function judgementSections(
   output: Output,
-  { plant, verdict, counts, flows }: CaptureJudgement,
+  { plant, verdict, unjudged, counts, flows }: CaptureJudgement,
   began: number,
   top: number,
 ): readonly string[] {
@@ -132,11 +132,16 @@ function judgementSections(
   ]
   const words = Object.entries(counts).filter(([, flowCount]) => flowCount > 0)
   const line = words.map(([word, flowCount]) => `${flowCount} ${verdictWords[word as FlowVerdict]}`).join(', ')
-  const state = verdict === 'obeys' ? output.state('good', 'obeys') : output.state('bad', 'disobeys')
+  const state = {
+    obeys: output.state('good', 'obeys'),
+    incomplete: output.state('warning', 'nothing against it, but not all could be judged'),
+    disobeys: output.state('bad', 'disobeys'),
+  }[verdict]
+  const missing = unjudged.length === 0 ? '' : `\nNot judged: ${unjudged.join('; ')}`
   const bad = flows.filter((flow) => disobedient.includes(flow.verdict))
   const other = flows.filter((flow) => !disobedient.includes(flow.verdict))
   return [
-    section(output, `Measured against ${plant}`, `${state}: ${line || 'no flow'}`),
+    section(output, `Measured against ${plant}`, `${state}: ${line || 'no flow'}${missing}`),
     section(output, 'Does not obey the plant file', limited(output, bad, columns, top)),
     section(output, 'Other flows', limited(output, other, columns, top)),
   ]

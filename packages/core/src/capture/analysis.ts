@@ -168,10 +168,11 @@ class Analysis implements CaptureAnalysis {
     const totals = this.#network.end()
     const conversations = this.#conversations.sort((a, b) => a.id - b.id)
     const connections = this.#connections.report(this.#lastUs ?? 0)
-    const { packets, tcp, udp, snapped, evicted } = totals
+    const { packets, tcp, udp, snapped, headersSnapped, evicted } = totals
+    const { vendorAnchors, plantAnchors } = this.#options.certificates
     return {
       files: this.#files,
-      packets: { packets, tcp, udp, snapped, conversations: totals.conversations, evicted },
+      packets: { packets, tcp, udp, snapped, headersSnapped, conversations: totals.conversations, evicted },
       firstUs: this.#firstUs,
       lastUs: this.#lastUs,
       notRead: notRead(totals, this.#files, conversations),
@@ -181,6 +182,7 @@ class Analysis implements CaptureAnalysis {
       moreConnections: this.#connections.uncounted,
       commissioning: commissionings(conversations),
       pairs: observedPairs(connections, conversations),
+      anchors: { vendor: vendorAnchors.length, plant: plantAnchors.length },
       keyLogSecrets: this.#secrets.keyLog.count.secrets,
     }
   }

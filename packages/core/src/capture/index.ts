@@ -88,6 +88,7 @@ export { isEnipContent } from './tls/enip-content.ts'
 export { KeyLog, type KeyLogCount, type KeyLogLabel } from './tls/key-log.ts'
 export type { CaptureRsaKey, RecordAead, RecordCrypto } from './tls/record-crypto.ts'
 export {
+  type AgreementReport,
   type AlertReport,
   type ApplicationCount,
   type Readability,

@@ -37,6 +37,8 @@ export interface ConversationReport {
   readonly moreSteps: number
   /** What EtherNet/IP said in it; undefined where nothing of it could be read. */
   readonly cip: CipReport | undefined
+  /** What stood in plain beside TLS or DTLS; undefined where nothing did, and of a conversation in plain. */
+  readonly plain: CipReport | undefined
 }
 
 /** A commissioning that was read, or one that the shape of its sessions gives away. */
@@ -98,7 +100,7 @@ export interface CaptureReport {
   readonly files: readonly (CaptureFileReport & { readonly name: string })[]
   readonly packets: Pick<
     PacketTotals & PacketNotes,
-    'packets' | 'tcp' | 'udp' | 'snapped' | 'conversations' | 'evicted'
+    'packets' | 'tcp' | 'udp' | 'snapped' | 'headersSnapped' | 'conversations' | 'evicted'
   >
   /** Microseconds since 1970; undefined without a packet. */
   readonly firstUs: number | undefined
@@ -112,6 +114,8 @@ export interface CaptureReport {
   readonly moreConnections: number
   readonly commissioning: readonly CommissioningReport[]
   readonly pairs: readonly ObservedPair[]
+  /** Authorities that certificates were told apart with. */
+  readonly anchors: { readonly vendor: number; readonly plant: number }
   /** Secrets that a key log or the files themselves gave; never what they are. */
   readonly keyLogSecrets: number
 }

@@ -7,11 +7,10 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { analyzeCapture } from '../../src/capture/analysis.ts'
 import type { CaptureRow } from '../../src/capture/cip/row.ts'
-import { pcapWriter } from '../../src/capture/file/writer.ts'
 import { type FlowVerdict, judgeCapture } from '../../src/capture/judgement.ts'
-import type { CaptureReport } from '../../src/capture/report.ts'
 import { datagram, granting, openRequest, opening, reply, request, unconnected } from './cip/made.ts'
 import { ascii, tcpFrame, udpFrame } from './packets.ts'
+import { analyze, Tape } from './tape.ts'
 
 const text = `version: 1
 plant: line
@@ -36,46 +35,6 @@ conduits:
 const { plant, problems } = parsePlant(text, 'plant.yaml')
 if (plant === undefined) throw new Error(problems.map(({ message }) => message).join())
 const index = indexPlant(plant)
-
-/** Packets of a capture, a millisecond apart. */
-class Tape {
-  readonly #writer = pcapWriter({ linkType: 1 })
-  readonly #parts: Uint8Array[] = [this.#writer.header()]
-  #timeUs = 1_700_000_000_000_000
-
-  add(data: Uint8Array): this {
-    this.#timeUs += 1000
-    this.#parts.push(this.#writer.packet({ timeUs: this.#timeUs, data }))
-    return this
-  }
-
-  /** A TCP connection in which one says something and the other answers. */
-  talk(client: string, server: string, port: number, asked: Uint8Array, answered: Uint8Array): this {
-    const up = { sourcePort: 50_000, destinationPort: port }
-    const down = { sourcePort: port, destinationPort: 50_000 }
-    this.add(tcpFrame(client, server, { ...up, sequence: 0, flags: 'S' }))
-    this.add(tcpFrame(server, client, { ...down, sequence: 0, acknowledgment: 1, flags: 'SA' }))
-    this.add(tcpFrame(client, server, { ...up, sequence: 1, acknowledgment: 1, flags: 'PA', data: asked }))
-    const acknowledgment = 1 + asked.length
-    return this.add(tcpFrame(server, client, { ...down, sequence: 1, acknowledgment, flags: 'PA', data: answered }))
-  }
-
-  get bytes(): Uint8Array {
-    return Uint8Array.from(this.#parts.flatMap((part) => [...part]))
-  }
-}
-
-function analyze(bytes: Uint8Array, row?: (row: CaptureRow) => void): CaptureReport {
-  const analysis = analyzeCapture({
-    records: nodeRecordCrypto,
-    certificates: { crypto: nodeCrypto, vendorAnchors: [], plantAnchors: [] },
-    ...(row === undefined ? {} : { row }),
-  })
-  analysis.beginFile('test.pcap')
-  analysis.push(bytes)
-  analysis.endFile()
-  return analysis.end()
-}
 
 const asked = unconnected(request(0x01, path({ class: 1, instance: 1 })))
 const answered = unconnected(reply(0x01, Uint8Array.of(1, 0)))

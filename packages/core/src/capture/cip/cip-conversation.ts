@@ -63,12 +63,16 @@ export interface CipReport {
   readonly replies: number
   /** Of the requests: unconnected ones that neither open nor close a connection. */
   readonly unconnected: number
-  /** Of the replies: those that succeeded. */
+  /** Of the requests: those without any answer in the capture. */
+  readonly unanswered: number
+  /** Of the replies: those that succeeded, also in a part, as status 0x1E of a Multiple Service Packet says. */
   readonly accepted: number
   /** Class 0/1 datagrams. */
   readonly ioFrames: number
   /** Bytes of the stream that belonged to no message. */
   readonly skippedBytes: number
+  /** Bytes of messages whose end is not in the capture. */
+  readonly unfinishedBytes: number
   /** Messages whose content could not be read. */
   readonly malformed: CipProblems
   /** Encapsulation and CIP statuses other than success. */
@@ -155,6 +159,7 @@ export class CipConversation {
   readonly #identities = new Map<string, SeenIdentity>()
   #requests = 0
   #replies = 0
+  #answered = 0
   #unconnectedRequests = 0
   #accepted = 0
   #ioFrames = 0
@@ -372,8 +377,9 @@ export class CipConversation {
     this.#attempt('CIP reply', moment, () => {
       const reply = readReply(message, waiting?.request)
       status = reply.status
-      if (status === 0 || status === 6) this.#accepted++
-      else this.#errors.add(reply.text, moment)
+      // 0x1E: a service of a Multiple Service Packet failed, and others may have been done.
+      if (status === 0 || status === 6 || status === 0x1e) this.#accepted++
+      if (status !== 0 && status !== 6) this.#errors.add(reply.text, moment)
       if (waiting?.request !== undefined) this.#push.heard(waiting.request, reply, moment)
       this.#connectionReply(side, waiting, reply, about.packet, moment)
       if (this.#around.row === undefined) return
@@ -415,6 +421,7 @@ export class CipConversation {
     )
     if (at < 0) return undefined
     this.#around.connections.budget.waiting++
+    this.#answered++
     return this.#waiting.splice(at, 1)[0]
   }
 
@@ -467,9 +474,11 @@ export class CipConversation {
       requests: this.#requests,
       replies: this.#replies,
       unconnected: this.#unconnectedRequests,
+      unanswered: this.#requests - this.#answered,
       accepted: this.#accepted,
       ioFrames: this.#ioFrames,
       skippedBytes: this.#frames.client.skipped + this.#frames.server.skipped,
+      unfinishedBytes: this.#frames.client.buffered + this.#frames.server.buffered,
       malformed: this.#malformed.report(),
       errors: this.#errors.report(),
       identities: [...this.#identities.values()],

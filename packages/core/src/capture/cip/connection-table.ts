@@ -68,6 +68,8 @@ export interface ConnectionReport {
   /** Packets that may be missing: 4 to 512. */
   readonly multiplier: number | undefined
   readonly multicast: boolean
+  /** Where a multicast target sends, as its Forward_Open reply says. */
+  readonly group: string | undefined
   /** What it opens, in words: `Message Router`, `'Part_Count'`. */
   readonly application: string | undefined
   /** Hops behind the target, in words. */
@@ -106,6 +108,8 @@ export class TrackedConnection {
   to: IoFlow | undefined
   otId: number | undefined
   toId: number | undefined
+  /** Where a multicast target sends. */
+  group: string | undefined
   #requests = 0
   #replies = 0
   #errors = 0
@@ -196,6 +200,7 @@ export class TrackedConnection {
       toRpiUs: open?.toRpi,
       multiplier,
       multicast: open?.toParameters.type === 'multicast',
+      group: this.group,
       application: open === undefined ? undefined : spellPath(open.path),
       route: open === undefined ? undefined : routeOf(open.path),
       openedAtPacket: this.openedAtPacket,
@@ -281,6 +286,7 @@ export class ConnectionTable {
     connection.lastUs = moment.timeUs
     connection.otId = reply.otConnectionId
     connection.toId = reply.toConnectionId
+    connection.group = group
     this.#byTriad.set(triadKey(open, target), connection)
     const [otKey, toKey] = [flowKey(target, reply.otConnectionId), flowKey(group ?? originator, reply.toConnectionId)]
     const { transportClass } = open.transport

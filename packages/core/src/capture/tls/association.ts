@@ -1,8 +1,9 @@
 import { MalformedMessage } from '../../errors.ts'
 import type { Moment, Side } from '../conversation.ts'
 import type { ProtectedListener } from '../protected.ts'
+import { Agreements } from './agreements.ts'
 import { alertFacts } from './alerts.ts'
-import type { CertificateFacts, CertificateReader } from './certificates.ts'
+import type { CertificateReader } from './certificates.ts'
 import { CipherState } from './cipher-state.ts'
 import type { StepDetail } from './detail.ts'
 import {
@@ -27,7 +28,7 @@ import {
   type TlsReport,
 } from './report.ts'
 import type { CaptureSecrets } from './secrets.ts'
-import { hashLengths, protectionWord } from './suites.ts'
+import { hashLengths } from './suites.ts'
 import { signatureName } from './extensions.ts'
 
 /** What the readers of TLS and DTLS conversations of one capture share. */
@@ -76,10 +77,7 @@ export class Association {
   #handshakes = 0
   #established = false
   #handshakeUs: number | undefined
-  #clientCertificateRequested = false
-  #clientCertificateGiven = false
-  #pskIdentity: string | undefined
-  readonly #certificates: Record<Side, readonly CertificateFacts[]> = { client: [], server: [] }
+  readonly #agreements = new Agreements()
   readonly #alerts: AlertReport[] = []
   readonly #problems: string[] = []
   readonly #application: Record<Side, MutableCount> = {
@@ -193,9 +191,12 @@ export class Association {
     this.step(side, 'Alert', { kind: 'alert', level, code, name, meaning }, moment)
   }
 
-  /** Application data that could be read. */
-  application(side: Side, content: Uint8Array, moment: Moment): void {
+  /** Application data that could be read, under a handshake or under one that was not seen. */
+  application(side: Side, content: Uint8Array, moment: Moment, handshake: Handshake | undefined): void {
     this.#established = true
+    const agreement = this.#agreements.carried(handshake)
+    agreement.established = true
+    if (handshake === undefined && this.#guessedMac !== undefined) agreement.showsNull = true
     const count = this.#application[side]
     count.records++
     count.read++
@@ -212,17 +213,25 @@ export class Association {
   }
 
   /** A protected record that could not be opened. */
-  unread(side: Side, type: number, fragment: Uint8Array, moment: Moment, reason: string): void {
+  unread(
+    side: Side,
+    type: number,
+    fragment: Uint8Array,
+    moment: Moment,
+    reason: string,
+    handshake: Handshake | undefined,
+  ): void {
     const length = fragment.length
     switch (type) {
       case contentTypes.applicationData: {
         const guessed = this.#handshake === undefined ? this.#guess(fragment) : undefined
         if (guessed !== undefined) {
           this.#readBy = 'NULL suite'
-          this.application(side, guessed, moment)
+          this.application(side, guessed, moment, undefined)
           return
         }
         this.#unreadReason = reason
+        this.#agreements.carried(handshake).established ||= this.#handshake !== undefined
         this.#established ||= this.#handshake !== undefined
         const count = this.#application[side]
         count.records++
@@ -246,30 +255,38 @@ export class Association {
 
   /** Bytes of the conversation are missing. */
   gap(side: Side, moment: Moment): void {
-    this.#handshake?.breakTranscript()
+    this.missing()
     this.#options.listener.gap?.(side, moment)
+  }
+
+  /** Something of the handshake is not in the capture. */
+  missing(): void {
+    this.#handshake?.breakTranscript()
+    this.#agreements.current.incomplete = true
   }
 
   /** Everything so far, in summary. */
   report(): TlsReport {
     const handshake = this.#handshake
     const server = handshake?.serverHello?.detail
+    const { current, weakest } = this.#agreements
     return {
       protocol: this.#dtls ? 'DTLS' : 'TLS',
       client: this.#client,
       version: server?.extensions.supportedVersions?.[0] ?? server?.version,
       offered: handshake?.clientHello?.detail.suites ?? [],
-      suite: server?.suite,
-      protection: this.#guessedMac === undefined ? protectionWord(handshake?.suite) : 'Authenticated',
+      suite: weakest.handshake?.serverHello?.detail.suite,
+      protection: weakest.protection,
       handshakes: this.#handshakes,
       established: this.#established,
+      ...this.#agreements.report(),
       resumed: handshake?.resumed ?? false,
       extendedMasterSecret: handshake?.extendedMasterSecret ?? false,
       encryptThenMac: handshake?.encryptThenMac ?? false,
-      clientCertificateRequested: this.#clientCertificateRequested,
-      clientCertificateGiven: this.#clientCertificateGiven,
-      pskIdentity: this.#pskIdentity,
-      certificates: { ...this.#certificates },
+      clientCertificateRequested: current.clientCertificateRequested,
+      clientCertificateGiven: current.clientCertificateGiven,
+      pskIdentity: current.pskIdentity,
+      certificates: { ...current.certificates },
       readable: this.#readability(),
       alerts: [...this.#alerts],
       handshakeUs: this.#handshakeUs,
@@ -318,6 +335,7 @@ export class Association {
     handshake.finished[role] = true
     if (!handshake.finished.client || !handshake.finished.server || this.#handshakeUs !== undefined) return
     this.#established = true
+    this.#agreements.current.established = true
     this.#handshakeUs = Math.max(0, timeUs - handshake.begunAtUs)
   }
 
@@ -331,14 +349,11 @@ export class Association {
 
   #begin(moment: Moment): Handshake {
     this.#handshakes++
-    this.#established = false
     this.#handshakeUs = undefined
     this.#readBy = undefined
     this.#guessedMac = undefined
-    this.#clientCertificateRequested = false
-    this.#clientCertificateGiven = false
-    this.#pskIdentity = undefined
     this.#handshake = new Handshake(moment.timeUs)
+    this.#agreements.begin(this.#handshake)
     return this.#handshake
   }
 
@@ -356,14 +371,14 @@ export class Association {
       case handshakeTypes.certificate:
         return this.#certificate(side, body, modern)
       case handshakeTypes.certificateRequest:
-        this.#clientCertificateRequested = true
+        this.#agreements.current.clientCertificateRequested = true
         if (modern) return { kind: 'message', type, length: body.length }
         return readCertificateRequest(body, withSignatures)
       case handshakeTypes.serverKeyExchange:
         return readServerKeyExchange(body, exchange, withSignatures)
       case handshakeTypes.clientKeyExchange: {
         const { detail, encrypted } = readClientKeyExchange(body, exchange)
-        this.#pskIdentity = detail.identity
+        this.#agreements.current.pskIdentity = detail.identity
         if (handshake !== undefined) {
           handshake.encryptedPremaster = encrypted
           handshake.closeTranscript(this.#options.secrets)
@@ -398,6 +413,7 @@ export class Association {
     const handshake = again && before !== undefined ? before : this.#begin(moment)
     if (this.#dtls) handshake.restartTranscript()
     this.#client = side
+    this.#agreements.current.client = side
     handshake.clientHello = hello
     handshake.transcribe(raw)
     return hello.detail
@@ -410,6 +426,7 @@ export class Association {
     const fits = before !== undefined && (before.serverHello === undefined || before.serverHello.detail.retryRequest)
     const handshake = fits ? before : this.#begin(moment)
     this.#client = otherSide(side)
+    this.#agreements.current.client = otherSide(side)
     handshake.chooseSuite(hello)
     handshake.transcribe(raw)
     return hello.detail
@@ -423,8 +440,9 @@ export class Association {
         list.filter((_, k) => k !== i),
       ),
     )
-    this.#certificates[side] = certificates
-    if (this.role(side) === 'client') this.#clientCertificateGiven = certificates.length > 0
+    const { current } = this.#agreements
+    current.certificates = { ...current.certificates, [side]: certificates }
+    if (this.role(side) === 'client') current.clientCertificateGiven = certificates.length > 0
     for (const { problem: odd } of certificates) if (odd !== undefined) this.problem(odd)
     if (problem !== undefined) this.problem(problem)
     return { kind: 'certificate', certificates, ...(problem === undefined ? {} : { problem }) }

@@ -102,7 +102,14 @@ export class DtlsDatagrams implements DatagramConsumer {
       return
     }
     if (type === contentTypes.connectionId) {
-      this.#association.unread(side, contentTypes.applicationData, fragment, moment, 'connection ids are not read')
+      this.#association.unread(
+        side,
+        contentTypes.applicationData,
+        fragment,
+        moment,
+        'connection ids are not read',
+        this.#association.handshake,
+      )
       return
     }
     const { state, read, unread } = this.#epoch(side, direction, epoch)
@@ -113,7 +120,7 @@ export class DtlsDatagrams implements DatagramConsumer {
       return
     }
     if (!result.opened) {
-      this.#association.unread(side, type, fragment, moment, result.reason)
+      this.#association.unread(side, type, fragment, moment, result.reason, state.handshake)
       return
     }
     this.#association.opened(result.by, result.wrongMac)
@@ -121,7 +128,7 @@ export class DtlsDatagrams implements DatagramConsumer {
     switch (type) {
       case contentTypes.applicationData:
         this.#giveUpMissing(side, moment)
-        this.#association.application(side, content, moment)
+        this.#association.application(side, content, moment, state.handshake)
         return
       case contentTypes.handshake:
         this.#handshake(side, epoch, content, moment)
@@ -134,7 +141,7 @@ export class DtlsDatagrams implements DatagramConsumer {
         this.#association.changeCipherSpec(side, moment)
         return
       default:
-        this.#association.unread(side, type, content, moment, '')
+        this.#association.unread(side, type, content, moment, '', state.handshake)
     }
   }
 
@@ -160,7 +167,7 @@ export class DtlsDatagrams implements DatagramConsumer {
         this.#association.problem('application data in epoch 0, where nothing is protected: not read')
         return
       default:
-        this.#association.unread(side, type, fragment, moment, '')
+        this.#association.unread(side, type, fragment, moment, '', undefined)
     }
   }
 
@@ -215,7 +222,7 @@ export class DtlsDatagrams implements DatagramConsumer {
   #giveUpMissing(side: Side, moment: Moment): void {
     while (this.#directions[side].fragments.skip()) {
       this.#association.problem(`handshake messages of the ${side} are missing in the capture`)
-      this.#association.handshake?.breakTranscript()
+      this.#association.missing()
       this.#takeMessages(side, moment)
     }
   }

@@ -31,7 +31,30 @@ export interface ApplicationCount {
   readonly read: number
 }
 
-/** A TLS or DTLS conversation in summary. Of several handshakes the last one counts. */
+/** What one handshake of a conversation agreed on, and what came of it. */
+export interface AgreementReport {
+  /** Who opened it; undefined where neither hello was seen. */
+  readonly client: Side | undefined
+  /** Undefined where its Server Hello is not in the capture. */
+  readonly suite: NamedSuite | undefined
+  /** What the suite promises; `None` where nobody can tell. */
+  readonly protection: ProtectionWord
+  readonly established: boolean
+  readonly resumed: boolean
+  readonly clientCertificateRequested: boolean
+  readonly clientCertificateGiven: boolean
+  /** By side of the conversation, each sender's own first. */
+  readonly certificates: Readonly<Record<Side, readonly CertificateFacts[]>>
+  /** Records of application data under it. */
+  readonly records: number
+  /** Bytes or messages were missing while it went on: what was not seen may have been said. */
+  readonly incomplete: boolean
+}
+
+/**
+ * A TLS or DTLS conversation in summary. Of several handshakes `suite` and `protection` are those of the weakest that
+ * carried application data; the rest is the last one's, and `agreements` has them all.
+ */
 export interface TlsReport {
   readonly protocol: 'TLS' | 'DTLS'
   /** Who opened the handshake; undefined when none was seen. Usually the `client` of the conversation. */
@@ -44,8 +67,12 @@ export interface TlsReport {
   readonly protection: ProtectionWord
   /** Handshakes that were begun. */
   readonly handshakes: number
-  /** Both sides went on under the new keys. */
+  /** Both sides went on under new keys, at least once. */
   readonly established: boolean
+  /** Those that carried data or were established, the weakest first, alike ones once; else the last. `agreementLimit` at most. */
+  readonly agreements: readonly AgreementReport[]
+  /** Handshakes beyond the limit. */
+  readonly moreAgreements: number
   readonly resumed: boolean
   readonly extendedMasterSecret: boolean
   readonly encryptThenMac: boolean
@@ -70,6 +97,9 @@ export interface TlsReport {
   /** What was odd, in order, `problemLimit` at most. */
   readonly problems: readonly string[]
 }
+
+/** Most handshakes of a conversation, each unlike the others, that a report lists. */
+export const agreementLimit = 8
 
 /** Most alerts of a conversation that a report lists. */
 export const alertLimit = 16

@@ -64,6 +64,7 @@ function makeDirection(): Direction {
 export class TlsStream implements StreamConsumer {
   readonly #association: Association
   readonly #directions: Record<Side, Direction>
+  #hasRecords = false
 
   constructor(options: WatchOptions) {
     this.#association = new Association(options, false)
@@ -89,6 +90,17 @@ export class TlsStream implements StreamConsumer {
       else if (direction.held > 0) at = this.#continue(side, direction, input, at, moment)
       else at = this.#next(side, direction, input, at, moment)
     }
+  }
+
+  /** A record was found where the bytes of this side are, and nothing else since. */
+  isOnTrack(side: Side): boolean {
+    const { started, searching, lost } = this.#directions[side]
+    return started && !searching && !lost
+  }
+
+  /** A record was found, of whichever side. */
+  get hasRecords(): boolean {
+    return this.#hasRecords
   }
 
   gap(side: Side, length: number, moment: Moment): void {
@@ -231,6 +243,7 @@ export class TlsStream implements StreamConsumer {
   }
 
   #record(side: Side, direction: Direction, bytes: Uint8Array, start: number, moment: Moment): void {
+    this.#hasRecords = true
     const type = bytes[start] ?? 0
     const version = ((bytes[start + 1] ?? 0) << 8) | (bytes[start + 2] ?? 0)
     const fragment = bytes.subarray(start + tlsHeaderLength, start + recordLength(bytes, start))
@@ -259,7 +272,7 @@ export class TlsStream implements StreamConsumer {
     }
     const result = direction.state.open({ type, version, fragment })
     if (!result.opened) {
-      this.#association.unread(side, type, fragment, moment, result.reason)
+      this.#association.unread(side, type, fragment, moment, result.reason, direction.state.handshake)
       return
     }
     this.#association.opened(result.by, result.wrongMac)
@@ -302,10 +315,10 @@ export class TlsStream implements StreamConsumer {
         this.#assemble(side, direction, content, moment)
         return
       case contentTypes.applicationData:
-        this.#association.application(side, content, moment)
+        this.#association.application(side, content, moment, direction.state?.handshake)
         return
       case contentTypes.heartbeat:
-        this.#association.unread(side, type, content, moment, '')
+        this.#association.unread(side, type, content, moment, '', direction.state?.handshake)
         return
       default:
         this.#association.problem(`a record of unknown type ${type}`)
