@@ -44,6 +44,7 @@ export class KeyLog {
   #overlong = false
   #skipped = 0
   #generation = 0
+  #ignored = 0
 
   /** Changes with every secret that is added: a reader who found none need not look again before. */
   get generation(): number {
@@ -53,6 +54,16 @@ export class KeyLog {
   /** Lines seen so far. */
   get count(): KeyLogCount {
     return { secrets: this.#secrets.size, skipped: this.#skipped }
+  }
+
+  /** Secrets within captures beyond those that are kept. */
+  get ignored(): number {
+    return this.#ignored
+  }
+
+  /** Takes a whole log that stands within a capture. It is a stranger's: what is too much is counted, never an error. */
+  addFromCapture(log: string): void {
+    for (const line of log.split('\n')) this.#line(line, true)
   }
 
   /**
@@ -85,7 +96,7 @@ export class KeyLog {
     return this.#secrets.get(`${label} ${owner}`)
   }
 
-  #line(line: string): void {
+  #line(line: string, isFromCapture = false): void {
     const text = line.trim()
     if (text === '' || text.startsWith('#')) return
     const [label = '', owner = '', secret = '', ...rest] = text.length > longestLine ? [] : text.split(/\s+/)
@@ -95,13 +106,18 @@ export class KeyLog {
       this.#skipped++
       return
     }
-    if (this.#secrets.size >= mostSecrets) {
+    const name = `${label} ${owner.toLowerCase()}`
+    if (this.#secrets.size >= mostSecrets && !this.#secrets.has(name)) {
+      if (isFromCapture) {
+        this.#ignored++
+        return
+      }
       throw new UsageError(
         'bad-value',
         `a key log of more than ${mostSecrets} secrets: hand over the part of this capture`,
       )
     }
-    this.#secrets.set(`${label} ${owner.toLowerCase()}`, fromHex(secret))
+    this.#secrets.set(name, fromHex(secret))
     this.#generation++
   }
 }
@@ -111,5 +127,15 @@ function isHex(text: string): boolean {
 }
 
 function fromHex(text: string): Uint8Array {
-  return Uint8Array.from(text.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16))
+  const bytes = new Uint8Array(text.length / 2)
+  // There may be very many: no match, no list.
+  for (let i = 0; i < bytes.length; i++) {
+    bytes[i] = (digit(text.charCodeAt(2 * i)) << 4) | digit(text.charCodeAt(2 * i + 1))
+  }
+  return bytes
+}
+
+/** What a hexadecimal digit, by its code, stands for. */
+function digit(code: number): number {
+  return code <= 0x39 ? code - 0x30 : (code | 0x20) - 0x57
 }
