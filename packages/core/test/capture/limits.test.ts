@@ -25,20 +25,6 @@ describe('a capture of any content', () => {
     expect(notRead.reduce((sum, { count }) => sum + count, 0)).toBe(kinds)
     expect(notRead).toContainEqual({ what: 'packets that are not IP (others)', count: kinds - 256, examplePacket: 257 })
   })
-
-  test('may hold more secrets than are kept', () => {
-    const many = 200_010
-    const perBlock = 1000
-    const blocks = Array.from({ length: Math.ceil(many / perBlock) }, (_, block) =>
-      Array.from({ length: Math.min(perBlock, many - block * perBlock) }, (_line, i) =>
-        clientRandom(block * perBlock + i),
-      ),
-    )
-    const report = reportOf(inSeconds, ...blocks.map((lines) => secretsBlock(lines.join('\n'))))
-    expect(report.keyLogSecrets).toBe(200_000)
-    const what = 'secrets within the capture beyond the limit of those that are kept'
-    expect(report.notRead).toContainEqual({ what, count: 10, examplePacket: undefined })
-  })
 })
 
 describe('key logs of several sources', () => {

@@ -39,12 +39,18 @@ export type KeyLogLabel =
  */
 export class KeyLog {
   readonly #secrets = new Map<string, Uint8Array>()
+  readonly #most: number
   #rest = ''
   /** The line being read is too long to be one of ours: what is left of it is skipped. */
   #overlong = false
   #skipped = 0
   #generation = 0
   #ignored = 0
+
+  /** An empty log that keeps at most so many secrets. */
+  constructor(most = mostSecrets) {
+    this.#most = most
+  }
 
   /** Changes with every secret that is added: a reader who found none need not look again before. */
   get generation(): number {
@@ -68,7 +74,7 @@ export class KeyLog {
 
   /**
    * Takes the next piece of a log.
-   * @throws UsageError `bad-value` beyond 200 000 secrets
+   * @throws UsageError `bad-value` beyond the secrets that are kept, 200 000 unless told
    */
   add(piece: string | Uint8Array): void {
     const lines = (this.#rest + (typeof piece === 'string' ? piece : latin1(piece))).split('\n')
@@ -107,14 +113,14 @@ export class KeyLog {
       return
     }
     const name = `${label} ${owner.toLowerCase()}`
-    if (this.#secrets.size >= mostSecrets && !this.#secrets.has(name)) {
+    if (this.#secrets.size >= this.#most && !this.#secrets.has(name)) {
       if (isFromCapture) {
         this.#ignored++
         return
       }
       throw new UsageError(
         'bad-value',
-        `a key log of more than ${mostSecrets} secrets: hand over the part of this capture`,
+        `a key log of more than ${this.#most} secrets: hand over the part of this capture`,
       )
     }
     this.#secrets.set(name, fromHex(secret))
