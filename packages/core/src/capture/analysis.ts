@@ -14,9 +14,10 @@ import { observedPairs } from './pairs.ts'
 import { type CaptureReport, type ConversationReport, faultTexts, type NotRead } from './report.ts'
 import { CertificateReader, type CertificateJudge } from './tls/certificates.ts'
 import { isEnipContent } from './tls/enip-content.ts'
+import { WaitingFragments } from './tls/fragments.ts'
 import type { CaptureRsaKey, RecordCrypto } from './tls/record-crypto.ts'
 import { CaptureSecrets } from './tls/secrets.ts'
-import { mostStepsInAll, Watched } from './watched.ts'
+import { mostStepCharacters, mostStepsInAll, Watched } from './watched.ts'
 
 /** Conversations that are described; those beyond are read as well, and only counted. */
 export const mostConversations = 20_000
@@ -82,7 +83,8 @@ class Analysis implements CaptureAnalysis {
   readonly #watched = new Map<number, Watched>()
   readonly #conversations: ConversationReport[] = []
   readonly #files: NamedFileReport[] = []
-  readonly #budget = { steps: mostStepsInAll }
+  readonly #budget = { steps: mostStepsInAll, characters: mostStepCharacters }
+  readonly #fragments = new WaitingFragments()
   #more = 0
   #others = 0
   #file: { readonly name: string; readonly reader: CaptureReader } | undefined
@@ -155,6 +157,7 @@ class Analysis implements CaptureAnalysis {
         secrets: this.#secrets,
         certificates: this.#certificates,
         isApplication: isEnipContent,
+        fragments: this.#fragments,
       },
       row: this.#options.row,
       budget: this.#budget,
