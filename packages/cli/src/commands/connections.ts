@@ -16,6 +16,7 @@ import {
   judgedConnectionsText,
   passes,
 } from '../plant-connections.ts'
+import { json } from '../output.ts'
 import { introducer, printable } from '../printable.ts'
 
 interface ConnectionsFlags {
@@ -140,7 +141,7 @@ async function follow(
           const line =
             output.format === 'table'
               ? printable(`${at.slice(11, 19)} ${changeText(output, change)}`)
-              : JSON.stringify({ at, ...change })
+              : json({ at, ...change })
           process.stdout.write(`${line}\n`)
         }
         if (unread.join('\n') !== unreadBefore) for (const line of unread) output.note(line)
