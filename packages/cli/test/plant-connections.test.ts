@@ -1,6 +1,7 @@
 import { indexPlant, parsePlant } from '@cordon/core/policy'
 import type { BridgeRow, ReadTables } from '@cordon/core/tables'
 import { describe, expect, it } from 'vitest'
+import { filterOf } from '../src/commands/connections.ts'
 import { changeText, connectionChanges, judgedConnections, judgedConnectionsText } from '../src/plant-connections.ts'
 import { testOutput } from './test-output.ts'
 
@@ -62,5 +63,16 @@ describe('the connections of a plant', () => {
     expect(told.filter((line) => line.startsWith('PLC to'))).toEqual([])
     for (const change of connectionChanges(undefined, connections))
       expect(changeText(output, change)).not.toContain('\n')
+  })
+})
+
+describe('a filter of connections', () => {
+  it('names what there is where a name is mistyped', () => {
+    const filter = (flags: object) => filterOf(index, { interval: '30s', ...flags })
+    expect(filter({ pair: 'PLC,192.0.2.77', zone: 'line' })).toEqual({ pair: ['PLC', '192.0.2.77'], zone: 'line' })
+    expect(() => filter({ pair: 'PLC,Driv' })).toThrow('nothing is called "Driv"; the plant has PLC, Drive, Manager')
+    expect(() => filter({ pair: 'PLC' })).toThrow('expected two names')
+    expect(() => filter({ zone: 'lin' })).toThrow('no zone "lin"; the plant has line')
+    expect(() => filter({ zone: '' })).toThrow('no zone ""')
   })
 })
