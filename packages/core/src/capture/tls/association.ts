@@ -17,7 +17,7 @@ import {
 import { Handshake } from './handshake-keys.ts'
 import { readClientHello, readHelloVerifyRequest, readServerHello } from './hello.ts'
 import { isOldVersion } from './key-schedule.ts'
-import type { WaitingFragments } from './fragments.ts'
+import type { WaitingFragments } from './waiting-fragments.ts'
 import { contentTypes } from './record.ts'
 import {
   type AlertReport,

@@ -1,10 +1,11 @@
 import type { DatagramConsumer, Moment, Side } from '../conversation.ts'
 import { Association, type HandshakeMessage, otherSide, type WatchOptions } from './association.ts'
 import type { CipherState } from './cipher-state.ts'
-import { FragmentBuffer, WaitingFragments } from './fragments.ts'
+import { FragmentBuffer } from './fragments.ts'
 import { handshakeTypes, messageName } from './handshake.ts'
 import { contentTypes, dtlsHeaderLength, isDtlsVersion } from './record.ts'
 import type { TlsReport } from './report.ts'
+import { WaitingFragments } from './waiting-fragments.ts'
 
 /** Most epochs of one side that are kept: the one in use, and the one before it for what comes late. */
 const mostEpochs = 2

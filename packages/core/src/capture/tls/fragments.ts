@@ -1,4 +1,5 @@
 import type { HandshakeMessage } from './association.ts'
+import { type FragmentHolder, WaitingFragments } from './waiting-fragments.ts'
 
 /** Bytes of the header of a handshake message in DTLS (RFC 6347 4.2.2). */
 export const fragmentHeaderLength = 12
@@ -12,32 +13,11 @@ const mostAhead = 8
 /** Bytes that wait in one side of a conversation. */
 const mostBytes = 128 * 1024
 
-/** Bytes that wait in all conversations of a capture together. */
-const mostBytesInAll = 16 * 1024 * 1024
-
 /** What a kept piece costs besides its bytes: many small ones must not be free. */
 const pieceOverhead = 64
 
 /** Messages that were read and are recognised when they come again. */
 const mostRemembered = 32
-
-/** Bytes of handshakes that wait in all DTLS conversations of a capture together, and whose. */
-export class WaitingFragments {
-  readonly #most: number
-  total = 0
-  /** In the order in which they began to wait. */
-  readonly holders = new Set<FragmentBuffer>()
-
-  /** Nothing waits yet, and never more than so many bytes. */
-  constructor(most = mostBytesInAll) {
-    this.#most = most
-  }
-
-  /** Whether those that wait longest have to give up. */
-  get isTooMuch(): boolean {
-    return this.total > this.#most
-  }
-}
 
 interface Piece {
   readonly start: number
@@ -63,7 +43,7 @@ export type FragmentResult =
   | { readonly kind: 'refused'; readonly reason: string }
 
 /** Puts the handshake messages of one side together from fragments that come in any order and more than once. */
-export class FragmentBuffer {
+export class FragmentBuffer implements FragmentHolder {
   /** Number of the message to be read next; undefined before the first. */
   #next: number | undefined
   readonly #partial = new Map<number, PartialMessage>()
@@ -128,7 +108,7 @@ export class FragmentBuffer {
     while (this.#shared.isTooMuch) {
       const [longest] = this.#shared.holders
       if (longest === undefined) break
-      longest.#forget()
+      longest.forget()
     }
     return { kind: 'taken' }
   }
@@ -139,7 +119,7 @@ export class FragmentBuffer {
     this.#count(-this.#waiting)
   }
 
-  #forget(): void {
+  forget(): void {
     this.#hasForgotten = true
     this.clear()
   }

@@ -1,6 +1,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { FragmentBuffer, WaitingFragments } from '../../../src/capture/tls/fragments.ts'
+import { FragmentBuffer } from '../../../src/capture/tls/fragments.ts'
+import { WaitingFragments } from '../../../src/capture/tls/waiting-fragments.ts'
 import { big, concat, pattern } from '../packets.ts'
 
 /** A fragment of the message `number` of type 11: so many bytes of `body` from `offset` on. */
