@@ -60,10 +60,18 @@ function summary(report: CaptureReport): string {
   const { packets, conversations } = report.packets
   const { firstUs, lastUs } = report
   const names = report.files.map(({ name }) => name).join(', ')
-  if (firstUs === undefined || lastUs === undefined) return `${names}: no packet`
-  const when = `${new Date(firstUs / 1000).toISOString()} to ${new Date(lastUs / 1000).toISOString()}`
+  if (packets === 0) return `${names}: no packet`
+  if (firstUs === undefined || lastUs === undefined)
+    return `${names}: ${count(packets, 'packet')}, ${count(conversations, 'conversation')}; no packet has a date`
+  const when = `${dateText(firstUs)} to ${dateText(lastUs)}`
   const span = seconds(lastUs - firstUs)
   return `${names}: ${count(packets, 'packet')} in ${span} s, ${count(conversations, 'conversation')}\n${when}`
+}
+
+/** A file may hold any number as a time. */
+function dateText(us: number): string {
+  const date = new Date(us / 1000)
+  return Number.isNaN(date.getTime()) ? 'not a date' : date.toISOString()
 }
 
 function count(value: number, word: string): string {
@@ -79,7 +87,7 @@ function when(firstUs: number, lastUs: number, began: number): string {
   return `${seconds(firstUs - began)} - ${seconds(lastUs - began)}`
 }
 
-/** The first rows of a table, and how many there are besides. */
+/** The first rows of a table, how many there are besides, and how many `beyond` these were not kept. */
 function limited<Row>(
   output: Output,
   rows: readonly Row[],
@@ -88,9 +96,11 @@ function limited<Row>(
   beyond = 0,
 ): string {
   if (rows.length === 0) return ''
-  const more = rows.length - Math.min(top, rows.length) + beyond
-  const text = table(output, rows.slice(0, top), columns)
-  return more > 0 ? `${text}\n… ${more.toLocaleString('en')} more; --top 0 shows all` : text
+  const hidden = rows.length - Math.min(top, rows.length)
+  const lines = [table(output, rows.slice(0, top), columns)]
+  if (hidden > 0) lines.push(`… ${hidden.toLocaleString('en')} more; --top 0 shows ${beyond > 0 ? 'them' : 'all'}`)
+  if (beyond > 0) lines.push(`… ${beyond.toLocaleString('en')} more beyond the limit, only counted`)
+  return lines.join('\n')
 }
 
 const verdictWords: Readonly<Record<FlowVerdict, string>> = {
@@ -238,7 +248,6 @@ function connectionsTable(output: Output, report: CaptureReport, nameOf: NameOf,
       { title: 'seen, s', value: ({ firstUs, lastUs }) => when(firstUs, lastUs, began), rank: 2 },
     ],
     top,
-    report.moreConnections,
   )
 }
 

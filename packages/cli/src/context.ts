@@ -13,4 +13,9 @@ export interface CommandContext {
   readonly program: Command
   /** Aborted by Ctrl-C and by SIGTERM: stop, undo what is half done, end. */
   readonly signal: AbortSignal
+  /**
+   * From now on a signal is how this command ends as it should: what it returns is its exit code, and nobody says that it
+   * was cancelled. A signal that came before, and what is thrown, still count as cancelled.
+   */
+  signalEnds(): void
 }

@@ -14,6 +14,7 @@ import { versionText } from './version.ts'
 export async function main(argv: readonly string[]): Promise<number> {
   let exitCode: number = exitCodes.ok
   let ended: NodeJS.Signals | undefined
+  let isNormalEnd = false
   // It may come after everything else is done, so it is heard until the process ends.
   if (!process.stdout.listeners('error').includes(onOutputError)) process.stdout.on('error', onOutputError)
   const program = createProgram(async (load, options, args) => {
@@ -44,6 +45,9 @@ export async function main(argv: readonly string[]): Promise<number> {
         state: stateOf(options['state'] ?? settings['state']),
         program,
         signal: abort.signal,
+        signalEnds: () => {
+          isNormalEnd = ended === undefined
+        },
       }
       const run = await load()
       // Commander hands over what is declared beside each command, and its `run` is written for that.
@@ -57,7 +61,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     exitByThrowing(program)
     await program.parseAsync([...argv], { from: 'user' })
     // A command that was cut short may have told how far it came; one that a signal ends as it should is done.
-    return ended === undefined || exitCode === exitCodes.ok ? exitCode : cancelled(ended)
+    return ended === undefined || isNormalEnd || exitCode === exitCodes.ok ? exitCode : cancelled(ended)
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage
     if (ended !== undefined && isCancellation(error)) {

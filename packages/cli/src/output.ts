@@ -1,7 +1,7 @@
 import { stripVTControlCharacters } from 'node:util'
 import Table from 'cli-table3'
 import { stringify } from 'yaml'
-import { introducer, printable } from './printable.ts'
+import { bidirectional, introducer, printable } from './printable.ts'
 
 /** How results are printed. */
 export type OutputFormat = 'table' | 'json' | 'yaml'
@@ -63,7 +63,7 @@ export function createOutput(options: OutputOptions): Output {
     document: (value, text) => {
       const body =
         format === 'json'
-          ? JSON.stringify(value, plain, 2)
+          ? json(value, 2)
           : format === 'yaml'
             ? stringify(JSON.parse(JSON.stringify(value, plain)))
             : printable(text())
@@ -77,6 +77,19 @@ export function createOutput(options: OutputOptions): Output {
   }
 }
 
+/**
+ * JSON that a terminal may show: what `JSON.stringify` leaves as it is of control characters (U+007F to U+009F) and of
+ * those that turn the direction of writing is escaped, and means the same to programs.
+ */
+export function json(value: unknown, indent?: number): string {
+  return JSON.stringify(value, plain, indent).replace(
+    unsafe,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
+}
+
+const unsafe = new RegExp(`[\\u007f-\\u009f\\u2028\\u2029]|${bidirectional.source}`, 'g')
+
 /** JSON has neither big integers nor bytes: a decimal string and a hex string stand for them. */
 function plain(_key: string, value: unknown): unknown {
   if (typeof value === 'bigint') return value.toString()
@@ -85,7 +98,7 @@ function plain(_key: string, value: unknown): unknown {
 }
 
 /** A cell has one line: what a device calls itself must not look like a row of its own. */
-function cellText(text: string): string {
+export function cellText(text: string): string {
   return printable(text).replaceAll('\n', '\\n').replaceAll('\t', ' ')
 }
 

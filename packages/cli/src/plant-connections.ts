@@ -2,7 +2,7 @@ import { type ObservedVerdict, judgeObserved, type PlantIndex } from '@cordon/co
 import { suiteName } from '@cordon/core/security'
 import { type Confidentiality, type JoinedConnection, joinConnections } from '@cordon/core/tables'
 import type { PlantReading } from '@cordon/node/pages'
-import { type Output, table } from './output.ts'
+import { cellText, type Output, table } from './output.ts'
 
 /** A connection of a plant with the judgement of it. */
 export interface JudgedConnection extends JoinedConnection {
@@ -35,7 +35,9 @@ export function judgedConnections(index: PlantIndex, reading: PlantReading): rea
       transport: transport === 'udp' || transport === 'dtls' ? 'udp' : 'tcp',
       protection: protections[confidentiality],
     })
-    return { ...connection, fromName: names.from, toName: names.to, verdict, reason }
+    const { disagree } = connection
+    const why = disagree === undefined ? reason : `${reason}; its ends disagree: ${disagree}`
+    return { ...connection, fromName: names.from, toName: names.to, verdict, reason: why }
   })
 }
 
@@ -83,6 +85,7 @@ function isSame(a: JudgedConnection, b: JudgedConnection): boolean {
     a.confidentiality === b.confidentiality &&
     a.suite === b.suite &&
     a.verdict === b.verdict &&
+    a.disagree === b.disagree &&
     a.seenBy === b.seenBy
   )
 }
@@ -108,6 +111,11 @@ export function judgedConnectionsText(output: Output, connections: readonly Judg
         value: ({ confidentiality }) => output.state(confidentiality === 'None' ? 'neutral' : 'good', confidentiality),
       },
       { title: 'verdict', value: ({ verdict }) => output.state(signs[verdict], verdict) },
+      {
+        title: 'disagree',
+        value: ({ disagree }) => (disagree === undefined ? '' : output.state('warning', disagree)),
+        rank: 1,
+      },
       { title: 'transport', value: ({ transport }) => transport.toUpperCase(), rank: 1 },
       { title: 'serial', value: ({ serial }) => (serial === undefined ? '' : String(serial)), rank: 2 },
       { title: 'RPI', value: ({ rpiUs }) => (rpiUs === undefined ? '' : `${rpiUs / 1000} ms`), rank: 2 },
@@ -122,13 +130,20 @@ export function judgedConnectionsText(output: Output, connections: readonly Judg
     'no connections',
   )
   const reasons = connections.flatMap((connection) =>
-    connection.verdict === 'allowed' ? [] : [output.state(signs[connection.verdict], changeWords(connection))],
+    connection.verdict === 'allowed' && connection.disagree === undefined
+      ? []
+      : [
+          output.state(
+            connection.verdict === 'allowed' ? 'warning' : signs[connection.verdict],
+            changeWords(connection),
+          ),
+        ],
   )
   return [rows, ...reasons].join('\n')
 }
 
 function changeWords({ from, fromName, to, toName, verdict, reason }: JudgedConnection): string {
-  return `${fromName ?? from} to ${toName ?? to}: ${verdict}: ${reason}`
+  return cellText(`${fromName ?? from} to ${toName ?? to}: ${verdict}: ${reason}`)
 }
 
 /** A change in a line. */
@@ -136,6 +151,9 @@ export function changeText(output: Output, { change, connection }: ConnectionCha
   const { from, fromName, to, toName, transport, confidentiality, verdict, reason, serial } = connection
   const what =
     connection.class === undefined ? 'session' : `class ${connection.class}${serial === undefined ? '' : ` #${serial}`}`
-  const judged = output.state(signs[verdict], verdict === 'allowed' ? verdict : `${verdict}: ${reason}`)
-  return `${change.padEnd(7)} ${fromName ?? from} to ${toName ?? to}, ${what}, ${transport.toUpperCase()}, ${confidentiality}  ${judged}`
+  const isPlain = verdict === 'allowed' && connection.disagree === undefined
+  const judged = output.state(signs[verdict], isPlain ? verdict : `${verdict}: ${reason}`)
+  return cellText(
+    `${change.padEnd(7)} ${fromName ?? from} to ${toName ?? to}, ${what}, ${transport.toUpperCase()}, ${confidentiality}  ${judged}`,
+  )
 }

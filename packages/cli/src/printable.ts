@@ -5,7 +5,7 @@ export const introducer = String.fromCharCode(0x1b)
 const colourSequence = new RegExp(`${introducer}\\[(?:0|1|2|31|32|33)m`, 'y')
 
 /** Characters that turn the direction of text around: a name could be made to read as another. */
-const bidirectional = /[\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069]/
+export const bidirectional = /[\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069]/
 
 /**
  * Text that came from a device or a file, made safe for a terminal: control characters and those that turn the direction

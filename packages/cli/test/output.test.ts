@@ -299,3 +299,18 @@ describe('a paragraph', () => {
     expect(testOutput({ width: 20 }).output.paragraph(text, 2)).toBe(text)
   })
 })
+
+describe('JSON', () => {
+  it('holds nothing that a terminal obeys, and means the same', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), (more) => {
+        const value = { name: `\u009b2J \u202e \u200f\u2066 \u007f ${more}` }
+        const { output, stdout } = testOutput({ format: 'json' })
+        output.document(value, () => '')
+        expect(JSON.parse(stdout())).toEqual(value)
+        expect(stdout()).not.toMatch(/[\u007f-\u009f\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069]/)
+      }),
+      { numRuns: 100 },
+    )
+  })
+})

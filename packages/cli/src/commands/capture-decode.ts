@@ -6,6 +6,7 @@ import { rowFilter, type RowFlags, rowText } from '../capture-rows.ts'
 import type { CommandContext } from '../context.ts'
 import { parseNumber } from '../device-target.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
+import { json } from '../output.ts'
 import { printable } from '../printable.ts'
 
 /** `cordon capture decode CAPTURE` */
@@ -31,7 +32,7 @@ export async function run(
     if (limit > 0 && written >= limit) return
     if (!wanted(row)) return
     written++
-    waiting += output.format === 'json' ? `${JSON.stringify(row)}\n` : `${printable(rowText(row, began, nameOf))}\n`
+    waiting += output.format === 'json' ? `${json(row)}\n` : `${printable(rowText(row, began, nameOf))}\n`
   })
   const enough = (): boolean => limit > 0 && written >= limit
   const ready = (): Promise<unknown> | undefined => {

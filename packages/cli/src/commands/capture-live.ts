@@ -31,11 +31,13 @@ export async function run(context: CommandContext, flags: LiveFlags): Promise<Ex
     signal,
     ...(durationS === undefined ? {} : { durationS }),
   })
+  // Before anything runs: what cannot be kept is not captured either.
+  const file = flags.write === undefined ? undefined : await create(flags.write)
   const end = durationS === undefined ? 'Ctrl-C ends it with the report' : `for ${durationS} s, or until Ctrl-C`
   output.note(`capturing on ${flags.interface}, ${end} …`)
   const notes = setInterval(() => output.note(`${analysis.packets} packets …`), noteEveryMs)
-  const file = flags.write === undefined ? undefined : await create(flags.write)
   try {
+    context.signalEnds()
     await readChunks(analysis, flags.interface, file === undefined ? chunks : kept(chunks, file))
   } finally {
     clearInterval(notes)

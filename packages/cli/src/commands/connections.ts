@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { TransportError, UsageError } from '@cordon/core/errors'
-import type { ObservedVerdict, PlantIndex } from '@cordon/core/policy'
+import { type ObservedVerdict, parseAddress, type PlantIndex } from '@cordon/core/policy'
 import type { Confidentiality } from '@cordon/core/tables'
 import { type PlantReading, PlantTables } from '@cordon/node/pages'
 import { acceptedPlant } from '../accepted-plant.ts'
@@ -16,9 +16,11 @@ import {
   judgedConnectionsText,
   passes,
 } from '../plant-connections.ts'
+import { json } from '../output.ts'
 import { introducer, printable } from '../printable.ts'
 
-interface ConnectionsFlags {
+/** Flags of the command. */
+export interface ConnectionsFlags {
   readonly follow?: boolean
   readonly interval: string
   readonly zone?: string
@@ -77,14 +79,24 @@ function documentOf({ connections, reading }: View): object {
   }
 }
 
-/** @throws UsageError for a zone or a pair that the plant does not have */
-function filterOf(index: PlantIndex, { zone, pair, protection, verdict }: ConnectionsFlags): ConnectionFilter {
+/** Whether something of the plant, or somebody with an address, is called so. */
+function isKnown(index: PlantIndex, name: string): boolean {
+  return index.endpoints.has(name) || parseAddress(name) !== undefined
+}
+
+/** @throws UsageError `bad-value` for a zone or a pair that the plant does not have */
+export function filterOf(index: PlantIndex, { zone, pair, protection, verdict }: ConnectionsFlags): ConnectionFilter {
   if (zone !== undefined && !index.zones.has(zone)) {
     throw new UsageError('bad-value', `--zone: no zone "${zone}"; the plant has ${[...index.zones.keys()].join(', ')}`)
   }
   const [a = '', b = '', ...rest] = pair?.split(',') ?? []
   if (pair !== undefined && (a === '' || b === '' || rest.length > 0)) {
     throw new UsageError('bad-value', `--pair: expected two names or addresses such as A,B, got ${pair}`)
+  }
+  const unknown = pair === undefined ? [] : [a, b].filter((name) => !isKnown(index, name))
+  if (unknown.length > 0) {
+    const names = `the plant has ${[...index.endpoints.keys()].join(', ')}; an address such as 192.0.2.1 may be any`
+    throw new UsageError('bad-value', `--pair: nothing is called "${unknown.join('" or "')}"; ${names}`)
   }
   const wanted = (['Encrypted', 'Authenticated', 'None'] as const).find((one) => one.toLowerCase() === protection)
   return {
@@ -140,7 +152,7 @@ async function follow(
           const line =
             output.format === 'table'
               ? printable(`${at.slice(11, 19)} ${changeText(output, change)}`)
-              : JSON.stringify({ at, ...change })
+              : json({ at, ...change })
           process.stdout.write(`${line}\n`)
         }
         if (unread.join('\n') !== unreadBefore) for (const line of unread) output.note(line)

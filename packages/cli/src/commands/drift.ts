@@ -7,6 +7,7 @@ import { namesOfPlant } from '../deploy-options.ts'
 import { changesText, comparisonText, historyText } from '../drift-text.ts'
 import { parseDuration } from '../duration.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
+import { json } from '../output.ts'
 import { printable } from '../printable.ts'
 import { withProgress } from '../progress.ts'
 import { openWorkspace } from '../workspace.ts'
@@ -87,7 +88,7 @@ async function watch(context: CommandContext, request: DriftRequest, intervalMs:
       const text =
         output.format === 'table'
           ? printable(last === undefined ? comparisonText(output, comparison) : changesText(output, comparison))
-          : JSON.stringify(last === undefined ? comparison : changed(comparison))
+          : json(last === undefined ? comparison : changed(comparison))
       process.stdout.write(`${text}\n`)
       last = comparison
     },

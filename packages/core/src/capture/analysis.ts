@@ -14,15 +14,19 @@ import { observedPairs } from './pairs.ts'
 import { type CaptureReport, type ConversationReport, faultTexts, type NotRead } from './report.ts'
 import { CertificateReader, type CertificateJudge } from './tls/certificates.ts'
 import { isEnipContent } from './tls/enip-content.ts'
+import { WaitingFragments } from './tls/waiting-fragments.ts'
 import type { CaptureRsaKey, RecordCrypto } from './tls/record-crypto.ts'
 import { CaptureSecrets } from './tls/secrets.ts'
-import { mostStepsInAll, Watched } from './watched.ts'
+import { mostStepCharacters, mostStepsInAll, Watched } from './watched.ts'
 
 /** Conversations that are described; those beyond are read as well, and only counted. */
 export const mostConversations = 20_000
 
 /** Of these: conversations that are none of EtherNet/IP's, nor TLS or DTLS. */
 const mostOthers = 5000
+
+/** The latest and, negative, the earliest time that a date can have, microseconds since 1970 (ECMAScript, time range). */
+const farthestUs = 8.64e18
 
 type NamedFileReport = CaptureFileReport & { readonly name: string }
 
@@ -50,7 +54,10 @@ export interface CaptureAnalysis {
   push(chunk: Uint8Array): void
   /** The file ends. @throws MalformedMessage `truncated` when it is too short to be a capture file */
   endFile(): CaptureFileReport
-  /** Text of a key log, in pieces of any size, before the packets that it opens. Secret. */
+  /**
+   * Text of a key log, in pieces of any size, before the packets that it opens; the log ends where a file begins. Secret.
+   * @throws UsageError `bad-value` beyond 200 000 secrets
+   */
   keyLog(text: string): void
   /** Packets so far. */
   readonly packets: number
@@ -76,11 +83,14 @@ class Analysis implements CaptureAnalysis {
   readonly #watched = new Map<number, Watched>()
   readonly #conversations: ConversationReport[] = []
   readonly #files: NamedFileReport[] = []
-  readonly #budget = { steps: mostStepsInAll }
+  readonly #budget = { steps: mostStepsInAll, characters: mostStepCharacters }
+  readonly #fragments = new WaitingFragments()
   #more = 0
   #others = 0
   #file: { readonly name: string; readonly reader: CaptureReader } | undefined
   #packets = 0
+  /** Packets whose time is no date, and the first of them. */
+  readonly #undated = { count: 0, example: 0 }
   #firstUs: number | undefined
   #lastUs: number | undefined
 
@@ -106,8 +116,10 @@ class Analysis implements CaptureAnalysis {
     if (this.#file !== undefined) throw new UsageError('not-open', 'expected the end of the file before')
     const reader = captureReader({
       packet: (packet) => this.#packet(packet),
-      secrets: (text) => this.keyLog(text),
+      secrets: (text) => this.#secrets.keyLog.addFromCapture(text),
     })
+    // The log of another source ends before: its last line needs no line end.
+    this.#secrets.keyLog.end()
     this.#file = { name, reader }
   }
 
@@ -131,8 +143,10 @@ class Analysis implements CaptureAnalysis {
 
   #packet(packet: CapturedPacket): void {
     this.#packets++
-    this.#firstUs ??= packet.timeUs
-    this.#lastUs = Math.max(this.#lastUs ?? packet.timeUs, packet.timeUs)
+    if (Math.abs(packet.timeUs) <= farthestUs) {
+      this.#firstUs ??= packet.timeUs
+      this.#lastUs = Math.max(this.#lastUs ?? packet.timeUs, packet.timeUs)
+    } else if (this.#undated.count++ === 0) this.#undated.example = packet.number
     this.#network.packet(packet)
   }
 
@@ -143,6 +157,7 @@ class Analysis implements CaptureAnalysis {
         secrets: this.#secrets,
         certificates: this.#certificates,
         isApplication: isEnipContent,
+        fragments: this.#fragments,
       },
       row: this.#options.row,
       budget: this.#budget,
@@ -165,6 +180,7 @@ class Analysis implements CaptureAnalysis {
   }
 
   end(): CaptureReport {
+    this.#secrets.keyLog.end()
     const totals = this.#network.end()
     const conversations = this.#conversations.sort((a, b) => a.id - b.id)
     const connections = this.#connections.report(this.#lastUs ?? 0)
@@ -175,11 +191,15 @@ class Analysis implements CaptureAnalysis {
       packets: { packets, tcp, udp, snapped, headersSnapped, conversations: totals.conversations, evicted },
       firstUs: this.#firstUs,
       lastUs: this.#lastUs,
-      notRead: notRead(totals, this.#files, conversations),
+      notRead: notRead(totals, this.#files, conversations, {
+        undated: this.#undated,
+        secrets: this.#secrets.keyLog.ignored,
+        connectionMessages: this.#connections.uncounted,
+      }),
       conversations,
       moreConversations: this.#more,
       connections,
-      moreConnections: this.#connections.uncounted,
+      moreConnectionMessages: this.#connections.uncounted,
       commissioning: commissionings(conversations),
       pairs: observedPairs(connections, conversations),
       anchors: { vendor: vendorAnchors.length, plant: plantAnchors.length },
@@ -193,6 +213,11 @@ function notRead(
   totals: PacketTotals & PacketNotes,
   files: readonly NamedFileReport[],
   conversations: readonly ConversationReport[],
+  beyond: {
+    readonly undated: { readonly count: number; readonly example: number }
+    readonly secrets: number
+    readonly connectionMessages: number
+  },
 ): readonly NotRead[] {
   const rows: NotRead[] = []
   const add = (what: string, count: number, examplePacket?: number): void => {
@@ -203,6 +228,9 @@ function notRead(
     add(`${file.name}: bytes in no readable record`, file.lostBytes)
     add(`${file.name}: packets that the capturing machine itself lost`, file.dropped)
   }
+  const { undated } = beyond
+  add('packets whose time is no date: they do not count for when the capture was made', undated.count, undated.example)
+  add('secrets within the capture beyond the limit of those that are kept', beyond.secrets)
   for (const [fault, { count, example }] of totals.malformed) add(`packets with ${faultTexts[fault]}`, count, example)
   for (const [type, { count, example }] of totals.otherLink) add(`packets of link type ${type}`, count, example)
   for (const [type, { count, example }] of totals.notIp)
@@ -214,6 +242,7 @@ function notRead(
   add('fragments whose datagram never became whole', totals.fragmentsIncomplete)
   add('fragments that contradict others', totals.fragmentsRefused)
   add('conversations forgotten to keep within memory', totals.evicted)
+  add('messages and datagrams of connections beyond the limit: counted only', beyond.connectionMessages)
   let missing = 0
   let skipped = 0
   let malformed = 0

@@ -111,7 +111,8 @@ export interface CaptureReport {
   /** Conversations beyond the limit: counted, not described. */
   readonly moreConversations: number
   readonly connections: readonly ConnectionReport[]
-  readonly moreConnections: number
+  /** Messages and datagrams of connections beyond the limit: counted, not described. */
+  readonly moreConnectionMessages: number
   readonly commissioning: readonly CommissioningReport[]
   readonly pairs: readonly ObservedPair[]
   /** Authorities that certificates were told apart with. */

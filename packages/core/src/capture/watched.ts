@@ -16,6 +16,8 @@ import { TlsStream } from './tls/tls-stream.ts'
 /** Steps of handshakes that are kept of one conversation, and of a whole capture. */
 const mostSteps = 64
 export const mostStepsInAll = 100_000
+/** Characters of the kept steps of a whole capture, as JSON: one hello may name tens of thousands of suites. */
+export const mostStepCharacters = 32 * 1024 * 1024
 
 /** Ports of EtherNet/IP (Volume 2 via cip-security-wire 1.1). */
 const ports = { explicit: 44_818, secure: 2221, io: 2222 } as const
@@ -25,8 +27,8 @@ export interface WatchSurroundings {
   readonly connections: ConnectionTable
   readonly tls: Omit<WatchOptions, 'listener'>
   readonly row: ((row: CaptureRow) => void) | undefined
-  /** Steps that may still be kept. */
-  readonly budget: { steps: number }
+  /** Steps, and characters of them as JSON, that may still be kept. */
+  readonly budget: { steps: number; characters: number }
 }
 
 /** Watches one conversation: finds out what it is, and reads it. */
@@ -164,12 +166,20 @@ export class Watched implements StreamConsumer, DatagramConsumer {
   }
 
   #step(step: ProtectedStep): void {
-    if (this.#steps.length < mostSteps && this.#around.budget.steps > 0) {
-      this.#around.budget.steps--
-      this.#steps.push(step)
-    } else this.#moreSteps++
+    if (this.#isKept(step)) this.#steps.push(step)
+    else this.#moreSteps++
     const { packet, timeUs, side } = step
     this.#row(side, step.name, { packet, timeUs })
+  }
+
+  #isKept(step: ProtectedStep): boolean {
+    const { budget } = this.#around
+    if (this.#steps.length >= mostSteps || budget.steps <= 0 || budget.characters <= 0) return false
+    const { length } = JSON.stringify(step)
+    if (length > budget.characters) return false
+    budget.steps--
+    budget.characters -= length
+    return true
   }
 
   #application(side: Side, bytes: Uint8Array | undefined, moment: Moment): void {

@@ -1,5 +1,5 @@
 import { MalformedMessage } from '../errors.ts'
-import { type TableDocument, type TableName, type Tables, tableNames } from './tables.ts'
+import { type BridgeEnd, type TableDocument, type TableName, type Tables, tableNames } from './tables.ts'
 
 /** A check of one JSON value; `path` is what an error names. */
 type Check = (value: unknown, path: string) => void
@@ -52,15 +52,36 @@ function shown(value: unknown): string {
   return Array.isArray(value) ? `${value.length} rows` : typeof value
 }
 
+const octet = '(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])'
+const dottedAddress = new RegExp(`^${octet}(?:\\.${octet}){3}$`)
+
+const address: Check = (value, path) => {
+  if (typeof value !== 'string' || !dottedAddress.test(value)) fail(path, 'an IPv4 address', value)
+}
+const slot: Check = (value, path) => {
+  if (typeof value !== 'string' || !/^\d{1,3}$/.test(value)) fail(path, 'a slot', value)
+}
+
 const confidentiality = word('Encrypted', 'Authenticated', 'None')
 const side = word('client', 'server')
 const direction = record({ size: number, variable: boolean, rpiUs: number, multicast: boolean })
-const end = record({ port: number, link: string, name: optional(string) })
+const anyEnd = record({ port: number, link: string, name: optional(string) })
+/** CIP ports whose links are known; others may be called anything. */
+const links: ReadonlyMap<unknown, Check> = new Map([
+  [1, slot],
+  [2, address],
+])
+const end: Check = (value, path) => {
+  anyEnd(value, path)
+  // Both fields were looked at.
+  const { port, link } = value as BridgeEnd
+  links.get(port)?.(link, `${path}.link`)
+}
 const suite = record({ suite: number, suiteName: string, meaning: string, confidentiality })
 
 const secured = rows(
   record({
-    remoteAddress: string,
+    remoteAddress: address,
     remotePort: number,
     remoteName: optional(string),
     localPort: number,
@@ -90,9 +111,9 @@ const checks: Readonly<Record<TableName, Check>> = {
   tcp: rows(
     record({
       state: word('LISTEN', 'SYN_SENT', 'ESTABLISHED', 'CLOSE_WAIT', 'TIME_WAIT', 'CLOSED'),
-      localAddress: string,
+      localAddress: address,
       localPort: number,
-      remoteAddress: string,
+      remoteAddress: address,
       remotePort: number,
       remoteName: optional(string),
       side: optional(side),

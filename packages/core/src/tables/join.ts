@@ -20,7 +20,10 @@ export interface JoinedConnection {
   readonly class: 0 | 1 | 3 | undefined
   /** `tcp` and `udp` are plain. */
   readonly transport: BridgeRow['transport']
+  /** Where its ends disagree, the weaker of what they show. */
   readonly confidentiality: Confidentiality
+  /** What each end shows, in words, where they disagree: one of them is wrong, or is not honest. */
+  readonly disagree: string | undefined
   /** IANA number; undefined in plain, and where no end told it. */
   readonly suite: number | undefined
   /** Connection serial number. */
@@ -40,30 +43,30 @@ const plainPort = 44818
 
 /** Joins the rows of all devices: each connection once, however many of its ends were read. In order of their keys. */
 export function joinConnections(readings: readonly ReadTables[]): readonly JoinedConnection[] {
-  const suites = suitesByPair(readings)
+  const suites = suitesByCarrier(readings)
   const found = new Map<string, JoinedConnection>()
   const carried = new Set<string>()
+  const add = (row: JoinedConnection): void => {
+    const seen = found.get(row.key)
+    found.set(row.key, seen === undefined ? row : merged(seen, row))
+  }
   for (const { address, bridge } of readings) {
     const places = new Map<string, number>()
     for (const row of bridge) {
       const ends = endsOf(row, address)
       if (ends === undefined) continue
-      carried.add(carrierKey(ends.from, ends.to, row.transport))
       const base = `${ends.from}>${ends.to} ${row.class} ${row.serial}`
       // Several originators behind one address may use the same serial number.
       const place = (places.get(`${row.side} ${base}`) ?? 0) + 1
       places.set(`${row.side} ${base}`, place)
-      const key = place === 1 ? base : `${base} ${place}`
-      const seen = found.get(key)
-      if (seen === undefined) found.set(key, fresh(key, ends, row, suites))
-      else found.set(key, { ...seen, seenBy: 'both', missed: seen.missed + row.missed })
+      const connection = fresh(place === 1 ? base : `${base} ${place}`, ends, row, suites)
+      carried.add(`${carrierKey(connection)} ${connection.suite}`)
+      add(connection)
     }
   }
   for (const reading of readings) {
     for (const session of sessionsOf(reading)) {
-      if (carried.has(carrierKey(session.from, session.to, session.transport))) continue
-      const seen = found.get(session.key)
-      found.set(session.key, seen === undefined ? session : { ...seen, seenBy: 'both' })
+      if (!carried.has(`${carrierKey(session)} ${session.suite}`)) add(session)
     }
   }
   return [...found.values()].sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0))
@@ -80,20 +83,55 @@ function endsOf({ side, originator, target }: BridgeRow, address: string): Ends 
   return target.port === ethernetPort ? { from: address, to: target.link } : undefined
 }
 
-/** Plain class 0/1 data belongs to the plain session that opened it. */
-function carrierKey(from: string, to: string, transport: BridgeRow['transport']): string {
-  return `${from}>${to} ${transport === 'udp' ? 'tcp' : transport}`
+/**
+ * What may carry a connection. A session that is protected otherwise carries it not, and is told beside it. Plain class
+ * 0/1 data belongs to the plain session that opened it.
+ */
+function carrierKey({
+  from,
+  to,
+  transport,
+  confidentiality,
+}: Pick<JoinedConnection, 'from' | 'to' | 'transport' | 'confidentiality'>): string {
+  return `${from}>${to} ${transport === 'udp' ? 'tcp' : transport} ${confidentiality}`
+}
+
+/** From weak to strong. */
+const strengths: readonly Confidentiality[] = ['None', 'Authenticated', 'Encrypted']
+
+/** What two rows say of one connection. */
+function merged(seen: JoinedConnection, other: JoinedConnection): JoinedConnection {
+  const isWeaker = strengths.indexOf(other.confidentiality) < strengths.indexOf(seen.confidentiality)
+  const isAlike = seen.confidentiality === other.confidentiality && seen.suite === other.suite
+  const isOtherEnd = other.seenBy !== seen.seenBy
+  const [originator, target] = seen.seenBy === 'target' ? [other, seen] : [seen, other]
+  const shown = ({ confidentiality, suite }: JoinedConnection): string =>
+    suite === undefined
+      ? confidentiality
+      : `${confidentiality} (0x${suite.toString(16).toUpperCase().padStart(4, '0')})`
+  return {
+    ...(isWeaker ? other : seen),
+    missed: seen.missed + other.missed,
+    seenBy: isOtherEnd ? 'both' : seen.seenBy,
+    disagree: isAlike
+      ? seen.disagree
+      : isOtherEnd
+        ? `${seen.from} shows ${shown(originator)}, ${seen.to} shows ${shown(target)}`
+        : `${seen.seenBy === 'target' ? seen.to : seen.from} shows ${shown(seen)} and ${shown(other)}`,
+  }
 }
 
 function fresh(key: string, ends: Ends, row: BridgeRow, suites: ReadonlyMap<string, number>): JoinedConnection {
+  const { transport, confidentiality } = row
   return {
     key,
     kind: 'connection',
     ...ends,
     class: row.class,
-    transport: row.transport,
-    confidentiality: row.confidentiality,
-    suite: suites.get(carrierKey(ends.from, ends.to, row.transport)),
+    transport,
+    confidentiality,
+    disagree: undefined,
+    suite: suites.get(carrierKey({ ...ends, transport, confidentiality })),
     serial: row.serial,
     rpiUs: row.originatorToTarget.rpiUs,
     uptimeS: row.uptimeS,
@@ -102,13 +140,15 @@ function fresh(key: string, ends: Ends, row: BridgeRow, suites: ReadonlyMap<stri
   }
 }
 
-function suitesByPair(readings: readonly ReadTables[]): ReadonlyMap<string, number> {
+/** The suite of the first session of each kind: a connection does not tell which of several alike ones carries it. */
+function suitesByCarrier(readings: readonly ReadTables[]): ReadonlyMap<string, number> {
   const suites = new Map<string, number>()
   for (const { address, tls, dtls } of readings) {
     for (const [transport, rows] of [['tls', tls] as const, ['dtls', dtls] as const]) {
       for (const row of rows) {
-        const { from, to } = sessionEnds(row, address)
-        suites.set(carrierKey(from, to, transport), row.suite)
+        const { confidentiality } = row
+        const key = carrierKey({ ...sessionEnds(row, address), transport, confidentiality })
+        if (!suites.has(key)) suites.set(key, row.suite)
       }
     }
   }
@@ -149,6 +189,7 @@ function session(
     class: undefined,
     transport,
     confidentiality,
+    disagree: undefined,
     suite,
     serial: undefined,
     rpiUs: undefined,

@@ -99,6 +99,60 @@ describe('the tables of a plant', () => {
     ])
   })
 
+  test.each([
+    ['the originator', 'Encrypted', 'Authenticated'],
+    ['the target', 'None', 'Encrypted'],
+  ] as const)('take the weaker protection where the ends disagree, whoever was read first: %s', (_, first, second) => {
+    const ends = [
+      device('192.0.2.1', { bridge: [bridge('originator', '192.0.2.2', 5, { confidentiality: first })] }),
+      device('192.0.2.2', { bridge: [bridge('target', '192.0.2.1', 5, { confidentiality: second })] }),
+    ]
+    const weaker = first === 'None' ? 'None' : 'Authenticated'
+    for (const readings of [ends, [...ends].reverse()]) {
+      expect(joinConnections(readings)).toMatchObject([
+        {
+          seenBy: 'both',
+          confidentiality: weaker,
+          disagree: `192.0.2.1 shows ${first}, 192.0.2.2 shows ${second}`,
+        },
+      ])
+    }
+  })
+
+  test('take the weaker protection of a session too, and say nothing where both ends agree', () => {
+    const server = secured('server', '192.0.2.1', [2221, 5000])
+    const client = secured('client', '192.0.2.2', [5000, 2221])
+    const read = (tls: SecuredRow) =>
+      joinConnections([device('192.0.2.1', { tls: [client] }), device('192.0.2.2', { tls: [tls] })])
+    expect(read(server)).toMatchObject([{ seenBy: 'both', confidentiality: 'Authenticated', disagree: undefined }])
+    expect(read({ ...server, suite: 0xc02b, confidentiality: 'Encrypted' })).toMatchObject([
+      {
+        confidentiality: 'Authenticated',
+        suite: 0xc006,
+        disagree: '192.0.2.1 shows Authenticated (0xC006), 192.0.2.2 shows Encrypted (0xC02B)',
+      },
+    ])
+  })
+
+  test('show a second session of a pair that is protected otherwise than the one that carries', () => {
+    const strong = { suite: 0xc02b, confidentiality: 'Encrypted' } as const
+    const joined = joinConnections([
+      device('192.0.2.2', {
+        bridge: [bridge('target', '192.0.2.1', 5, { class: 3, transport: 'tls', confidentiality: 'Encrypted' })],
+        tls: [
+          { ...secured('server', '192.0.2.1', [2221, 5000]), ...strong },
+          secured('server', '192.0.2.1', [2221, 5001]),
+          { ...secured('server', '192.0.2.1', [2221, 5002]), ...strong, suite: 0xc02c },
+        ],
+      }),
+    ])
+    expect(joined.map(({ kind, confidentiality, suite }) => [kind, confidentiality, suite])).toEqual([
+      ['connection', 'Encrypted', 0xc02b],
+      ['session', 'Authenticated', 0xc006],
+      ['session', 'Encrypted', 0xc02c],
+    ])
+  })
+
   test('leave out pages, ports that listen, and what has ended', () => {
     const tcp: TcpRow[] = [
       plain('server', '192.0.2.9', [80, 5000]),

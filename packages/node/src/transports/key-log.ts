@@ -1,25 +1,44 @@
 import { closeSync, constants, fchmodSync, fstatSync, openSync, writeSync } from 'node:fs'
 import { UsageError } from '@cordon/core/errors'
 
-/** Takes lines in the NSS key log format. They open every recorded byte of the association: for captures only. */
+/**
+ * Takes lines in the NSS key log format. They open every recorded byte of the association: for captures only. An
+ * association whose line cannot be written, because this throws, fails.
+ */
 export type KeyLog = (line: string) => void
 
 /**
  * A key log that appends to a file, which Wireshark and tshark read as it grows. The file is made with mode 0600; one
- * that is there and that others may read or write is given that mode before the first secret goes into it.
+ * that is there and that others may read or write is given that mode before the first secret goes into it. When a line cannot be written later, a warning of the process
+ * says so once.
  * @throws UsageError `bad-option` for a symbolic link, a directory or device, or a file of another user
  */
 export function keyLogFile(path: string): KeyLog {
   // What is wrong with the file is said before anything runs, and looked at again with every line.
   closeSync(openOwn(path))
+  let isTold = false
   return (line) => {
-    // Handshakes are rare and a capture wants the line before the first record, so the write is synchronous.
-    const file = openOwn(path)
     try {
-      writeSync(file, `${line}\n`)
-    } finally {
-      closeSync(file)
+      append(path, line)
+    } catch (error) {
+      // Every association that follows fails alike: it is said once why.
+      if (!isTold) {
+        const reason = error instanceof Error ? error.message : String(error)
+        process.emitWarning(`No association can be made any more: ${reason}`, { code: 'CORDON_KEY_LOG' })
+      }
+      isTold = true
+      throw error
     }
+  }
+}
+
+function append(path: string, line: string): void {
+  // Handshakes are rare and a capture wants the line before the first record, so the write is synchronous.
+  const file = openOwn(path)
+  try {
+    writeSync(file, `${line}\n`)
+  } finally {
+    closeSync(file)
   }
 }
 

@@ -211,7 +211,7 @@ export class SecureTransport implements Transport {
         }
         break
       case 'keylog':
-        this.#keyLog?.(event.line)
+        this.#writeKeys(event.line)
         break
       case 'alert':
         if (event.direction === 'in' && event.level === 'fatal') this.#alert = { name: event.name, code: event.code }
@@ -222,6 +222,17 @@ export class SecureTransport implements Transport {
       case 'failed':
         this.#failed(event)
         break
+    }
+  }
+
+  /** Whoever asked for the keys of everything does not get an association without them; nor may a socket's handler throw. */
+  #writeKeys(line: string): void {
+    try {
+      this.#keyLog?.(line)
+    } catch (cause) {
+      const where = `${this.kind} with ${formatEndpoint(this.remote)}`
+      const reason = cause instanceof Error ? cause.message : String(cause)
+      this.destroy(new TransportError('io', `${where}: its keys could not be written: ${reason}`, { cause }))
     }
   }
 

@@ -1,4 +1,5 @@
-import { readabilityText } from '@cordon/core/capture'
+import { CaptureSecrets, readabilityText } from '@cordon/core/capture'
+import { nodeRecordCrypto } from '@cordon/node/capture'
 import { Session } from '@cordon/tls'
 import { describe, expect, test } from 'vitest'
 import { VirtualLink } from '../../../tls/test/virtual-link.ts'
@@ -248,5 +249,31 @@ describe('a DTLS association', () => {
   test('is told from other datagrams', () => {
     const seen = watch('dtls', [{ side: 'client', bytes: text('not DTLS at all') }])
     expect(seen.report.problems).toEqual(['a datagram of the client is no DTLS record'])
+  })
+})
+
+describe('forged records behind gaps', () => {
+  test('are tried a limited number of times, however many gaps there are', () => {
+    const { wire, keyLog } = conversation(0xc02b, ['one'])
+    let tried = 0
+    const secrets = new CaptureSecrets({
+      ...nodeRecordCrypto,
+      openAead: (...sealed) => {
+        tried++
+        return nodeRecordCrypto.openAead(...sealed)
+      },
+    })
+    secrets.keyLog.add(keyLog)
+    const gaps = 100
+    const forged = Uint8Array.of(23, 3, 3, 0, 40, ...new Uint8Array(40).fill(7))
+    const attack = Array.from({ length: gaps }, (): Sent[] => [
+      { side: 'client', bytes: new Uint8Array(20_000) },
+      { side: 'client', bytes: forged },
+    ]).flat()
+    const seen = watch('tls', [...wire, ...attack], { secrets, lose: (_, { bytes }) => bytes.length === 20_000 })
+    expect(seen.gaps).toBe(gaps)
+    // Eight records are tried, each with the numbers of at most 256 lost ones.
+    expect(tried).toBeLessThanOrEqual(20 + 8 * 257)
+    expect(seen.report.application.client).toMatchObject({ records: 1 + gaps, read: 1 })
   })
 })

@@ -12,7 +12,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { keyLogFile } from '@cordon/node/transports'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 
 describe.skipIf(process.platform === 'win32')('a key log', () => {
   let directory = ''
@@ -63,7 +63,11 @@ describe.skipIf(process.platform === 'win32')('a key log', () => {
     const stolen = join(directory, 'stolen')
     writeFileSync(stolen, '')
     symlinkSync(stolen, file)
+    const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined)
     expect(() => log('CLIENT_RANDOM 00 11')).toThrow('symbolic link')
+    expect(() => log('CLIENT_RANDOM 22 33')).toThrow('symbolic link')
+    expect(warn.mock.calls.map(([text]) => text)).toEqual([expect.stringContaining('symbolic link')])
+    warn.mockRestore()
     expect(readFileSync(stolen, 'utf8')).toBe('')
   })
 })

@@ -1,6 +1,6 @@
-import { NotTrusted, PeerError, TransportError } from '@cordon/core/errors'
+import { NotTrusted, PeerError, TransportError, UsageError } from '@cordon/core/errors'
 import { createHash } from 'node:crypto'
-import { beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it, vi } from 'vitest'
 import { type Credentials, makeContext } from '../../src/transports/credentials.ts'
 import { connectDtls, listenDtls } from '../../src/transports/dtls.ts'
 import { connectTcp, listenTcp } from '../../src/transports/tcp.ts'
@@ -208,6 +208,30 @@ for (const protocol of ['tls', 'dtls'] as const) {
       // The client's side of TLS 1.2 ends after the server's refusal.
       await expect(joined.open()).rejects.toBeInstanceOf(PeerError)
       expect(shown).toEqual([[new Uint8Array(server.certificate)]])
+      await joined.dispose()
+    })
+
+    it('fails an association whose keys cannot be written, and goes on', async () => {
+      let isFull = true
+      const joined = await join({
+        protocol,
+        timeoutMs: 3000,
+        keyLog: () => {
+          if (isFull) throw new UsageError('bad-option', 'key log /full: no space')
+        },
+      })
+      // The server's last message is on its way before it hears of the keys.
+      const lost = await joined.open().catch(() => undefined)
+      await vi.waitFor(() => expect(joined.refusals).toHaveLength(1))
+      lost?.destroy()
+      expect(joined.accepted).toEqual([])
+      expect(joined.refusals.map(({ error }) => error.message)).toEqual([
+        expect.stringMatching(/keys could not be written: key log \/full: no space/),
+      ])
+      isFull = false
+      const pair = await joined.pair()
+      expect(pair.server.state).toBe('open')
+      pair.client.destroy()
       await joined.dispose()
     })
 

@@ -26,6 +26,9 @@ import { wordsOf } from './names.ts'
 import { type PushReport, PushWatch } from './push.ts'
 import type { CaptureRow, RowFields, RowProtocol } from './row.ts'
 
+/** Commands of one conversation that are told apart: a stranger may send all 65,536. */
+const mostCommands = 64
+
 /** Errors of one conversation that are kept with their words. */
 const mostErrors = 20
 
@@ -56,7 +59,7 @@ export interface SeenIdentity {
 
 /** What EtherNet/IP and CIP said in one conversation. */
 export interface CipReport {
-  /** Encapsulated messages by command, as words: `Register Session`. */
+  /** Encapsulated messages by command, as words: `Register Session`; beyond 64 of them as `other commands`. */
   readonly commands: Readonly<Record<string, number>>
   /** Explicit CIP requests and replies, unconnected and connected. */
   readonly requests: number
@@ -439,7 +442,9 @@ export class CipConversation {
   }
 
   #count(command: string): void {
-    this.#commands.set(command, (this.#commands.get(command) ?? 0) + 1)
+    const isKept = this.#commands.has(command) || this.#commands.size < mostCommands
+    const name = isKept ? command : 'other commands'
+    this.#commands.set(name, (this.#commands.get(name) ?? 0) + 1)
   }
 
   #endpoint(side: Side): CaptureEndpoint {

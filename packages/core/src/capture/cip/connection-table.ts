@@ -246,7 +246,7 @@ export class ConnectionTable {
   readonly budget = { waiting: connectionLimits.allWaiting, notes: connectionLimits.notes }
   #uncounted = 0
 
-  /** Connections and flows beyond the limits. */
+  /** Messages and datagrams of connections and flows beyond the limits: each is counted, not each connection once. */
   get uncounted(): number {
     return this.#uncounted
   }

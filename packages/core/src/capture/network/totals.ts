@@ -63,8 +63,9 @@ class Tally<K> {
   note(kind: K, rest: K, packet: number): void {
     const known = this.counts.get(kind)
     if (known !== undefined) known.count++
-    else if (this.counts.size < maxKinds) this.counts.set(kind, { count: 1, example: packet })
-    else if (kind !== rest) this.note(rest, rest, packet)
+    // The rest has a place beside them: every packet is in some row.
+    else if (this.counts.size < maxKinds || kind === rest) this.counts.set(kind, { count: 1, example: packet })
+    else this.note(rest, rest, packet)
   }
 }
 

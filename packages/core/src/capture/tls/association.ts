@@ -18,6 +18,7 @@ import {
 import { Handshake } from './handshake-keys.ts'
 import { readClientHello, readHelloVerifyRequest, readServerHello } from './hello.ts'
 import { isOldVersion } from './key-schedule.ts'
+import type { WaitingFragments } from './waiting-fragments.ts'
 import { contentTypes } from './record.ts'
 import {
   type AlertReport,
@@ -36,6 +37,8 @@ export interface WatchOptions {
   readonly secrets: CaptureSecrets
   readonly certificates: CertificateReader
   readonly listener: ProtectedListener
+  /** DTLS: fragments that wait in all conversations of the capture; without it each conversation counts for itself. */
+  readonly fragments?: WaitingFragments
   /**
    * Whether these bytes are whole messages of the application, exactly. With it a NULL suite is recognised also where the
    * capture begins after the handshake; without it nothing is guessed.

@@ -28,6 +28,9 @@ export type OpenResult =
 /** After so many records in a row that do not fit, nothing more is tried. */
 const mostFailures = 8
 
+/** Numbers that are tried in vain with all records of one state: each costs a decryption of up to 16 KiB. */
+export const mostMisses = 16_384
+
 /** Most lost records that are reckoned with when bytes are missing: each is one more number to try. */
 export const mostLostRecords = 256
 
@@ -44,6 +47,7 @@ export class CipherState {
   /** So many records may have been lost before the next. */
   #slack = 0
   #failures = 0
+  #misses = 0
   #protection: RecordProtection | undefined
   #by: Exclude<ReadableBy, 'NULL suite'> = 'key log'
   /** TLS 1.3: which secret is in use. */
@@ -71,8 +75,8 @@ export class CipherState {
   /** Records of TLS were lost: at least and at most so many. */
   lost(least: number, most: number): void {
     this.#next += least
+    // What failed stays counted: whoever makes gaps must not get new attempts with each.
     this.#slack = Math.min(this.#slack + most - least, mostLostRecords)
-    this.#failures = 0
   }
 
   /** Opens the next record; in DTLS `number` stands in its header. */
@@ -173,7 +177,7 @@ export class CipherState {
     if (this.#protection === undefined) return undefined
     // A datagram costs one attempt, and anybody could send a few that do not fit.
     if (number === undefined && this.#failures >= mostFailures) return undefined
-    const last = number === undefined ? first + this.#slack : first
+    const last = number === undefined ? first + Math.min(this.#slack, mostMisses - this.#misses - 1) : first
     for (let candidate = first; candidate <= last; candidate++) {
       const opened = this.#protection.open(record, sequenceBytes(this.#epoch, candidate))
       if (opened !== undefined) {
@@ -182,6 +186,7 @@ export class CipherState {
         this.#failures = 0
         return opened
       }
+      if (number === undefined) this.#misses++
     }
     this.#failures++
     return undefined

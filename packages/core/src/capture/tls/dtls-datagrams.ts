@@ -5,6 +5,7 @@ import { FragmentBuffer } from './fragments.ts'
 import { handshakeTypes, messageName } from './handshake.ts'
 import { contentTypes, dtlsHeaderLength, isDtlsVersion } from './record.ts'
 import type { TlsReport } from './report.ts'
+import { WaitingFragments } from './waiting-fragments.ts'
 
 /** Most epochs of one side that are kept: the one in use, and the one before it for what comes late. */
 const mostEpochs = 2
@@ -58,11 +59,13 @@ interface Direction {
  */
 export class DtlsDatagrams implements DatagramConsumer {
   readonly #association: Association
+  readonly #fragments: WaitingFragments
   readonly #directions: Record<Side, Direction>
 
   constructor(options: WatchOptions) {
     this.#association = new Association(options, true)
-    this.#directions = { client: makeDirection(), server: makeDirection() }
+    this.#fragments = options.fragments ?? new WaitingFragments()
+    this.#directions = { client: makeDirection(this.#fragments), server: makeDirection(this.#fragments) }
   }
 
   datagram(side: Side, bytes: Uint8Array, start: number, end: number, moment: Moment): void {
@@ -80,8 +83,17 @@ export class DtlsDatagrams implements DatagramConsumer {
 
   /** Nothing more comes; {@link report} stays. */
   ended(): void {
-    this.#directions.client = makeDirection()
-    this.#directions.server = makeDirection()
+    for (const side of ['client', 'server'] as const) this.#begin(side)
+  }
+
+  /** Drops what a side has, and says so where fragments were given up. */
+  #begin(side: Side): Direction {
+    const { fragments } = this.#directions[side]
+    if (fragments.hasForgotten)
+      this.#association.problem(`handshake fragments of the ${side} were given up to keep within memory`)
+    fragments.clear()
+    this.#directions[side] = makeDirection(this.#fragments)
+    return this.#directions[side]
   }
 
   /** Everything so far, in summary. */
@@ -247,8 +259,9 @@ export class DtlsDatagrams implements DatagramConsumer {
   /** In an epoch above 0 the client negotiates again, and both go on under the old keys meanwhile. */
   #restart(epoch: number): void {
     for (const side of ['client', 'server'] as const) {
-      const fresh = makeDirection()
-      this.#directions[side] = epoch === 0 ? fresh : { ...fresh, epochs: this.#directions[side].epochs }
+      const { epochs } = this.#directions[side]
+      const fresh = this.#begin(side)
+      if (epoch > 0) this.#directions[side] = { ...fresh, epochs }
     }
   }
 }
@@ -261,8 +274,8 @@ function notRecord(side: Side, first: number, isWhole: boolean): string {
     : `what follows a record in a datagram of the ${side} is no DTLS record`
 }
 
-function makeDirection(): Direction {
-  return { fragments: new FragmentBuffer(), epochs: new Map(), changed: false }
+function makeDirection(waiting: WaitingFragments): Direction {
+  return { fragments: new FragmentBuffer(waiting), epochs: new Map(), changed: false }
 }
 
 /** Bytes of the record at `start`, header included; undefined when there is none. */

@@ -39,11 +39,18 @@ export type KeyLogLabel =
  */
 export class KeyLog {
   readonly #secrets = new Map<string, Uint8Array>()
+  readonly #most: number
   #rest = ''
   /** The line being read is too long to be one of ours: what is left of it is skipped. */
   #overlong = false
   #skipped = 0
   #generation = 0
+  #ignored = 0
+
+  /** An empty log that keeps at most so many secrets. */
+  constructor(most = mostSecrets) {
+    this.#most = most
+  }
 
   /** Changes with every secret that is added: a reader who found none need not look again before. */
   get generation(): number {
@@ -55,9 +62,19 @@ export class KeyLog {
     return { secrets: this.#secrets.size, skipped: this.#skipped }
   }
 
+  /** Secrets within captures beyond those that are kept. */
+  get ignored(): number {
+    return this.#ignored
+  }
+
+  /** Takes a whole log that stands within a capture. It is a stranger's: what is too much is counted, never an error. */
+  addFromCapture(log: string): void {
+    for (const line of log.split('\n')) this.#line(line, true)
+  }
+
   /**
    * Takes the next piece of a log.
-   * @throws UsageError `bad-value` beyond 200 000 secrets
+   * @throws UsageError `bad-value` beyond the secrets that are kept, 200 000 unless told
    */
   add(piece: string | Uint8Array): void {
     const lines = (this.#rest + (typeof piece === 'string' ? piece : latin1(piece))).split('\n')
@@ -85,7 +102,7 @@ export class KeyLog {
     return this.#secrets.get(`${label} ${owner}`)
   }
 
-  #line(line: string): void {
+  #line(line: string, isFromCapture = false): void {
     const text = line.trim()
     if (text === '' || text.startsWith('#')) return
     const [label = '', owner = '', secret = '', ...rest] = text.length > longestLine ? [] : text.split(/\s+/)
@@ -95,13 +112,18 @@ export class KeyLog {
       this.#skipped++
       return
     }
-    if (this.#secrets.size >= mostSecrets) {
+    const name = `${label} ${owner.toLowerCase()}`
+    if (this.#secrets.size >= this.#most && !this.#secrets.has(name)) {
+      if (isFromCapture) {
+        this.#ignored++
+        return
+      }
       throw new UsageError(
         'bad-value',
-        `a key log of more than ${mostSecrets} secrets: hand over the part of this capture`,
+        `a key log of more than ${this.#most} secrets: hand over the part of this capture`,
       )
     }
-    this.#secrets.set(`${label} ${owner.toLowerCase()}`, fromHex(secret))
+    this.#secrets.set(name, fromHex(secret))
     this.#generation++
   }
 }
@@ -111,5 +133,15 @@ function isHex(text: string): boolean {
 }
 
 function fromHex(text: string): Uint8Array {
-  return Uint8Array.from(text.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16))
+  const bytes = new Uint8Array(text.length / 2)
+  // There may be very many: no match, no list.
+  for (let i = 0; i < bytes.length; i++) {
+    bytes[i] = (digit(text.charCodeAt(2 * i)) << 4) | digit(text.charCodeAt(2 * i + 1))
+  }
+  return bytes
+}
+
+/** What a hexadecimal digit, by its code, stands for. */
+function digit(code: number): number {
+  return code <= 0x39 ? code - 0x30 : (code | 0x20) - 0x57
 }

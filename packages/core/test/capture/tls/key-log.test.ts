@@ -51,6 +51,15 @@ describe('a key log', () => {
     expect(keys.count).toEqual({ secrets: 1, skipped: 1 })
   })
 
+  test('of a capture may hold more secrets than are kept, that of the user may not', () => {
+    const keys = new KeyLog(2)
+    const line = (digit: string) => `CLIENT_RANDOM ${digit.repeat(64)} ${secret}`
+    keys.addFromCapture([...'1234'].map(line).join('\n'))
+    keys.addFromCapture(line('1'))
+    expect([keys.count.secrets, keys.ignored]).toEqual([2, 2])
+    expect(() => keys.add(`${line('5')}\n`)).toThrow('more than 2 secrets')
+  })
+
   test('takes any bytes', () => {
     fc.assert(
       fc.property(fc.array(fc.uint8Array({ maxLength: 600 })), (pieces) => {
