@@ -31,7 +31,7 @@ export function addCapture({ add, group }: Declare): Command {
     add(
       capture,
       'analyze <capture...>',
-      'who talks to whom, how protected, what holds; with a plant file: what obeys it (exit 1 when something does not)',
+      'who talks to whom, how protected, what holds; with a plant file: what obeys it (exit 1 when something does not, 3 when not all could be judged)',
       'capture analyze run.pcapng --plant plant.yaml --output json',
       async () => (await import('../commands/capture-analyze.ts')).run,
     ),
