@@ -17,5 +17,5 @@ export interface CommandContext {
    * From now on a signal is how this command ends as it should: what it returns is its exit code, and nobody says that it
    * was cancelled. A signal that came before, and what is thrown, still count as cancelled.
    */
-  signalEnds(): void
+  signalEnds?(): void
 }

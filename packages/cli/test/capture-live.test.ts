@@ -73,7 +73,7 @@ devices:
       socket.write(asked)
       await once(socket, 'data')
       socket.destroy()
-      await vi.waitFor(async () => expect((await readFile(kept)).includes(answered)).toBe(true), 10_000)
+      await vi.waitFor(async () => expect((await readFile(kept)).includes(Buffer.from(answered))).toBe(true), 10_000)
     } finally {
       process.emit('SIGINT')
       device.close()

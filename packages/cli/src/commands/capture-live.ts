@@ -37,7 +37,7 @@ export async function run(context: CommandContext, flags: LiveFlags): Promise<Ex
   output.note(`capturing on ${flags.interface}, ${end} …`)
   const notes = setInterval(() => output.note(`${analysis.packets} packets …`), noteEveryMs)
   try {
-    context.signalEnds()
+    context.signalEnds?.()
     await readChunks(analysis, flags.interface, file === undefined ? chunks : kept(chunks, file))
   } finally {
     clearInterval(notes)
