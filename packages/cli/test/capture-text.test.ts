@@ -5,7 +5,7 @@ import { testOutput } from './test-output.ts'
 
 const nothing: CaptureReport = {
   files: [],
-  packets: { packets: 2, tcp: 0, udp: 2, snapped: 0, conversations: 1, evicted: 0 },
+  packets: { packets: 2, tcp: 0, udp: 2, snapped: 0, headersSnapped: 0, conversations: 1, evicted: 0 },
   firstUs: undefined,
   lastUs: undefined,
   notRead: [],

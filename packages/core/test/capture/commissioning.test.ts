@@ -37,6 +37,7 @@ function session(id: number, origin: CertificateOrigin, mutual: boolean): Conver
     steps: [],
     moreSteps: 0,
     cip: undefined,
+    plain: undefined,
   }
 }
 

@@ -21,8 +21,9 @@ afterAll(async () => {
 
 /** Keeps a comparison of a plant with these findings. */
 async function keep(plant: string, findings: readonly Finding[], change: Partial<PlantComparison> = {}) {
-  await using turn = await Turn.take(store, plant, false)
-  if (!(turn instanceof Turn)) throw new Error('another one has the turn')
+  const taken = await Turn.take(store, plant, false)
+  if (!(taken instanceof Turn)) throw new Error('another one has the turn')
+  await using turn = taken
   const unread = findings.filter(({ kind }) => kind === 'unreadable').map(({ device }) => device)
   const comparison: PlantComparison = {
     plant,
