@@ -15,6 +15,7 @@ const nothing: CaptureReport = {
   moreConnectionMessages: 0,
   commissioning: [],
   pairs: [],
+  anchors: { vendor: 0, plant: 0 },
   keyLogSecrets: 0,
 }
 
