@@ -1,3 +1,5 @@
+import { wordAt } from './big-endian.ts'
+
 /** Words of a key: two addresses of four words, two ports in one, transport and IP version in one. */
 const keyWords = 10
 /** Places of the parts in a key. */
@@ -143,11 +145,6 @@ export class FlowTable {
   get bucket(): number {
     return this.#bucket
   }
-}
-
-/** Four bytes as a signed number, first byte highest. */
-export function wordAt(bytes: Uint8Array, at: number): number {
-  return ((bytes[at] ?? 0) << 24) | ((bytes[at + 1] ?? 0) << 16) | ((bytes[at + 2] ?? 0) << 8) | (bytes[at + 3] ?? 0)
 }
 
 /** A round of MurmurHash3 with its finisher's multiplication: every bit of a word reaches every bit of the hash. */

@@ -1,3 +1,4 @@
+import { word } from './big-endian.ts'
 import type { PacketFault } from './totals.ts'
 
 /** Protocols over IP that are looked into (IANA protocol numbers). */
@@ -130,8 +131,4 @@ function isExtension(protocol: number): boolean {
     protocol === extensions.authentication ||
     protocol === extensions.destination
   )
-}
-
-function word(bytes: Uint8Array, at: number): number {
-  return ((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0)
 }

@@ -1,3 +1,4 @@
+import { word } from './big-endian.ts'
 import { type CapturedPacket, linkTypes } from '../file/captured-packet.ts'
 
 /** EtherTypes (IEEE 802 numbers) that are looked into. */
@@ -70,8 +71,4 @@ function loopbackType(bytes: Uint8Array, at: number): number {
   const family = big > 0 ? big : little
   if (family === 2) return etherTypes.ipv4
   return family === 10 || family === 24 || family === 28 || family === 30 ? etherTypes.ipv6 : 0
-}
-
-function word(bytes: Uint8Array, at: number): number {
-  return ((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0)
 }

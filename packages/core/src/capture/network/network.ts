@@ -2,9 +2,10 @@ import { UsageError } from '../../errors.ts'
 import { addressText } from '../../x509/address.ts'
 import type { CaptureEndpoint, Consumers, Conversation, ConversationEnd, Moment, Side } from '../conversation.ts'
 import type { CapturedPacket } from '../file/captured-packet.ts'
+import { word, wordAt } from './big-endian.ts'
 import { type ConversationSummary, Flow } from './flow.ts'
 import { FlowOrder } from './flow-order.ts'
-import { FlowTable, wordAt } from './flow-table.ts'
+import { FlowTable } from './flow-table.ts'
 import { Fragments } from './fragments.ts'
 import { emptyIpPacket, ipProtocols, readIpv4, readIpv6 } from './ip.ts'
 import { defaultNetworkLimits, type NetworkLimits } from './limits.ts'
@@ -388,8 +389,4 @@ function guessServer(transport: Conversation['transport'], sourcePort: number, d
   if (isServer(sourcePort, destinationPort)) return true
   if (isServer(destinationPort, sourcePort) || transport === 'udp') return false
   return sourcePort < destinationPort
-}
-
-function word(bytes: Uint8Array, at: number): number {
-  return ((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0)
 }
