@@ -12,7 +12,9 @@ const packages = {
   node: ['core', 'tls'],
   simulator: ['core', 'node'],
   server: ['core', 'node'],
-  cli: ['core', 'node', 'simulator', 'server'],
+  client: [],
+  web: ['client', 'core'],
+  cli: ['core', 'node', 'simulator', 'server', 'client'],
 }
 
 /** Layers of `packages/<name>/src`, lowest first. */
@@ -36,7 +38,15 @@ const layers = {
     ['originator', 'target', 'scan', 'mdns', 'est', 'capture'],
     ['pages', 'doctor', 'conformance', 'verify'],
   ],
-  server: [['store'], ['authority'], ['deploy', 'notify'], ['enrollment', 'drift'], ['est']],
+  server: [
+    ['store'],
+    ['audit'],
+    ['authority'],
+    ['deploy', 'notify', 'users', 'plants'],
+    ['enrollment', 'drift'],
+    ['est', 'jobs'],
+    ['api'],
+  ],
 }
 
 /** Imports within one layer, each with its reason. */

@@ -33,12 +33,16 @@ const tables = [
   'notification_deliveries',
   'drift_plants',
   'drift_findings',
+  'audit',
 ] as const satisfies readonly (keyof Schema)[]
 
 type TableName = (typeof tables)[number]
 
 /** Tables whose id counts by itself. */
-const counted = ['journal', 'events', 'enrollments', 'enrollment_words', 'notifications', 'drift_findings'] as const
+const counted = ['journal', 'events', 'enrollments', 'enrollment_words', 'notifications', 'drift_findings', 'audit'] as const
+
+/** Tables whose triggers number, chain and announce what is written. */
+const numbered = ['audit', 'events'] as const
 
 const magic = new TextEncoder().encode('CORDON-BACKUP-1\n')
 const saltLength = 16
@@ -172,6 +176,8 @@ export async function restoreStore(store: Store, backup: Uint8Array, passphrase:
     await refuseUnlessEmpty(tx)
     if (isOlder) await makeTablesOf(tx, document.schema)
     else await tx.deleteFrom('facts').execute()
+    // Their numbers and hashes are those of the backup, not new ones.
+    for (const table of numbered) await sql`alter table ${sql.table(table)} disable trigger user`.execute(tx)
     for (const table of held) {
       const rows = document.rows[table] ?? []
       for (let start = 0; start < rows.length; start += 500) {
@@ -189,6 +195,7 @@ export async function restoreStore(store: Store, backup: Uint8Array, passphrase:
       }
     }
     if (isOlder) await bringUpToDate(tx, document.schema)
+    for (const table of numbered) await sql`alter table ${sql.table(table)} enable trigger user`.execute(tx)
     for (const table of counted) {
       await sql`select setval(pg_get_serial_sequence(${table}, 'id'), coalesce(max(id), 1), max(id) is not null) from ${sql.table(table)}`.execute(
         tx,

@@ -195,6 +195,31 @@ export interface EventTable {
   kind: string
   subject: string
   detail: NullableJson
+  /** The plant that it concerns; null for what concerns all or none. */
+  plant: ColumnType<string | null, string | null | undefined, string | null>
+}
+
+/** What people, tokens and the system itself did. Number, time and hash are given by the database. */
+export interface AuditTable {
+  id: Generated<number>
+  at: Created
+  actor_kind: 'user' | 'token' | 'system' | 'anonymous'
+  /** Name of the user, name and owner of the token, or what of the system it was. */
+  actor: string
+  /** The operation, such as `deployments.start`. */
+  action: string
+  subject: string
+  plant: string | null
+  outcome: 'done' | 'refused' | 'failed'
+  /** Where the request came from. */
+  address: string | null
+  /** Id of the request, to find it in the log. */
+  request: string | null
+  detail: NullableJson
+  /** Hash of the entry before it; null for the first. */
+  previous: ColumnType<Uint8Array | null, never, never>
+  /** SHA-256 over the whole entry with `previous`. */
+  hash: ColumnType<Uint8Array, Uint8Array | undefined, never>
 }
 
 /** A request for a certificate by EST, one row for each key under a label: whatever is decided is bound to the key. */
@@ -359,4 +384,5 @@ export interface Schema {
   notification_deliveries: NotificationDeliveryTable
   drift_plants: DriftPlantTable
   drift_findings: DriftFindingTable
+  audit: AuditTable
 }

@@ -3,6 +3,7 @@ import { nodeCrypto } from '@cordon/node/crypto'
 import { dumpStore, jsonText, restoreStore, type Store } from '@cordon/server/store'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { newestMigration } from '../../src/store/migrations.ts'
 import { TemporaryState } from './support.ts'
 
 const passphrase = 'correct horse battery'
@@ -104,7 +105,7 @@ describe('a backup', () => {
   test('fills an empty store with the very same rows, and secrets open under its own key', async () => {
     const summary = await restoreStore(target, backup, passphrase)
     expect(summary).toMatchObject({
-      schema: '0003-drift',
+      schema: newestMigration,
       rows: { events: 1203, journal: 2, psks: 1, devices: 1 },
     })
     expect(target.key.key).not.toEqual(source.key.key)
@@ -136,7 +137,7 @@ describe('a backup', () => {
       .values({ kind: 'next', subject: 'x' })
       .returning('id')
       .executeTakeFirstOrThrow()
-    expect(id).toBe(Number(newest.id) + 1)
+    expect(id).toBeGreaterThan(Number(newest.id))
   })
 
   test('restored is a store that opens again', async () => {
