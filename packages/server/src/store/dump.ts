@@ -56,7 +56,15 @@ const allTables = [...tables, ...passing]
 type TableName = (typeof tables)[number]
 
 /** Tables whose id counts by itself. */
-const counted = ['journal', 'events', 'enrollments', 'enrollment_words', 'notifications', 'drift_findings', 'audit'] as const
+const counted = [
+  'journal',
+  'events',
+  'enrollments',
+  'enrollment_words',
+  'notifications',
+  'drift_findings',
+  'audit',
+] as const
 
 /** Tables whose triggers number, chain and announce what is written. */
 const numbered = ['audit', 'events'] as const
