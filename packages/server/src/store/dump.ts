@@ -40,6 +40,7 @@ const tables = [
   'user_keys',
   'user_recovery_codes',
   'user_identities',
+  'identity_provider_results',
   'user_tokens',
 ] as const satisfies readonly (keyof Schema)[]
 
@@ -64,6 +65,7 @@ const counted = [
   'notifications',
   'drift_findings',
   'audit',
+  'identity_provider_results',
 ] as const
 
 /** Tables whose triggers number, chain and announce what is written. */

@@ -19,12 +19,7 @@ export interface Secrets {
 
 /** The place as the bytes that are authenticated with a secret. JSON keeps its parts apart. */
 export function placeBytes(place: SecretPlace): Uint8Array {
-  const parts =
-    'id' in place
-      ? [place.id]
-      : place.table === 'journal'
-        ? [place.deployment, place.device]
-        : [place.name]
+  const parts = 'id' in place ? [place.id] : place.table === 'journal' ? [place.deployment, place.device] : [place.name]
   return new TextEncoder().encode(JSON.stringify(['cordon', place.table, ...parts]))
 }
 

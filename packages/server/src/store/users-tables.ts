@@ -99,7 +99,6 @@ export interface IdentityProviderTable {
   role_map: Json
   enabled: boolean
   allow_creation: boolean
-  trust_second_factor: boolean
   created_at: Given<Date>
 }
 
@@ -108,10 +107,20 @@ export interface UserIdentityTable {
   issuer: string
   sub: string
   user_id: string
-  /** RoleResult of the last sign-in. */
-  role_result: ColumnType<unknown, string | null | undefined, string | null>
   signed_in_at: Optional<Date>
   created_at: Given<Date>
+}
+
+/** What came of the last sign-ins through a provider, for administrators. */
+export interface IdentityProviderResultTable {
+  id: Generated<number>
+  provider_id: string
+  at: Date
+  sub: string
+  outcome: 'signed-in' | 'refused'
+  roles: Texts
+  /** Why these roles, or why not. */
+  explanation: string
 }
 
 /** Sign-ins that were sent to a provider and are not back yet. */
@@ -124,9 +133,6 @@ export interface SignInAttemptTable {
   nonce: string
   code_verifier: string
   redirect_uri: string
-  purpose: 'sign-in' | 'link' | 'test'
-  /** Whom the identity is to be linked to. */
-  user_id: Optional<string>
   expires_at: Date
 }
 
@@ -182,6 +188,7 @@ export interface UserTables {
   user_recovery_codes: UserRecoveryCodeTable
   identity_providers: IdentityProviderTable
   user_identities: UserIdentityTable
+  identity_provider_results: IdentityProviderResultTable
   sign_in_attempts: SignInAttemptTable
   user_sessions: UserSessionTable
   user_challenges: UserChallengeTable

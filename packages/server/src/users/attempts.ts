@@ -43,9 +43,14 @@ export async function beginAttempt(
       .where('id', '=', userId)
       .forUpdate()
       .executeTakeFirst()
-    if (row === undefined || nextAttemptAt({ failures: row.failures, failedAt: row.failed_at }, policy) > now) return undefined
+    if (row === undefined || nextAttemptAt({ failures: row.failures, failedAt: row.failed_at }, policy) > now)
+      return undefined
     const count = row.failures + 1
-    await tx.updateTable('users').set({ failures: count, failed_at: new Date(now) }).where('id', '=', userId).execute()
+    await tx
+      .updateTable('users')
+      .set({ failures: count, failed_at: new Date(now) })
+      .where('id', '=', userId)
+      .execute()
     return { userId, count, failedBefore: row.failed_at }
   })
 }

@@ -2,6 +2,7 @@ import { NotAllowed, UsageError } from '@cordon/core/errors'
 import type { Kysely } from 'kysely'
 import type { Schema } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
+import { forgetFailures } from './attempts.ts'
 import { linkFor, lockUsers, type OneTimeLink } from './links.ts'
 import { checkedName, nameKey } from './names.ts'
 import { type Asker, recordChange } from './origin.ts'
@@ -92,7 +93,11 @@ export async function changeUser(
       )
     }
     const disabledAt =
-      change.disabled === undefined ? before.disabledAt : change.disabled ? (before.disabledAt ?? new Date(asker.now)) : null
+      change.disabled === undefined
+        ? before.disabledAt
+        : change.disabled
+          ? (before.disabledAt ?? new Date(asker.now))
+          : null
     const row = await tx
       .updateTable('users')
       .set({ display_name: displayName ?? before.displayName, roles: roles ?? before.roles, disabled_at: disabledAt })
@@ -164,7 +169,8 @@ export async function changeOwnPassword(
 ): Promise<void> {
   if (session.state === 'second-factor') throw new NotAllowed('role', 'show the second factor first')
   await provePassword(store, policy, user.id, given.current, asker)
-  if (given.current === given.password) throw new UsageError('bad-value', 'the new password is the old one; choose another')
+  if (given.current === given.password)
+    throw new UsageError('bad-value', 'the new password is the old one; choose another')
   const hash = await hashNewPassword(given.password, [user.name, user.displayName])
   await store.db.transaction().execute(async (tx) => {
     await lockedUser(tx, user.id)
@@ -176,5 +182,17 @@ export async function changeOwnPassword(
     const ended = await dropSessions(tx, user.id, session.id)
     await tx.deleteFrom('user_links').where('user_id', '=', user.id).execute()
     await recordChange(tx, asker, { action: 'users.password', subject: user.name, detail: { by: 'user', ended } })
+  })
+}
+
+/**
+ * Ends a lock-out: failed attempts are forgotten.
+ * @throws UsageError `missing` for no such user
+ */
+export async function unlockUser(store: Pick<Store, 'db'>, id: string, asker: Asker): Promise<void> {
+  await store.db.transaction().execute(async (tx) => {
+    const { name, failures } = await lockedUser(tx, id)
+    await forgetFailures(tx, id)
+    await recordChange(tx, asker, { action: 'users.unlock', subject: name, detail: { failures } })
   })
 }

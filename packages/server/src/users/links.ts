@@ -48,7 +48,11 @@ export async function createFirstRunLink(
     await lockUsers(tx)
     if (await hasUsers(tx)) return undefined
     await tx.deleteFrom('user_links').where('kind', '=', 'first-run').where('made_by', '=', manager).execute()
-    return await insertLink(tx, { kind: 'first-run', made_by: manager, expires_at: new Date(now + policy.invitationMs) })
+    return await insertLink(tx, {
+      kind: 'first-run',
+      made_by: manager,
+      expires_at: new Date(now + policy.invitationMs),
+    })
   })
 }
 
@@ -57,7 +61,10 @@ async function insertLink(
   link: { kind: LinkPurpose['kind']; user_id?: string; made_by: string; expires_at: Date },
 ): Promise<OneTimeLink> {
   const secret = makeSecretText()
-  await db.insertInto('user_links').values({ ...link, hash: secretHash(secret) }).execute()
+  await db
+    .insertInto('user_links')
+    .values({ ...link, hash: secretHash(secret) })
+    .execute()
   return { secret, expiresAt: link.expires_at }
 }
 
@@ -72,12 +79,7 @@ export async function hasUsers(db: Kysely<Schema>): Promise<boolean> {
 }
 
 /** Gives a user a link, in place of earlier ones. */
-export async function linkFor(
-  db: Kysely<Schema>,
-  policy: UserPolicy,
-  user: User,
-  asker: Asker,
-): Promise<OneTimeLink> {
+export async function linkFor(db: Kysely<Schema>, policy: UserPolicy, user: User, asker: Asker): Promise<OneTimeLink> {
   await db.deleteFrom('user_links').where('user_id', '=', user.id).execute()
   const kind = user.hasPassword ? 'reset' : 'invitation'
   return await insertLink(db, {
@@ -89,8 +91,8 @@ export async function linkFor(
 }
 
 /**
- * A new link for a user: an invitation where no password was set yet, else a reset. The old password stays in force until
- * the link is used.
+ * A new link for a user: an invitation where no password was set yet, else a reset. Sessions end; the old password stays in
+ * force until the link is used.
  * @throws UsageError `missing` for no such user
  * @throws NotAllowed `refused` for a disabled one, or one whose sign-in is an identity provider's
  */
@@ -107,13 +109,20 @@ export async function createUserLink(
     if (user.providerId !== null)
       throw new NotAllowed('refused', `${user.name} signs in through an identity provider and has no password here`)
     const link = await linkFor(tx, policy, user, asker)
-    await recordChange(tx, asker, { action: 'users.link', subject: user.name, detail: { kind: user.hasPassword ? 'reset' : 'invitation', until: link.expiresAt.toISOString() } })
+    const kind = user.hasPassword ? 'reset' : 'invitation'
+    const ended = await dropSessions(tx, user.id)
+    const detail = { kind, until: link.expiresAt.toISOString(), ended }
+    await recordChange(tx, asker, { action: 'users.link', subject: user.name, detail })
     return link
   })
 }
 
 /** What a link is for; undefined for one that counts no more. Looking does not use it up. */
-export async function readLink(store: Pick<Store, 'db'>, secret: string, now: number): Promise<LinkPurpose | undefined> {
+export async function readLink(
+  store: Pick<Store, 'db'>,
+  secret: string,
+  now: number,
+): Promise<LinkPurpose | undefined> {
   if (!isSecretText(secret)) return undefined
   const row = await store.db
     .selectFrom('user_links as l')
@@ -152,7 +161,8 @@ export async function useFirstRunLink(
   origin: Origin,
 ): Promise<OpenedSession> {
   // The hash is made before the transaction, and only for a link that counts: it costs a stranger nothing, us 11 ms.
-  if ((await readLink(store, given.secret, origin.now))?.kind !== 'first-run') throw new NotAllowed('refused', firstRunRefusal)
+  if ((await readLink(store, given.secret, origin.now))?.kind !== 'first-run')
+    throw new NotAllowed('refused', firstRunRefusal)
   const name = checkedName(given.name)
   const displayName = checkedName(given.displayName ?? given.name, 'display name')
   const hash = await hashNewPassword(given.password, [name, displayName])
@@ -178,7 +188,11 @@ export async function useFirstRunLink(
     const user = userOf(row)
     const state = firstState(false, needsSecondFactor(policy, user.roles))
     const begun = await beginSession(tx, policy, user, { state, method: 'link', factorAt: null }, origin)
-    await recordChange(tx, { ...origin, actor: begun.actor }, { action: 'users.first', subject: name, detail: { roles: user.roles } })
+    await recordChange(
+      tx,
+      { ...origin, actor: begun.actor },
+      { action: 'users.first', subject: name, detail: { roles: user.roles } },
+    )
     return begun
   })
 }
@@ -214,12 +228,22 @@ export async function useLink(
     if (!has) await forgetFailures(tx, userId)
     const ended = await dropSessions(tx, userId)
     const state = firstState(has, needsSecondFactor(policy, user.roles))
-    const begun = await beginSession(tx, policy, { ...user, hasPassword: true }, { state, method: 'link', factorAt: null }, origin)
-    await recordChange(tx, { ...origin, actor: begun.actor }, {
-      action: 'users.password',
-      subject: user.name,
-      detail: { by: purpose.kind, ended },
-    })
+    const begun = await beginSession(
+      tx,
+      policy,
+      { ...user, hasPassword: true },
+      { state, method: 'link', factorAt: null },
+      origin,
+    )
+    await recordChange(
+      tx,
+      { ...origin, actor: begun.actor },
+      {
+        action: 'users.password',
+        subject: user.name,
+        detail: { by: purpose.kind, ended },
+      },
+    )
     return begun
   })
 }

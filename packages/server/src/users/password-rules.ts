@@ -22,7 +22,9 @@ export interface PasswordStrength {
 /** Scores a password by what people choose, with the user's own names as words that are easy to guess. */
 export async function passwordStrength(password: string, names: readonly string[]): Promise<PasswordStrength> {
   const { default: zxcvbn } = await import('zxcvbn')
-  const text = Array.from(password.normalize('NFC').slice(0, 4 * scored)).slice(0, scored).join('')
+  const text = Array.from(password.normalize('NFC').slice(0, 4 * scored))
+    .slice(0, scored)
+    .join('')
   const { score, feedback } = zxcvbn(text, [...names.map((name) => name.slice(0, scored)), 'cordon'])
   const advice = [feedback.warning, ...feedback.suggestions].filter((part) => part !== '').join('; ')
   return { score, accepted: score >= leastScore, advice }
@@ -35,7 +37,10 @@ export async function passwordStrength(password: string, names: readonly string[
  */
 export async function hashNewPassword(password: string, names: readonly string[]): Promise<string> {
   if (Array.from(password.slice(0, 4 * longestUserPassword)).length > longestUserPassword || isTooLong(password)) {
-    throw new UsageError('bad-value', `the password is longer than ${longestUserPassword} characters; choose a shorter one`)
+    throw new UsageError(
+      'bad-value',
+      `the password is longer than ${longestUserPassword} characters; choose a shorter one`,
+    )
   }
   checkPassword(password, names[0] ?? '')
   const { accepted, advice } = await passwordStrength(password, names)

@@ -120,7 +120,9 @@ export async function beginSession(
     .returningAll()
     .executeTakeFirstOrThrow()
   await sql`delete from user_sessions where user_id = ${user.id} and id not in (
-    select id from user_sessions where user_id = ${user.id} order by seen_at desc, created_at desc, id = ${row.id} desc limit ${mostSessions})`.execute(db)
+    select id from user_sessions where user_id = ${user.id} order by seen_at desc, created_at desc, id = ${row.id} desc limit ${mostSessions})`.execute(
+    db,
+  )
   return opened({ session: sessionOf(row, row.state, policy), user, actor: { kind: 'user', name: user.name } }, secret)
 }
 
@@ -190,7 +192,12 @@ export async function useSession(
 }
 
 /** A policy that became stricter holds for sessions that are open already. */
-async function stateNow(store: Pick<Store, 'db'>, policy: UserPolicy, row: SessionRow, user: User): Promise<SessionState> {
+async function stateNow(
+  store: Pick<Store, 'db'>,
+  policy: UserPolicy,
+  row: SessionRow,
+  user: User,
+): Promise<SessionState> {
   if (row.state === 'second-factor' || row.factor_at !== null) return row.state
   if (!needsSecondFactor(policy, user.roles)) return 'full'
   return firstState(await hasSecondFactor(store.db, user.id), true)
@@ -244,7 +251,11 @@ export async function endSession(store: Pick<Store, 'db'>, asker: Asker, id: str
           .executeTakeFirst()
       : undefined
     if (row === undefined) throw new UsageError('missing', 'there is no such session; it may have ended already')
-    await recordChange(tx, asker, { action: 'sessions.end', subject: row.name, detail: { session: id, from: row.address } })
+    await recordChange(tx, asker, {
+      action: 'sessions.end',
+      subject: row.name,
+      detail: { session: id, from: row.address },
+    })
   })
 }
 

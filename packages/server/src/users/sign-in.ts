@@ -44,7 +44,8 @@ export async function signIn(
     .where('name_key', '=', key ?? '')
     .executeTakeFirst()
   const usable = row !== undefined && isUsable(userOf(row), origin.now).verdict === 'usable'
-  const attempt = usable && row.password_hash !== null ? await beginAttempt(store.db, row.id, policy, origin.now) : undefined
+  const attempt =
+    usable && row.password_hash !== null ? await beginAttempt(store.db, row.id, policy, origin.now) : undefined
   const hash = attempt === undefined ? undefined : row?.password_hash
   const isRight = await verifies(hash ?? undefined, given.password)
   if (row === undefined || attempt === undefined || !isRight) {
@@ -62,9 +63,18 @@ export async function signIn(
     const state = firstState(await hasSecondFactor(tx, user.id), needsSecondFactor(policy, user.roles))
     if (state === 'second-factor') await takeBackAttempt(tx, attempt)
     else await forgetFailures(tx, user.id)
-    if (state === 'full') await tx.updateTable('users').set({ signed_in_at: new Date(origin.now) }).where('id', '=', user.id).execute()
+    if (state === 'full')
+      await tx
+        .updateTable('users')
+        .set({ signed_in_at: new Date(origin.now) })
+        .where('id', '=', user.id)
+        .execute()
     const begun = await beginSession(tx, policy, user, { state, method: 'password', factorAt: null }, origin)
-    await recordChange(tx, { ...origin, actor: begun.actor }, { action: 'sessions.begin', subject: user.name, detail: { method: 'password', state } })
+    await recordChange(
+      tx,
+      { ...origin, actor: begun.actor },
+      { action: 'sessions.begin', subject: user.name, detail: { method: 'password', state } },
+    )
     return begun
   })
 }
@@ -95,10 +105,18 @@ export async function provePassword(
 ): Promise<void> {
   const row = await store.db.selectFrom('users').selectAll().where('id', '=', userId).executeTakeFirst()
   const attempt: Attempt | undefined =
-    row === undefined || row.password_hash === null ? undefined : await beginAttempt(store.db, userId, policy, origin.now)
+    row === undefined || row.password_hash === null
+      ? undefined
+      : await beginAttempt(store.db, userId, policy, origin.now)
   const isRight = await verifies(attempt === undefined ? undefined : (row?.password_hash ?? undefined), password)
   if (attempt === undefined || !isRight) {
-    await recordFailure(store, origin, row?.name ?? '', attempt === undefined ? 'locked' : 'wrong password', attempt !== undefined)
+    await recordFailure(
+      store,
+      origin,
+      row?.name ?? '',
+      attempt === undefined ? 'locked' : 'wrong password',
+      attempt !== undefined,
+    )
     throw new NotAllowed('refused', 'the password is wrong; after several failures wait up to 15 minutes')
   }
   await takeBackAttempt(store.db, attempt)
@@ -137,7 +155,11 @@ export async function recordFailure(
 }
 
 /** Ends the session of the browser that asks. */
-export async function signOut(store: Pick<Store, 'db'>, use: { readonly session: { readonly id: string }; readonly user: { readonly name: string } }, origin: Origin): Promise<void> {
+export async function signOut(
+  store: Pick<Store, 'db'>,
+  use: { readonly session: { readonly id: string }; readonly user: { readonly name: string } },
+  origin: Origin,
+): Promise<void> {
   await store.db.transaction().execute(async (tx) => {
     const { numDeletedRows } = await tx.deleteFrom('user_sessions').where('id', '=', use.session.id).executeTakeFirst()
     if (numDeletedRows === 0n) return

@@ -3,7 +3,9 @@ import type { Kysely, Selectable } from 'kysely'
 import type { Schema } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
 import type { UserTable } from '../store/users-tables.ts'
+import { nextAttemptAt } from './attempts.ts'
 import { typedNameKey } from './names.ts'
+import type { UserPolicy } from './policy.ts'
 import { type Role, roleNames } from './roles.ts'
 
 /** A person who uses the manager. What proves them stays in the store. */
@@ -14,6 +16,7 @@ export interface User {
   readonly roles: readonly Role[]
   /** Whether there is a password: not before an invitation was used, nor for users of an identity provider. */
   readonly hasPassword: boolean
+  readonly passwordChangedAt: Date | null
   readonly disabledAt: Date | null
   /** Id of the identity provider that gives the roles at each sign-in; null where they are given here. */
   readonly providerId: string | null
@@ -22,15 +25,17 @@ export interface User {
   readonly createdAt: Date
 }
 
-/** A user in a list, with what administrators need to know of their proofs. */
+/** A user with what administrators need to know of sign-in. */
 export interface ListedUser extends User {
-  readonly secondFactor: boolean
+  /** When the next attempt to sign in is looked at; null for now. */
+  readonly lockedUntil: Date | null
+  readonly factors: readonly ('totp' | 'webauthn')[]
+  /** Open sessions. */
   readonly sessions: number
-  readonly tokens: number
   /** An invitation or reset that was not used yet, and its end. */
   readonly linkUntil: Date | null
-  /** Issuers of identity providers that the user is linked with. */
-  readonly issuers: readonly string[]
+  /** Name of the identity provider that gives the roles. */
+  readonly provider: string | null
 }
 
 /** A verdict with its reason. */
@@ -72,6 +77,7 @@ export function userOf(row: Selectable<UserTable>): User {
     displayName: row.display_name,
     roles: rolesOf(row.roles),
     hasPassword: row.password_hash !== null,
+    passwordChangedAt: row.password_changed_at,
     disabledAt: row.disabled_at,
     providerId: row.provider_id,
     signedInAt: row.signed_in_at,
@@ -110,44 +116,54 @@ export async function findUser(store: Pick<Store, 'db'>, name: string): Promise<
   return row === undefined ? undefined : userOf(row)
 }
 
-/** Everybody, by name. */
-export async function listUsers(store: Pick<Store, 'db'>, now: number): Promise<readonly ListedUser[]> {
+/** Everybody, or one of them, by name. */
+export async function listUsers(
+  store: Pick<Store, 'db'>,
+  policy: UserPolicy,
+  { now, id }: { readonly now: number; readonly id?: string },
+): Promise<readonly ListedUser[]> {
+  if (id !== undefined && !isId(id)) return []
   const at = new Date(now)
   const rows = await store.db
     .selectFrom('users as u')
+    .leftJoin('identity_providers as p', 'p.id', 'u.provider_id')
     .selectAll('u')
-    .select(({ selectFrom, exists, or, fn }) => [
-      or([
-        exists(
-          selectFrom('user_totp as t').select('t.id').whereRef('t.user_id', '=', 'u.id').where('t.confirmed_at', 'is not', null),
-        ),
-        exists(selectFrom('user_keys as k').select('k.id').whereRef('k.user_id', '=', 'u.id')),
-      ]).as('second_factor'),
-      selectFrom('user_sessions as s').whereRef('s.user_id', '=', 'u.id').select(fn.countAll<number>().as('n')).as('sessions'),
-      selectFrom('user_tokens as o')
-        .whereRef('o.user_id', '=', 'u.id')
-        .where('o.revoked_at', 'is', null)
-        .where('o.expires_at', '>', at)
+    .select('p.name as provider')
+    .select(({ selectFrom, exists, fn }) => [
+      exists(
+        selectFrom('user_totp as t')
+          .select('t.id')
+          .whereRef('t.user_id', '=', 'u.id')
+          .where('t.confirmed_at', 'is not', null),
+      ).as('totp'),
+      exists(selectFrom('user_keys as k').select('k.id').whereRef('k.user_id', '=', 'u.id')).as('webauthn'),
+      selectFrom('user_sessions as s')
+        .whereRef('s.user_id', '=', 'u.id')
+        .where('s.seen_at', '>', new Date(now - policy.idleTimeoutMs))
+        .where('s.created_at', '>', new Date(now - policy.sessionLifetimeMs))
         .select(fn.countAll<number>().as('n'))
-        .as('tokens'),
+        .as('sessions'),
       selectFrom('user_links as l')
         .whereRef('l.user_id', '=', 'u.id')
         .where('l.expires_at', '>', at)
         .select((of) => of.fn.max('l.expires_at').as('until'))
         .as('link_until'),
-      selectFrom('user_identities as i')
-        .whereRef('i.user_id', '=', 'u.id')
-        .select((of) => of.fn.agg<string[]>('array_agg', ['i.issuer']).as('issuers'))
-        .as('issuers'),
     ])
+    .$if(id !== undefined, (query) => query.where('u.id', '=', id ?? ''))
     .orderBy('u.name_key')
     .execute()
-  return rows.map((row) => ({
-    ...userOf(row),
-    secondFactor: row.second_factor === true,
-    sessions: row.sessions ?? 0,
-    tokens: row.tokens ?? 0,
-    linkUntil: row.link_until,
-    issuers: row.issuers ?? [],
-  }))
+  return rows.map((row) => {
+    const next = nextAttemptAt({ failures: row.failures, failedAt: row.failed_at }, policy)
+    return {
+      ...userOf(row),
+      lockedUntil: next > now ? new Date(next) : null,
+      factors: [
+        ...(row.totp === true ? (['totp'] as const) : []),
+        ...(row.webauthn === true ? (['webauthn'] as const) : []),
+      ],
+      sessions: row.sessions ?? 0,
+      linkUntil: row.link_until,
+      provider: row.provider,
+    }
+  })
 }

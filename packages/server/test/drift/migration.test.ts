@@ -16,7 +16,7 @@ async function asReleased({ db }: Store): Promise<void> {
   await db.schema.dropTable('drift_plants').execute()
   await db.schema.dropTable('audit').cascade().execute()
   await sql`drop table users, user_links, user_totp, user_keys, user_recovery_codes, identity_providers, user_identities,
-    sign_in_attempts, user_sessions, user_challenges, user_tokens cascade`.execute(db)
+    identity_provider_results, sign_in_attempts, user_sessions, user_challenges, user_tokens cascade`.execute(db)
   await sql`drop trigger events_order on events`.execute(db)
   await sql`drop trigger events_told on events`.execute(db)
   await db.schema.alterTable('events').dropColumn('plant').execute()
