@@ -42,6 +42,7 @@ const tables = [
   'user_identities',
   'identity_provider_results',
   'user_tokens',
+  'vendor_anchors',
 ] as const satisfies readonly (keyof Schema)[]
 
 /** Tables that are not kept: a restored store must not bring back a session that was ended, or a link that was used. */
