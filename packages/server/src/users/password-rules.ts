@@ -49,7 +49,9 @@ async function scoreInThread(text: string, words: readonly string[]): Promise<Sc
 
 /** Scores a password by what people choose, with the user's own names as words that are easy to guess. */
 export async function passwordStrength(password: string, names: readonly string[]): Promise<PasswordStrength> {
-  const text = Array.from(password.slice(0, 4 * scored).normalize('NFC')).slice(0, scored).join('')
+  const text = Array.from(password.slice(0, 4 * scored).normalize('NFC'))
+    .slice(0, scored)
+    .join('')
   const words = names.flatMap((name) => [name.slice(0, scored), ...name.slice(0, scored).split(/[\s@._-]+/)])
   const { score, warning, suggestions } = await scoreInThread(text, [...words, 'cordon'])
   const advice = [warning, ...suggestions].filter((part) => part !== '').join('; ')

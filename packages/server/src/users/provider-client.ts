@@ -2,6 +2,7 @@ import { NotAllowed, PeerError } from '@cordon/core/errors'
 import type { Selectable } from 'kysely'
 import {
   allowInsecureRequests,
+  AuthorizationResponseError,
   ClientSecretBasic,
   ClientSecretPost,
   type ClientAuth,
@@ -10,6 +11,7 @@ import {
   type CustomFetch,
   discovery,
   None,
+  ResponseBodyError,
 } from 'openid-client'
 import type { Store } from '../store/store.ts'
 import type { IdentityProviderTable } from '../store/users-tables.ts'
@@ -104,7 +106,10 @@ const boundedFetch: CustomFetch = async (address, options) => {
 export function plainReason(error: unknown): string {
   const parts: string[] = []
   for (let cause = error; cause instanceof Error && parts.length < 3; cause = cause.cause) {
-    if (cause.message !== '') parts.push(cause.message)
+    // What the provider itself said (RFC 6749, 4.1.2.1 and 5.2).
+    const said = cause instanceof AuthorizationResponseError || cause instanceof ResponseBodyError ? cause : undefined
+    const answer = said === undefined ? '' : ` (${said.error}: ${said.error_description ?? 'no description'})`
+    if (cause.message !== '') parts.push(cause.message + answer)
   }
   return parts.join(': ').slice(0, 400) || 'unknown'
 }

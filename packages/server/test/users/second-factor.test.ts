@@ -57,7 +57,13 @@ async function withApp(name: string): Promise<{ totp: TOTP; codes: readonly stri
   await person(store, name, ['engineer'])
   const session = await open(name)
   const totp = totpOf((await beginTotp(store, session, 'Cordon plant 7')).uri)
-  const { opened, recoveryCodes } = await finishTotp(store, policy, session, totp.generate({ timestamp: start }), asker(name))
+  const { opened, recoveryCodes } = await finishTotp(
+    store,
+    policy,
+    session,
+    totp.generate({ timestamp: start }),
+    asker(name),
+  )
   if (opened === undefined) throw new Error('no session')
   return { totp, codes: recoveryCodes, session: opened }
 }
@@ -79,7 +85,13 @@ describe('an app with codes', () => {
     expect(totp.secret.base32).toBe(setup.secret)
     await expect(finishTotp(store, policy, session, '000000', asker('bea'))).rejects.toThrow(/code is wrong/)
     expect((await open('bea')).session.state).toBe('full')
-    const { opened, recoveryCodes } = await finishTotp(store, policy, session, totp.generate({ timestamp: start }), asker('bea'))
+    const { opened, recoveryCodes } = await finishTotp(
+      store,
+      policy,
+      session,
+      totp.generate({ timestamp: start }),
+      asker('bea'),
+    )
     expect(recoveryCodes).toHaveLength(10)
     for (const code of recoveryCodes) expect(code).toMatch(/^(?:[a-hj-km-np-z2-9]{4}-){3}[a-hj-km-np-z2-9]{4}$/)
     // The cookie of before is worth nothing now.
@@ -104,8 +116,12 @@ describe('an app with codes', () => {
     expect(full.secret).not.toBe(half.secret)
     expect(await useSession(store, policy, half.secret, now)).toBeUndefined()
     expect(await useSession(store, policy, full.secret, now)).toBeDefined()
-    await expect(proveSecondFactor(store, policy, full, { kind: 'totp', code }, origin(now))).rejects.toThrow(/no second factor/)
-    expect(await audited(store, 1)).toMatchObject([{ action: 'sessions.factor', actor: 'cleo', detail: { factor: 'totp' } }])
+    await expect(proveSecondFactor(store, policy, full, { kind: 'totp', code }, origin(now))).rejects.toThrow(
+      /no second factor/,
+    )
+    expect(await audited(store, 1)).toMatchObject([
+      { action: 'sessions.factor', actor: 'cleo', detail: { factor: 'totp' } },
+    ])
   })
 
   it('has codes that are used once, by whichever of two managers is asked first', async () => {
@@ -131,11 +147,14 @@ describe('an app with codes', () => {
     expect(await show(await open('edda', now), totp.generate({ timestamp: now - 30_000 }), now)).toBe('full')
   })
 
-  it.each(['', '12345', '1234567', 'abcdef', '１２３４５６', '1'.repeat(10_000)])('takes no code like "%.12s"', async (code) => {
-    const name = `form${code.length}${code.codePointAt(0) ?? 0}`
-    await withApp(name)
-    expect(await show(await open(name, start + minute), code, start + minute)).toBe('refused')
-  })
+  it.each(['', '12345', '1234567', 'abcdef', '１２３４５６', '1'.repeat(10_000)])(
+    'takes no code like "%.12s"',
+    async (code) => {
+      const name = `form${code.length}${code.codePointAt(0) ?? 0}`
+      await withApp(name)
+      expect(await show(await open(name, start + minute), code, start + minute)).toBe('refused')
+    },
+  )
 
   it('counts wrong codes as attempts, which a right password does not take back', async () => {
     const { totp } = await withApp('frank')
@@ -149,7 +168,11 @@ describe('an app with codes', () => {
     expect(await show(half, totp.generate({ timestamp: later }), later)).toBe('refused')
     const free = later + minute
     expect(await show(await open('frank', free), totp.generate({ timestamp: free }), free)).toBe('full')
-    const { failures } = await store.db.selectFrom('users').select('failures').where('name', '=', 'frank').executeTakeFirstOrThrow()
+    const { failures } = await store.db
+      .selectFrom('users')
+      .select('failures')
+      .where('name', '=', 'frank')
+      .executeTakeFirstOrThrow()
     expect(failures).toBe(0)
   })
 
@@ -160,7 +183,13 @@ describe('an app with codes', () => {
     expect(await show(await open('gina', now), anew.generate({ timestamp: now }), now)).toBe('refused')
     const use = await useSession(store, policy, session.secret, now)
     if (use === undefined) throw new Error('no session')
-    const { recoveryCodes } = await finishTotp(store, policy, use, anew.generate({ timestamp: now }), asker('gina', now))
+    const { recoveryCodes } = await finishTotp(
+      store,
+      policy,
+      use,
+      anew.generate({ timestamp: now }),
+      asker('gina', now),
+    )
     expect(recoveryCodes).toEqual([])
     const later = now + 5 * minute
     expect(await show(await open('gina', later), totp.generate({ timestamp: later }), later)).toBe('refused')
@@ -191,7 +220,9 @@ describe('a recovery code', () => {
     expect((await readFactors(store, session.user.id)).recoveryCodes).toBe(8)
     const rows = await store.db.selectFrom('user_recovery_codes').selectAll().execute()
     expect(JSON.stringify(rows)).not.toContain(third.replaceAll('-', ''))
-    await expect(renewRecoveryCodes(store, policy, session, 'not the password', asker('hugo', now))).rejects.toThrow(/password is wrong/)
+    await expect(renewRecoveryCodes(store, policy, session, 'not the password', asker('hugo', now))).rejects.toThrow(
+      /password is wrong/,
+    )
     const anew = await renewRecoveryCodes(store, policy, session, password, asker('hugo', now))
     expect(await recover(third)).toBe('refused')
     expect(await recover(anew[0] ?? '')).toBe('full')
@@ -199,7 +230,9 @@ describe('a recovery code', () => {
 
   it('is not made without a factor', async () => {
     await person(store, 'ida', ['engineer'])
-    await expect(renewRecoveryCodes(store, policy, await open('ida'), password, asker('ida'))).rejects.toThrow(/set one up first/)
+    await expect(renewRecoveryCodes(store, policy, await open('ida'), password, asker('ida'))).rejects.toThrow(
+      /set one up first/,
+    )
   })
 })
 
@@ -242,7 +275,13 @@ describe('where a second factor is required', () => {
 describe('a security key', () => {
   const add = async (use: OpenedSession, key: SoftKey, name = 'key', at = site) => {
     const options = await beginKey(store, use, at, start)
-    return await finishKey(store, policy, use, { name, response: key.register(options, at), site: at }, asker(use.user.name))
+    return await finishKey(
+      store,
+      policy,
+      use,
+      { name, response: key.register(options, at), site: at },
+      asker(use.user.name),
+    )
   }
   const ready = async (name: string) => {
     await person(store, name, ['engineer'])
@@ -339,7 +378,9 @@ describe('a security key', () => {
     await expect(add(use, new SoftKey())).rejects.toThrow(/10 keys already/)
     const { keys } = await readFactors(store, use.user.id)
     const [{ id } = { id: '' }] = keys
-    await expect(removeFactor(store, policy, use, { kind: 'webauthn', id: 'x' }, password, asker())).rejects.toThrow(/no such factor/)
+    await expect(removeFactor(store, policy, use, { kind: 'webauthn', id: 'x' }, password, asker())).rejects.toThrow(
+      /no such factor/,
+    )
     await removeFactor(store, policy, use, { kind: 'webauthn', id }, password, asker('quinn'))
     expect((await readFactors(store, use.user.id)).keys).toHaveLength(9)
   })
@@ -350,6 +391,8 @@ describe('a security key', () => {
       await expect(beginKey(store, session, { host, origin: `https://${host}` }, start)).rejects.toThrow(/host name/)
     const half = await open('rita')
     const elsewhere = { host: 'other.example', origin: 'https://other.example' }
-    await expect(keyAuthenticationOptions(store, half, elsewhere, start)).rejects.toThrow(/no security key is registered/)
+    await expect(keyAuthenticationOptions(store, half, elsewhere, start)).rejects.toThrow(
+      /no security key is registered/,
+    )
   })
 })

@@ -97,7 +97,8 @@ describe('a failed sign-in', () => {
       const rows = await store.db.selectFrom('audit').select('detail').where('address', '=', '198.51.100.7').execute()
       return rows.map(({ detail }) => detail)
     }
-    for (let i = 0; i < 14; i++) await attempt(`stranger${i}`, wrong, start, '198.51.100.7', i % 2 === 0 ? store : other)
+    for (let i = 0; i < 14; i++)
+      await attempt(`stranger${i}`, wrong, start, '198.51.100.7', i % 2 === 0 ? store : other)
     const recorded = await count()
     expect(recorded).toHaveLength(10)
     expect(recorded.at(-1)).toMatchObject({ further: 'not recorded within this hour' })
@@ -110,7 +111,10 @@ describe('a failed sign-in', () => {
 
 describe('lock-out', () => {
   it('grows from 30 seconds to 15 minutes', () => {
-    const waits = Array.from({ length: 13 }, (_, failures) => nextAttemptAt({ failures, failedAt: new Date(0) }, policy) / 1000)
+    const waits = Array.from(
+      { length: 13 },
+      (_, failures) => nextAttemptAt({ failures, failedAt: new Date(0) }, policy) / 1000,
+    )
     expect(waits).toEqual([0, 0, 0, 0, 0, 30, 60, 120, 240, 480, 900, 900, 900])
     expect(nextAttemptAt({ failures: 1e9, failedAt: new Date(0) }, policy)).toBe(15 * minute)
   })
@@ -136,8 +140,14 @@ describe('lock-out', () => {
 
   it('gives guesses at once at two managers no more tries than one after the other', async () => {
     const { id } = await person(store, 'lars', ['operator'])
-    await Promise.all(Array.from({ length: 20 }, (_, i) => attempt('lars', wrong, start, '192.0.2.10', i % 2 === 0 ? store : other)))
-    const { failures } = await store.db.selectFrom('users').select('failures').where('id', '=', id).executeTakeFirstOrThrow()
+    await Promise.all(
+      Array.from({ length: 20 }, (_, i) => attempt('lars', wrong, start, '192.0.2.10', i % 2 === 0 ? store : other)),
+    )
+    const { failures } = await store.db
+      .selectFrom('users')
+      .select('failures')
+      .where('id', '=', id)
+      .executeTakeFirstOrThrow()
     expect(failures).toBe(5)
   })
 
@@ -170,9 +180,12 @@ describe('a session', () => {
     })
   })
 
-  it.each(['', 'x', 'x'.repeat(43), `${'x'.repeat(42)}'`, 'x'.repeat(10_000)])('is none for "%.20s"', async (secret) => {
-    expect(await useSession(store, policy, secret, start)).toBeUndefined()
-  })
+  it.each(['', 'x', 'x'.repeat(43), `${'x'.repeat(42)}'`, 'x'.repeat(10_000)])(
+    'is none for "%.20s"',
+    async (secret) => {
+      expect(await useSession(store, policy, secret, start)).toBeUndefined()
+    },
+  )
 
   it('ends after its idle time, and after its whole time in any case', async () => {
     await person(store, 'olaf', ['operator'])
@@ -190,7 +203,8 @@ describe('a session', () => {
   it('is written at most once a minute', async () => {
     await person(store, 'paul', ['operator'])
     const { secret } = await signIn(store, policy, { name: 'paul', password }, origin())
-    const seen = async (after: number) => (await useSession(store, policy, secret, start + after))?.session.seenAt.getTime()
+    const seen = async (after: number) =>
+      (await useSession(store, policy, secret, start + after))?.session.seenAt.getTime()
     expect(await seen(59_999)).toBe(start)
     expect(await seen(60_000)).toBe(start + 60_000)
     expect(await seen(100_000)).toBe(start + 60_000)
@@ -200,7 +214,8 @@ describe('a session', () => {
     const user = await person(store, 'rosa', ['operator'])
     await endSessions(store, asker(), user)
     const sessions = []
-    for (let i = 0; i < 3; i++) sessions.push(await signIn(store, policy, { name: 'rosa', password }, origin(start + i)))
+    for (let i = 0; i < 3; i++)
+      sessions.push(await signIn(store, policy, { name: 'rosa', password }, origin(start + i)))
     const [first, second, third] = sessions
     const listed = await listSessions(store, policy, { userId: user.id, now: start + 5 })
     expect(listed.map(({ id }) => id)).toEqual([third, second, first].map((each) => each?.session.id))
@@ -221,9 +236,21 @@ describe('a session', () => {
   it('gives way to newer ones beyond 32', async () => {
     const user = await person(store, 'svea', ['operator'])
     const { secret } = await signIn(store, policy, { name: 'svea', password }, origin())
-    const row = await store.db.selectFrom('user_sessions').selectAll().where('user_id', '=', user.id).executeTakeFirstOrThrow()
-    const rows = Array.from({ length: 40 }, (_, i) => ({ ...row, id: undefined, hash: Buffer.from(`${i}`), seen_at: new Date(start - i) }))
-    await store.db.insertInto('user_sessions').values(rows.map(({ id: _, ...rest }) => rest)).execute()
+    const row = await store.db
+      .selectFrom('user_sessions')
+      .selectAll()
+      .where('user_id', '=', user.id)
+      .executeTakeFirstOrThrow()
+    const rows = Array.from({ length: 40 }, (_, i) => ({
+      ...row,
+      id: undefined,
+      hash: Buffer.from(`${i}`),
+      seen_at: new Date(start - i),
+    }))
+    await store.db
+      .insertInto('user_sessions')
+      .values(rows.map(({ id: _, ...rest }) => rest))
+      .execute()
     const newest = await signIn(store, policy, { name: 'svea', password }, origin(start + 1))
     expect(await listSessions(store, policy, { userId: user.id, now: start })).toHaveLength(32)
     for (const each of [secret, newest.secret]) expect(await useSession(store, policy, each, start + 1)).toBeDefined()
@@ -234,7 +261,8 @@ describe('a session', () => {
     const another = await signIn(store, policy, { name: 'nora', password }, origin())
     expect(begun.csrf).toBe(csrfToken(begun.secret))
     expect(isCsrfToken(begun.secret, begun.csrf)).toBe(true)
-    for (const token of ['', another.csrf, `${begun.csrf}x`, 'ü'.repeat(43)]) expect(isCsrfToken(begun.secret, token)).toBe(false)
+    for (const token of ['', another.csrf, `${begun.csrf}x`, 'ü'.repeat(43)])
+      expect(isCsrfToken(begun.secret, token)).toBe(false)
   })
 
   it('that ran out is forgotten', async () => {
@@ -243,7 +271,8 @@ describe('a session', () => {
   })
 })
 
-const nora = async () => (await listUsers(store, policy, { now: start })).find(({ name }) => name === 'nora') ?? { id: '' }
+const nora = async () =>
+  (await listUsers(store, policy, { now: start })).find(({ name }) => name === 'nora') ?? { id: '' }
 
 describe('an API token', () => {
   const day = 24 * 60 * minute
@@ -268,9 +297,9 @@ describe('an API token', () => {
   it('has at every use only roles that its owner has', async () => {
     const user = await person(store, 'udo', ['engineer', 'operator'])
     const { secret } = await createToken(store, policy, user, { name: 't', roles: ['engineer'] }, asker('udo'))
-    await expect(createToken(store, policy, user, { name: 't', roles: ['administrator'] }, asker('udo'))).rejects.toThrow(
-      /udo is no administrator/,
-    )
+    await expect(
+      createToken(store, policy, user, { name: 't', roles: ['administrator'] }, asker('udo')),
+    ).rejects.toThrow(/udo is no administrator/)
     expect((await useToken(store, secret, start))?.roles).toEqual(['engineer'])
     await changeUser(store, user.id, { roles: ['operator', 'administrator'] }, asker())
     expect((await useToken(store, secret, start))?.roles).toEqual([])
@@ -287,7 +316,13 @@ describe('an API token', () => {
     const { secret } = await createToken(store, policy, user, { name: 'short', lifetimeMs: day }, asker('vera'))
     expect(await useToken(store, secret, start + day - 1)).toBeDefined()
     expect(await useToken(store, secret, start + day)).toBeUndefined()
-    const { token, secret: long } = await createToken(store, policy, user, { name: 'long', lifetimeMs: 730 * day }, asker('vera'))
+    const { token, secret: long } = await createToken(
+      store,
+      policy,
+      user,
+      { name: 'long', lifetimeMs: 730 * day },
+      asker('vera'),
+    )
     await expect(revokeToken(store, asker(), token.id, (await nora()).id)).rejects.toThrow(/no such token/)
     await revokeToken(store, asker('vera'), token.id, user.id)
     await expect(revokeToken(store, asker(), token.id)).rejects.toThrow(/no such token/)
@@ -302,7 +337,9 @@ describe('an API token', () => {
 
   it.each([0, -1, Number.NaN, 730 * day + 1])('has no lifetime of %d', async (lifetimeMs) => {
     const user = await nora()
-    await expect(createToken(store, policy, user, { name: 't', lifetimeMs }, asker('nora'))).rejects.toThrow(/at most 730 days/)
+    await expect(createToken(store, policy, user, { name: 't', lifetimeMs }, asker('nora'))).rejects.toThrow(
+      /at most 730 days/,
+    )
   })
 
   it.each(['', 'cordon_', 'x', `cordon_${'x'.repeat(43)}`, `Cordon_${'x'.repeat(43)}`, `cordon_${'x'.repeat(9999)}`])(
@@ -316,7 +353,11 @@ describe('an API token', () => {
     const user = await person(store, 'willi', ['operator'])
     const { secret } = await createToken(store, policy, user, { name: 't' }, asker('willi'))
     const used = async () => (await listTokens(store, user.id))[0]?.usedAt?.getTime()
-    for (const [after, expected] of [[0, start], [59_000, start], [61_000, start + 61_000]] as const) {
+    for (const [after, expected] of [
+      [0, start],
+      [59_000, start],
+      [61_000, start + 61_000],
+    ] as const) {
       await useToken(store, secret, start + after)
       expect(await used()).toBe(expected)
     }
@@ -325,7 +366,11 @@ describe('an API token', () => {
   it('is one of a hundred of its owner at most', async () => {
     const user = await person(store, 'xenia', ['operator'])
     await createToken(store, policy, user, { name: 't' }, asker('xenia'))
-    const row = await store.db.selectFrom('user_tokens').selectAll().where('user_id', '=', user.id).executeTakeFirstOrThrow()
+    const row = await store.db
+      .selectFrom('user_tokens')
+      .selectAll()
+      .where('user_id', '=', user.id)
+      .executeTakeFirstOrThrow()
     const { id: _, ...rest } = row
     await store.db
       .insertInto('user_tokens')
@@ -344,6 +389,10 @@ describe('isUsable', () => {
 
 describe('the defaults', () => {
   it('are what the guide says', () => {
-    expect(defaultUserPolicy).toMatchObject({ idleTimeoutMs: 1_800_000, sessionLifetimeMs: 43_200_000, secondFactor: [] })
+    expect(defaultUserPolicy).toMatchObject({
+      idleTimeoutMs: 1_800_000,
+      sessionLifetimeMs: 43_200_000,
+      secondFactor: [],
+    })
   })
 })

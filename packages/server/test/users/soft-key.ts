@@ -7,7 +7,11 @@ const sha256 = (bytes: Uint8Array | string) => createHash('sha256').update(bytes
 /** CBOR of the few things that an authenticator sends (RFC 8949). */
 function cbor(value: number | string | Uint8Array | Map<number | string, unknown>): Buffer {
   const head = (major: number, n: number) =>
-    n < 24 ? Buffer.from([(major << 5) | n]) : n < 256 ? Buffer.from([(major << 5) | 24, n]) : Buffer.from([(major << 5) | 25, n >> 8, n & 0xff])
+    n < 24
+      ? Buffer.from([(major << 5) | n])
+      : n < 256
+        ? Buffer.from([(major << 5) | 24, n])
+        : Buffer.from([(major << 5) | 25, n >> 8, n & 0xff])
   if (typeof value === 'number') return value >= 0 ? head(0, value) : head(1, -1 - value)
   if (typeof value === 'string') return Buffer.concat([head(3, Buffer.byteLength(value)), Buffer.from(value)])
   if (value instanceof Map) {
@@ -20,7 +24,9 @@ function cbor(value: number | string | Uint8Array | Map<number | string, unknown
 /** A security key in software: P-256 (ES256), no attestation, user present and not verified. */
 export class SoftKey {
   readonly #credential = randomBytes(32)
-  readonly #pair: { readonly publicKey: KeyObject; readonly privateKey: KeyObject } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  readonly #pair: { readonly publicKey: KeyObject; readonly privateKey: KeyObject } = generateKeyPairSync('ec', {
+    namedCurve: 'P-256',
+  })
   /** Signatures so far. */
   counter = 10
 

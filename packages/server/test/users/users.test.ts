@@ -63,7 +63,9 @@ describe('the first run', () => {
     ['a link that was never made', 'x'.repeat(43), password, /the link was used/],
     ['what is no link', "'; drop table users", password, /the link was used/],
   ])('refuses %s', async (_, secret, text, expected) => {
-    await expect(useFirstRunLink(store, policy, { secret, name: 'anna', password: text }, origin())).rejects.toThrow(expected)
+    await expect(useFirstRunLink(store, policy, { secret, name: 'anna', password: text }, origin())).rejects.toThrow(
+      expected,
+    )
   })
 
   it('refuses a weak password and keeps the link', async () => {
@@ -111,11 +113,18 @@ describe('a user', () => {
   })
 
   it('is invited with a link that sets a password once, which no other person types', async () => {
-    const { user, link } = await createUser(store, policy, { name: 'Bernd Groß', roles: ['engineer', 'observer'] }, asker())
+    const { user, link } = await createUser(
+      store,
+      policy,
+      { name: 'Bernd Groß', roles: ['engineer', 'observer'] },
+      asker(),
+    )
     expect(user).toMatchObject({ name: 'Bernd Groß', roles: ['observer', 'engineer'], hasPassword: false })
     await expect(signIn(store, policy, { name: 'bernd groß', password }, origin())).rejects.toThrow(NotAllowed)
     expect(await readLink(store, link.secret, start)).toMatchObject({ kind: 'invitation', name: 'Bernd Groß' })
-    const both = await Promise.allSettled([store, other].map((at) => useLink(at, policy, { secret: link.secret, password }, origin())))
+    const both = await Promise.allSettled(
+      [store, other].map((at) => useLink(at, policy, { secret: link.secret, password }, origin())),
+    )
     expect(both.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected'])
     const session = await signIn(store, policy, { name: 'BERND groß', password }, origin())
     expect(session.session.state).toBe('full')
@@ -145,7 +154,9 @@ describe('a user', () => {
     expect(await useSession(store, policy, secret, start)).toBeUndefined()
     await signIn(store, policy, { name: 'dora', password }, origin())
     const anew = 'seventeen green bicycles sing'
-    await expect(useLink(store, policy, { secret: link.secret, password: anew }, origin(start + hour))).rejects.toThrow(/ran out/)
+    await expect(useLink(store, policy, { secret: link.secret, password: anew }, origin(start + hour))).rejects.toThrow(
+      /ran out/,
+    )
     await expect(useLink(store, policy, { secret: link.secret, password: 'dora dora dora' }, origin())).rejects.toThrow(
       /easy to guess/,
     )
@@ -238,7 +249,9 @@ describe('a password', () => {
   it('of any length is scored in bounded work', async () => {
     expect((await passwordStrength('ab1!'.repeat(100_000), ['x'])).score).toBeLessThanOrEqual(4)
     const { link } = await createUser(store, policy, { name: 'karl', roles: ['observer'] }, asker('jan'))
-    await expect(useLink(store, policy, { secret: link.secret, password: 'aB3 '.repeat(70) }, origin())).rejects.toThrow(/longer/)
+    await expect(
+      useLink(store, policy, { secret: link.secret, password: 'aB3 '.repeat(70) }, origin()),
+    ).rejects.toThrow(/longer/)
   })
 })
 
