@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { TransportError } from '@cordon/core/errors'
-import { PlantControl } from '@cordon/simulator'
+import { PlantControl } from '@cordon/simulator/control'
 
 /** A virtual plant in a process of its own, as devices are in theirs. */
 export interface PlantProcess extends AsyncDisposable {
