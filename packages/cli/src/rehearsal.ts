@@ -17,6 +17,7 @@ import { openAuthority } from '@cordon/server/authority'
 import { type ApplyOptions, deploy, prepare, type StoredReport, storePsk } from '@cordon/server/deploy'
 import { openStore } from '@cordon/server/store'
 import { type ConnectionStatus, defaultDirectory } from '@cordon/simulator'
+import { boughtUnit } from './bought-unit.ts'
 import { twinSuffix } from './commands/simulate.ts'
 import type { CommandContext } from './context.ts'
 import { vendorRoots } from './deploy-options.ts'
@@ -39,6 +40,8 @@ export interface RehearsalRequest {
   /** Devices that the deployment touches; all when absent. */
   readonly onlyDevices?: readonly string[] | undefined
   readonly closeConnections?: boolean | undefined
+  /** False: the deployment and the connections are looked at, and nothing is verified after. */
+  readonly verify: boolean
 }
 
 /** How long no further connection may come up until those that did not are left, milliseconds. */
@@ -121,17 +124,22 @@ class Rehearsal {
       },
     ])
     // Where nothing was changed there is nothing to verify: every check would fail, and say nothing.
-    if (
-      deployment?.devices.some(({ configuration }) => configuration === 'new' || configuration === 'unchanged') ===
-        true &&
-      deployment.deployment !== undefined
-    ) {
+    const isChanged =
+      deployment?.deployment !== undefined &&
+      deployment.devices.some(({ configuration }) => configuration === 'new' || configuration === 'unchanged')
+    if (isChanged && this.#request.verify) {
       await withProgress(output, [
         this.#timedStep(
           'verification',
           verificationStep(
             this.#context,
-            async () => ({ plant, workspace: await this.#store(), capabilities: this.#capabilities(), live: after }),
+            async () => ({
+              plant,
+              workspace: await this.#store(),
+              capabilities: this.#capabilities(),
+              live: after,
+              ...(await boughtUnit(this.#context.state, this.#directory, this.#twin.simulation)),
+            }),
             (finished) => {
               verification = finished
             },
@@ -149,6 +157,7 @@ class Rehearsal {
       before,
       deployment,
       after,
+      isVerified: this.#request.verify,
       verification,
       tookMs: this.#tookMs,
     })
@@ -160,7 +169,7 @@ class Rehearsal {
     await writeFile(file, writeTwin(this.#twin), { mode: 0o600 })
     this.#process = await startPlantProcess({
       plantFile: file,
-      directory: defaultDirectory(state, this.#twin.plant.name),
+      directory: this.#directory,
       state,
       broadcast: false,
       signal,
@@ -213,6 +222,10 @@ class Rehearsal {
       } else if (performance.now() - since > quietMs) return connections
       await sleep(200, undefined, { signal: this.#context.signal })
     }
+  }
+
+  get #directory(): string {
+    return defaultDirectory(this.#context.state, this.#twin.plant.name)
   }
 
   get #control(): PlantProcess['control'] {

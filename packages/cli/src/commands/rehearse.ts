@@ -23,6 +23,8 @@ interface RehearseFlags {
   readonly simulation?: string
   readonly stage?: readonly string[]
   readonly closeConnections?: boolean
+  /** False: no verification. */
+  readonly verify: boolean
 }
 
 /** `cordon rehearse PLANT` */
@@ -47,6 +49,7 @@ export async function run(context: CommandContext, flags: RehearseFlags, file: s
     plant,
     known,
     simulation,
+    verify: flags.verify,
     ...(flags.stage === undefined ? {} : { onlyDevices: stagedDevices(whole, stages) }),
     ...(flags.closeConnections === undefined ? {} : { closeConnections: flags.closeConnections }),
   })

@@ -112,6 +112,7 @@ export function addPlant({ program, add }: Declare): void {
       'put a zone in force as far as observe, protect or enforce (may be given again)',
       list,
     )
+    .option('--no-verify', 'leave out the verification after the deployment')
     .option('--close-connections', 'as of apply: end connections that were opened under the old settings')
   add(
     program,

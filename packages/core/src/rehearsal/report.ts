@@ -1,7 +1,7 @@
 import type { Message } from '../deployment/messages.ts'
 import type { Configuration, ConnectionResult, DeviceResult, Outcome } from '../deployment/results.ts'
 import type { Plant } from '../policy/model.ts'
-import type { CheckResult, Risk, VerificationResult } from '../verification/check.ts'
+import type { CheckResult, Limit, Risk, VerificationResult } from '../verification/check.ts'
 import { withRealAddresses } from './addresses.ts'
 import type { LimitFinding } from './limits.ts'
 import type { Assumption, Twin } from './twin.ts'
@@ -39,6 +39,8 @@ export interface RehearsalEvents {
     | undefined
   /** The connections when everything was over. */
   readonly after: readonly TwinConnection[]
+  /** A verification was asked for. */
+  readonly isVerified: boolean
   readonly verification: VerificationResult | undefined
   /** Milliseconds, by what they were spent on. */
   readonly tookMs: Readonly<Record<string, number>>
@@ -75,7 +77,7 @@ export interface RehearsedConnection {
 
 /** What a rehearsal has shown, in the names and addresses of the real plant. Plain data that survives JSON. */
 export interface RehearsalReport {
-  /** `pass`: the deployment went through, every connection runs, and the verification holds. */
+  /** `pass`: the deployment went through, every connection runs, and no check of the verification failed. */
   readonly verdict: 'pass' | 'fail'
   readonly plant: string
   /** The twin's own network. */
@@ -94,6 +96,8 @@ export interface RehearsalReport {
         readonly verdict: 'pass' | 'fail'
         readonly counts: VerificationResult['counts']
         readonly failed: readonly Pick<CheckResult, 'id' | 'subject' | 'device' | 'reason'>[]
+        /** What could not be checked, and why. */
+        readonly limits: readonly Limit[]
         readonly risks: readonly Risk[]
       }
     | undefined
@@ -102,12 +106,10 @@ export interface RehearsalReport {
 
 /** Puts together what happened in a twin, and says it of the real plant. */
 export function reportRehearsal(events: RehearsalEvents): RehearsalReport {
-  const { twin, plant, deployment, verification, findings, tookMs } = events
+  const { twin, plant, deployment, verification, findings, isVerified, tookMs } = events
   const connections = fates(events)
-  const proven =
-    verification?.checks.every(
-      ({ verdict, id }) => verdict !== 'fail' && (verdict !== 'not-tested' || id === 'openssl-agrees'),
-    ) === true
+  // What was not probed or not tested is listed among the limits: a twin fails by what is wrong on it.
+  const proven = verification?.checks.every(({ verdict }) => verdict !== 'fail') ?? !isVerified
   const runs = connections.every(({ fate }) => fate !== 'broke' && fate !== 'never')
   const outcome = deployment?.outcome ?? 'not-complete'
   const isGood = findings.length === 0 && outcome !== 'not-complete' && runs && proven
@@ -137,6 +139,7 @@ export function reportRehearsal(events: RehearsalEvents): RehearsalReport {
             failed: verification.checks
               .filter(({ verdict }) => verdict === 'fail')
               .map(({ id, subject, device, reason }) => ({ id, subject, device, reason })),
+            limits: verification.limits,
             risks: verification.risks,
           },
     tookMs,
