@@ -6,8 +6,10 @@ import type { KnownDevices } from './known.ts'
 
 /** Something that a device, as it is known, cannot do for the plan. */
 export interface LimitFinding {
-  /** A device, or the conduit between the devices that the reason names. */
+  /** A device, or the zone, conduit or connection that the reason is about. */
   readonly subject: string
+  /** The devices that subject and reason name. */
+  readonly devices: readonly string[]
   /** The limit by its name among what is known: `pskSlots`, `capacity.tls`; else the code of the refusal. */
   readonly limit: string
   readonly reason: string
@@ -32,8 +34,18 @@ export function checkLimits(plant: Plant, known: KnownDevices): readonly LimitFi
   const index = indexPlant(plant, capabilities)
   const refused = validate(index)
     .filter(({ severity }) => severity === 'error')
-    .map(({ code, subject, reason, alternative }) => ({ subject, limit: limitOf[code] ?? code, reason, alternative }))
+    .map(({ code, subject, reason, alternative }) => ({
+      subject,
+      devices: namedIn(index, `${subject} ${reason}`),
+      limit: limitOf[code] ?? code,
+      reason,
+      alternative,
+    }))
   return [...refused, ...checkSessions(index, known)]
+}
+
+function namedIn({ devices }: PlantIndex, text: string): readonly string[] {
+  return [...new Set(text.split(/[^A-Za-z0-9_-]+/))].filter((word) => devices.has(word))
 }
 
 /** Secured sessions that a device must hold at the same time, at the least: one for each peer, and one for the manager. */
@@ -73,6 +85,7 @@ function checkSessions(index: PlantIndex, known: KnownDevices): readonly LimitFi
       if (room === undefined || needed <= room) continue
       findings.push({
         subject: name,
+        devices: [name],
         limit: `capacity.${kind}`,
         reason: `it needs at least ${needed} ${what} at the same time and states room for ${room}`,
         alternative: 'let fewer peers connect to it secured, or use a device with more room',
