@@ -27,7 +27,7 @@ const layers = {
     ['discovery', 'enrollment', 'security', 'policy', 'authority', 'tables'],
     ['device', 'client'],
     ['deployment', 'verification', 'capture', 'learning', 'conformance'],
-    ['drift'],
+    ['drift', 'rehearsal'],
   ],
   node: [
     ['clock', 'schedule', 'files'],

@@ -19,6 +19,8 @@ export interface PlantProcessOptions {
   readonly directory: string
   readonly state: string
   readonly keyLog?: string | undefined
+  /** False: discovery by broadcast is left to another plant. */
+  readonly broadcast?: boolean
   readonly signal: AbortSignal
   /** Lines of the plant's log. */
   readonly note: (line: string) => void
@@ -52,6 +54,7 @@ export async function startPlantProcess(options: PlantProcessOptions): Promise<P
     '--output',
     'json',
   ]
+  if (options.broadcast === false) args.push('--no-broadcast')
   if (options.keyLog !== undefined) args.push('--key-log', options.keyLog)
   const child = spawn(process.execPath, [command, ...args], {
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],

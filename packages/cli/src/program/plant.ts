@@ -103,6 +103,26 @@ export function addPlant({ program, add }: Declare): void {
   }
   add(
     program,
+    'rehearse <plant>',
+    'run the whole deployment on a virtual twin of the plant, built from what is known of it',
+    'rehearse plant.yaml --from-state',
+    async () => (await import('../commands/rehearse.ts')).run,
+  )
+    .option('--from-state', 'what was read of the devices when they were last asked, from the state directory')
+    .option('--known <file>', 'what is known besides: devices and connections, JSON or YAML; wins over the rest')
+    .option(
+      '--simulation <file>',
+      'units of a plant that is virtual itself (default: simulation.yaml beside the plant file)',
+    )
+    .option(
+      '--stage <zone=stage>',
+      'put a zone in force as far as observe, protect or enforce (may be given again)',
+      list,
+    )
+    .option('--no-verify', 'leave out the verification after the deployment')
+    .option('--close-connections', 'as of apply: end connections that were opened under the old settings')
+  add(
+    program,
     'verify <plant>',
     'read back and probe the plant from a process of its own; exit 0 only if all holds',
     'verify plant.yaml',
