@@ -4,6 +4,7 @@ import { enrollment } from './migrations/enrollment.ts'
 import { first } from './migrations/first.ts'
 import { manager } from './migrations/manager.ts'
 import { settings } from './migrations/settings.ts'
+import { users } from './migrations/users.ts'
 
 /**
  * The changes of the schema, in order. One that was released is never edited: another follows it. Values rather than
@@ -14,6 +15,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0002-enrollment': { up: enrollment },
   '0003-drift': { up: drift },
   '0004-manager': { up: manager },
+  '0005-users': { up: users },
   '0008-settings': { up: settings },
 }
 
