@@ -1,10 +1,11 @@
+import { judgePlant } from '@cordon/core/policy'
 import { dirname } from 'node:path'
 import { UsageError } from '@cordon/core/errors'
 import { keyLogWarning } from '@cordon/node/transports'
 import { defaultDirectory, runSimulator } from '@cordon/simulator'
 import type { CommandContext } from '../context.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
-import { isProblems, judgePlant, printJudgement, printProblems, readPlantFiles } from '../plant-file.ts'
+import { isProblems, printJudgement, printProblems, readPlantFiles } from '../plant-file.ts'
 
 /** What `cordon simulate` takes. */
 export interface SimulateOptions {
