@@ -1,5 +1,6 @@
 import {
   isMap,
+  isPair,
   isScalar,
   isSeq,
   LineCounter,
@@ -129,13 +130,17 @@ class Editor {
   apply(edit: PlantEdit): void {
     switch (edit.change) {
       case 'addZone':
-        return this.#addNamed('zones', edit.zone.name, zoneText(edit.zone))
+        this.#addNamed('zones', edit.zone.name, zoneText(edit.zone))
+        break
       case 'addDevice':
-        return this.#addNamed('devices', edit.device.name, deviceText(edit.device))
+        this.#addNamed('devices', edit.device.name, deviceText(edit.device))
+        break
       case 'addConduit':
-        return this.#add('conduits', conduitText(edit.conduit))
+        this.#add('conduits', conduitText(edit.conduit))
+        break
       case 'setZone':
-        return this.#setZone(edit.device, edit.zone)
+        this.#setZone(edit.device, edit.zone)
+        break
       case 'removeDevice': {
         const entry = this.#device(edit.device)
         if (entry !== undefined) this.#removed.add(entry)
@@ -284,7 +289,7 @@ class Editor {
     if (pair === undefined) {
       // A section that is not there yet comes last.
       const last = root.items.at(-1)
-      if (root.flow === true) this.#after(last === undefined ? root.range[0] + 1 : endOf(last), `, ${section}: ${flow}`)
+      if (root.flow === true) this.#after(last === undefined ? (root.range?.[0] ?? 0) + 1 : endOf(last), `, ${section}: ${flow}`)
       else
         this.#newLines(
           last === undefined ? this.#text.length : endOf(last),
@@ -304,8 +309,7 @@ class Editor {
       return
     }
     if (value.flow === true) {
-      const last = value.items.at(-1)
-      this.#after(last === undefined ? value.range[0] + 1 : endOf(last), `, ${entries.join(', ')}`)
+      this.#after(endOfLast(value), `, ${entries.join(', ')}`)
       return
     }
     const indent = isSeq<Node>(value) ? this.#dashIndent(value) : this.#keyIndent(value)
@@ -366,11 +370,11 @@ function endOf({ key, value }: Entry): number {
   return Math.max(value.range[1], key.range[1] + 1)
 }
 
-/** Where the last entry of a block ends. */
+/** Where the last entry of a collection ends. */
 function endOfLast(value: Map_ | YAMLSeq<Node>): number {
   const last = value.items.at(-1)
-  if (last === undefined) return value.range[1]
-  if ('key' in last) return endOf(last)
+  if (last === undefined) return value.range?.[1] ?? 0
+  if (isPair<Node, Node | null>(last)) return endOf(last)
   return (isMap<Node, Node | null>(last) || isSeq<Node>(last)) && last.flow !== true && last.items.length > 0
     ? endOfLast(last)
     : last.range[1]

@@ -43,6 +43,8 @@ export type {
 export { defaultDtlsTimeoutS } from './model.ts'
 export type { ModelChange, ModelPart } from './model-difference.ts'
 export { modelDifference } from './model-difference.ts'
+export type { ConduitUse, OutlineConduit, OutlineZone, PlantOutline, ProtectionWord } from './outline.ts'
+export { isManaged, outlinePlant } from './outline.ts'
 export type { PlantResult } from './parse.ts'
 export { parsePlant } from './parse.ts'
 export type { Observed, ObservedPair, ObservedVerdict } from './observed.ts'

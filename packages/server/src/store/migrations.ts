@@ -3,6 +3,7 @@ import { drift } from './migrations/drift.ts'
 import { enrollment } from './migrations/enrollment.ts'
 import { first } from './migrations/first.ts'
 import { manager } from './migrations/manager.ts'
+import { plants } from './migrations/plants.ts'
 
 /**
  * The changes of the schema, in order. One that was released is never edited: another follows it. Values rather than
@@ -13,6 +14,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0002-enrollment': { up: enrollment },
   '0003-drift': { up: drift },
   '0004-manager': { up: manager },
+  '0006-plants': { up: plants },
 }
 
 /** The name of the newest one. */

@@ -1,0 +1,5 @@
+/**
+ * Plants as the manager keeps them.
+ * @module
+ */
+export { PlantReader, type ReaderLimits } from './reader.ts'
