@@ -41,12 +41,22 @@ const tables = [
   'discovered',
   'observed_connections',
   'zone_stages',
+  'vendor_anchors',
 ] as const satisfies readonly (keyof Schema)[]
 
 type TableName = (typeof tables)[number]
 
 /** Tables whose id counts by itself. */
-const counted = ['journal', 'events', 'enrollments', 'enrollment_words', 'notifications', 'drift_findings', 'audit', 'zone_stages'] as const
+const counted = [
+  'journal',
+  'events',
+  'enrollments',
+  'enrollment_words',
+  'notifications',
+  'drift_findings',
+  'audit',
+  'zone_stages',
+] as const
 
 /** Tables whose triggers number, chain and announce what is written. */
 const numbered = ['audit', 'events'] as const
