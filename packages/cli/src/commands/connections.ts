@@ -48,7 +48,9 @@ export async function run(context: CommandContext, flags: ConnectionsFlags, file
   })
   const look = async (): Promise<View> => {
     const reading = await tables.read(context.signal)
-    const connections = judgedConnections(index, reading.devices).filter((connection) => passes(index, filter, connection))
+    const connections = judgedConnections(index, reading.devices).filter((connection) =>
+      passes(index, filter, connection),
+    )
     return { connections, reading }
   }
   if (flags.follow === true) return follow(context, index, look, intervalMs)

@@ -289,7 +289,8 @@ class Editor {
     if (pair === undefined) {
       // A section that is not there yet comes last.
       const last = root.items.at(-1)
-      if (root.flow === true) this.#after(last === undefined ? (root.range?.[0] ?? 0) + 1 : endOf(last), `, ${section}: ${flow}`)
+      if (root.flow === true)
+        this.#after(last === undefined ? (root.range?.[0] ?? 0) + 1 : endOf(last), `, ${section}: ${flow}`)
       else
         this.#newLines(
           last === undefined ? this.#text.length : endOf(last),

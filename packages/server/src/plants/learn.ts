@@ -82,14 +82,16 @@ export function connectionsOf(
     const known = newest.get(reading.tables.address)
     if (known === undefined || known.at < reading.at) newest.set(reading.tables.address, reading)
   }
-  const zoneOf = (name: string | undefined) => (name === undefined ? undefined : index.endpoints.get(name)?.group.zone.name)
+  const zoneOf = (name: string | undefined) =>
+    name === undefined ? undefined : index.endpoints.get(name)?.group.zone.name
   const timeOf = ({ from, to }: JudgedConnection): string => {
     const times = [newest.get(from)?.at, newest.get(to)?.at].filter((at) => at !== undefined).sort()
     return times[0] ?? ''
   }
-  const matching = judgedConnections(index, [...newest.values()].map(({ tables }) => tables)).filter((connection) =>
-    isAskedFor(question, connection, [zoneOf(connection.fromName), zoneOf(connection.toName)]),
-  )
+  const matching = judgedConnections(
+    index,
+    [...newest.values()].map(({ tables }) => tables),
+  ).filter((connection) => isAskedFor(question, connection, [zoneOf(connection.fromName), zoneOf(connection.toName)]))
   const { after, limit } = question
   const rest = after === undefined ? matching : matching.filter(({ key }) => key > after)
   const items = rest.slice(0, limit).map((connection) => ({
@@ -210,7 +212,16 @@ export function proposeFrom({ plant, readings, devices, manager }: ProposeQuesti
     if (identity === undefined) return []
     const { name, productName, vendorId, serialNumber, slot, cipSecurity } = identity
     return [
-      { address, name, productName, vendorId, serialNumber, capable: cipSecurity, slot: slot ?? undefined, source: 'identity page' },
+      {
+        address,
+        name,
+        productName,
+        vendorId,
+        serialNumber,
+        capable: cipSecurity,
+        slot: slot ?? undefined,
+        source: 'identity page',
+      },
     ]
   })
   const proposal = propose({ plant, observations: observationsOf(read), devices: [...devices, ...known], manager })

@@ -41,7 +41,10 @@ export async function tell(trx: Transaction<Schema>, acting: Acting, change: Cha
 /** Writes an event alone: of what was seen, which nobody did. */
 export async function tellEvent(trx: Transaction<Schema>, change: Omit<Change, 'action'>): Promise<void> {
   const { plant, kind, subject, detail } = change
-  await trx.insertInto('events').values({ kind, subject, detail: jsonText(detail), plant }).execute()
+  await trx
+    .insertInto('events')
+    .values({ kind, subject, detail: jsonText(detail), plant })
+    .execute()
 }
 
 /** Longest sentence about a change, characters. */
@@ -52,7 +55,11 @@ export function checkedMessage(message: string): string {
   const text = message.trim()
   // Counted as a person counts.
   const { length } = Array.from(text)
-  if (length < 1 || length > longestMessage || /[\p{Cc}\p{Cs}\u202a-\u202e\u2066-\u2069]/u.test(text.replaceAll('\n', ' '))) {
+  if (
+    length < 1 ||
+    length > longestMessage ||
+    /[\p{Cc}\p{Cs}\u202a-\u202e\u2066-\u2069]/u.test(text.replaceAll('\n', ' '))
+  ) {
     throw new UsageError(
       'bad-value',
       `expected a message of 1 to ${longestMessage} characters that says what changes and why, without control characters`,

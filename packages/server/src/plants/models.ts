@@ -131,7 +131,7 @@ function readModel(key: string, { text, simulation }: VersionTexts): Model {
     key,
     name: plant.name,
     accepted,
-    problems: [...problems.map(policyProblem), ...testProblems(tests, positions)],
+    problems: [...testProblems(tests, positions), ...problems.map(policyProblem)],
     counts: { devices: plant.devices.length, zones: plant.zones.length, conduits: plant.conduits.length },
     namePlace: positions.at('plant'),
   }
@@ -147,7 +147,15 @@ export function formProblem({ file, line, column, message, expected, remedy }: P
 
 function policyProblem(problem: PolicyProblem): PlantProblem {
   const { file, line, column, severity, subject, reason, alternative, code } = problem
-  return { file, line, column, severity, message: `${subject}: ${reason} [${code}]`, expected: undefined, remedy: alternative }
+  return {
+    file,
+    line,
+    column,
+    severity,
+    message: `${subject}: ${reason} [${code}]`,
+    expected: undefined,
+    remedy: alternative,
+  }
 }
 
 /** Most policy tests that are listed as failed. */

@@ -107,7 +107,10 @@ export interface PlantModel {
 /** The questions with their answers. */
 export interface Questions {
   judge: { input: VersionTexts; answer: Judgement }
-  parts: { input: { readonly model: ModelReference; readonly since: string | undefined }; answer: StoredParts | Unknown }
+  parts: {
+    input: { readonly model: ModelReference; readonly since: string | undefined }
+    answer: StoredParts | Unknown
+  }
   model: { input: { readonly model: ModelReference }; answer: PlantModel | Unknown | undefined }
   device: {
     input: { readonly model: ModelReference; readonly device: string }
@@ -140,7 +143,9 @@ export type QuestionName = keyof Questions
 
 const unknown: Unknown = { unknown: true }
 
-type Answers = { readonly [Name in QuestionName]: (models: Models, input: Questions[Name]['input']) => Questions[Name]['answer'] }
+type Answers = {
+  readonly [Name in QuestionName]: (models: Models, input: Questions[Name]['input']) => Questions[Name]['answer']
+}
 
 const answers: Answers = {
   judge: (models, texts) => models.read(texts).judgement,
@@ -281,10 +286,12 @@ function tableProposal(models: Models, text: string, csv: string): Proposal {
   const fresh = [...new Set(table.devices.map(({ zone }) => zone))].filter((zone) => !zones.has(zone))
   const edits: readonly PlantEdit[] = [
     ...fresh.map((name): PlantEdit => ({ change: 'addZone', zone: { name, ...proposedZone } })),
-    ...table.devices.map(({ vendor, type, product, serial, ...device }): PlantEdit => ({
-      change: 'addDevice',
-      device: { ...device, expect: { vendor, type, product, serial } },
-    })),
+    ...table.devices.map(
+      ({ vendor, type, product, serial, ...device }): PlantEdit => ({
+        change: 'addDevice',
+        device: { ...device, expect: { vendor, type, product, serial } },
+      }),
+    ),
   ]
   const result = edited(text, edits)
   if (result.text === undefined) return { text, notes: [], problems: result.problems }

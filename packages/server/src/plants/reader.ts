@@ -65,8 +65,7 @@ export class PlantReader implements AsyncDisposable {
     load: () => Promise<VersionTexts>,
     input: Omit<Questions[Name]['input'], 'model'>,
   ): Promise<Exclude<Questions[Name]['answer'], Unknown>> {
-    const ask = (model: ModelReference) =>
-      this.ask(name, { ...input, model } as Questions[Name]['input']) // the input with what was left out of it
+    const ask = (model: ModelReference) => this.ask(name, { ...input, model } as Questions[Name]['input']) // the input with what was left out of it
     const first = await ask({ key })
     const answer = isUnknown(first) ? await ask({ key, texts: await load() }) : first
     if (isUnknown(answer)) throw new Error(`the model ${key} was not read`)

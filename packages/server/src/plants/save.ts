@@ -44,19 +44,24 @@ export interface SaveExtras {
  * change is lost, and none is merged without a person who looked at it. A text that validation refuses is not saved.
  * @throws UsageError `missing` for a plant or base that is not there, `bad-value` for a message
  */
-export async function saveVersion(means: PlantMeans, request: SaveRequest, extras: SaveExtras = {}): Promise<SaveResult> {
+export async function saveVersion(
+  means: PlantMeans,
+  request: SaveRequest,
+  extras: SaveExtras = {},
+): Promise<SaveResult> {
   const { plant, base, text } = request
   const message = checkedMessage(request.message)
   const { db } = means.store
   const newest = await newestVersion(db, plant)
   if (newest === undefined) throw noPlant(plant)
-  const simulation = request.simulation === undefined ? (await readVersion(means.store, plant, base)).simulation : request.simulation
+  const simulation =
+    request.simulation === undefined ? (await readVersion(means.store, plant, base)).simulation : request.simulation
   const texts = { text, simulation }
   const tooLong = lengthProblems(texts)
   if (tooLong.length > 0) return { kind: 'invalid', problems: tooLong }
   if (base !== newest) return await outdated(means, plant, base, texts)
   const judgement = await means.reader.ask('judge', texts)
-  const problems = [...judgement.problems, ...nameProblems(judgement, plant)]
+  const problems = [...nameProblems(judgement, plant), ...judgement.problems]
   if (!judgement.accepted || judgement.name !== plant) return { kind: 'invalid', problems }
   const since = await versionKey(db, plant, base)
   if (since === judgement.key) return { kind: 'unchanged', version: await readVersionFacts(means.store, plant, base) }
@@ -114,7 +119,10 @@ export async function createPlant(
       .returning('name')
       .executeTakeFirst()
     if (made === undefined) {
-      throw new NotAllowed('refused', `there is a plant ${name} already; save a new version of it, or write another name after plant:`)
+      throw new NotAllowed(
+        'refused',
+        `there is a plant ${name} already; save a new version of it, or write another name after plant:`,
+      )
     }
     await insertVersion(trx, { plant: name, number: 1, base: null, texts, message, acting, judgement })
     await writeDevices(trx, name, parts)
@@ -172,7 +180,15 @@ function lengthProblems({ text, simulation }: VersionTexts): readonly PlantProbl
     if (length <= largestText) return []
     const message = `the text has ${length} bytes`
     const place = { file, line: 1, column: 1 }
-    return [{ ...place, severity: 'error' as const, message, expected: `at most ${largestText} bytes`, remedy: 'split the plant' }]
+    return [
+      {
+        ...place,
+        severity: 'error' as const,
+        message,
+        expected: `at most ${largestText} bytes`,
+        remedy: 'split the plant',
+      },
+    ]
   })
 }
 

@@ -57,7 +57,19 @@ interface Row {
 
 function versionOf({ author_kind: authorKind, created_at: savedAt, base, ...row }: Row): Version {
   const { plant, number, hash, author, message, devices, zones, conduits } = row
-  return { plant, number, hash, author, authorKind, message, savedAt, base: base ?? undefined, devices, zones, conduits }
+  return {
+    plant,
+    number,
+    hash,
+    author,
+    authorKind,
+    message,
+    savedAt,
+    base: base ?? undefined,
+    devices,
+    zones,
+    conduits,
+  }
 }
 
 /** Number of the newest version; undefined where there is no such plant. */
@@ -85,7 +97,11 @@ export async function listVersions(
 }
 
 /** A version with its texts; the newest without a number. @throws UsageError `missing` */
-export async function readVersion({ db }: Pick<Store, 'db'>, plant: string, number?: number): Promise<VersionWithTexts> {
+export async function readVersion(
+  { db }: Pick<Store, 'db'>,
+  plant: string,
+  number?: number,
+): Promise<VersionWithTexts> {
   const row = await db
     .selectFrom('plant_versions')
     .select([...columns, 'text', 'simulation'])
@@ -180,4 +196,3 @@ export async function validateTexts(
   })
   return { judgement, changes }
 }
-

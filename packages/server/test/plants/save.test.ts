@@ -25,7 +25,12 @@ function save(plant: string, base: number, text: string, acting = ada): Promise<
 }
 
 async function deviceNames(plant: string): Promise<string[]> {
-  const rows = await db().selectFrom('plant_devices').select('name').where('plant', '=', plant).orderBy('name').execute()
+  const rows = await db()
+    .selectFrom('plant_devices')
+    .select('name')
+    .where('plant', '=', plant)
+    .orderBy('name')
+    .execute()
   return rows.map(({ name }) => name)
 }
 
@@ -33,21 +38,38 @@ describe('a plant', () => {
   it('begins with version 1 and keeps each text for ever', async () => {
     const text = await created('first')
     const result = await save('first', 1, text.replace('paint.', 'paint, moved.'), bob)
-    expect(result).toMatchObject({ kind: 'saved', version: { number: 2, base: 1, author: 'bob', devices: 6, zones: 3, conduits: 2 } })
+    expect(result).toMatchObject({
+      kind: 'saved',
+      version: { number: 2, base: 1, author: 'bob', devices: 6, zones: 3, conduits: 2 },
+    })
     expect((await readVersion(means().store, 'first', 1)).text).toBe(text)
-    expect((await listVersions(means().store, 'first', { limit: 10 })).map(({ number, author }) => [number, author])).toEqual([
+    expect(
+      (await listVersions(means().store, 'first', { limit: 10 })).map(({ number, author }) => [number, author]),
+    ).toEqual([
       [2, 'bob'],
       [1, 'ada'],
     ])
-    await expect(db().updateTable('plant_versions').set({ plant: 'x' }).execute()).rejects.toThrow(/not changed or deleted/)
-    await expect(db().deleteFrom('plant_versions').where('plant', '=', 'first').execute()).rejects.toThrow(/not changed/)
+    await expect(db().updateTable('plant_versions').set({ plant: 'x' }).execute()).rejects.toThrow(
+      /not changed or deleted/,
+    )
+    await expect(db().deleteFrom('plant_versions').where('plant', '=', 'first').execute()).rejects.toThrow(
+      /not changed/,
+    )
   })
 
   it('keeps its name', async () => {
     const text = await created('named')
     const result = await save('named', 1, text.replace('plant: named', 'plant: other'))
-    expect(result).toMatchObject({ kind: 'invalid', problems: [{ line: 2, column: 8, remedy: expect.stringMatching(/write `plant: named`/) }] })
-    await expect(created('named')).rejects.toMatchObject({ name: 'NotAllowed', message: expect.stringMatching(/already/) })
+    expect(result).toMatchObject({
+      kind: 'invalid',
+      problems: expect.arrayContaining([
+        expect.objectContaining({ line: 2, column: 8, remedy: expect.stringMatching(/write `plant: named`/) }),
+      ]),
+    })
+    await expect(created('named')).rejects.toMatchObject({
+      name: 'NotAllowed',
+      message: expect.stringMatching(/already/),
+    })
   })
 
   it('takes no text that validation refuses, and says everything that is wrong in it', async () => {
@@ -61,7 +83,13 @@ describe('a plant', () => {
       ]),
     })
     const failing = await save('strict', 1, `${text}tests:\n  - { from: PLC, to: Painter, access: denied }\n`)
-    expect(failing).toMatchObject({ kind: 'invalid', problems: [{ message: expect.stringMatching(/does not hold/) }] })
+    expect(failing).toMatchObject({
+      kind: 'invalid',
+      problems: [
+        { line: 22, message: expect.stringMatching(/does not hold/) },
+        ...new Array(1).fill(expect.anything()),
+      ],
+    })
     expect(await listVersions(means().store, 'strict', { limit: 10 })).toHaveLength(1)
   })
 
@@ -73,9 +101,20 @@ describe('a plant', () => {
   it('keeps its list of devices in step with the newest version', async () => {
     const text = await created('step')
     expect(await deviceNames('step')).toEqual(['Cordon', 'PLC', 'Painter', 'Panel', 'Robot_1', 'Robot_2'])
-    await save('step', 1, text.replace(/ {2}Robot_2: .*\n/, '  Robot_3: { address: 192.0.2.9, zone: press }\n').replace('192.0.2.4', '192.0.2.40'))
+    await save(
+      'step',
+      1,
+      text
+        .replace(/ {2}Robot_2: .*\n/, '  Robot_3: { address: 192.0.2.9, zone: press }\n')
+        .replace('192.0.2.4', '192.0.2.40'),
+    )
     expect(await deviceNames('step')).toEqual(['Cordon', 'PLC', 'Painter', 'Panel', 'Robot_1', 'Robot_3'])
-    const painter = await db().selectFrom('plant_devices').selectAll().where('plant', '=', 'step').where('name', '=', 'Painter').executeTakeFirst()
+    const painter = await db()
+      .selectFrom('plant_devices')
+      .selectAll()
+      .where('plant', '=', 'step')
+      .where('name', '=', 'Painter')
+      .executeTakeFirst()
     expect(painter).toMatchObject({ address: '192.0.2.40', zone: 'paint', capable: true, managed: true })
     // Without the model of the version before at hand, all rows are compared.
     await using other = await PlantBench.open()
@@ -122,7 +161,9 @@ describe('two people at one plant', () => {
     const result = await save('merge', 1, text.replace('Presses and paint', 'Presses, paint'))
     if (result.kind !== 'outdated' || result.merge.kind !== 'merged') throw new Error(JSON.stringify(result))
     expect(result.newest).toBe(2)
-    expect(result.merge.texts.text).toBe(text.replace('192.0.2.4', '192.0.2.44').replace('Presses and paint', 'Presses, paint'))
+    expect(result.merge.texts.text).toBe(
+      text.replace('192.0.2.4', '192.0.2.44').replace('Presses and paint', 'Presses, paint'),
+    )
     expect(result.merge.judgement.accepted).toBe(true)
     expect(await listVersions(means().store, 'merge', { limit: 9 })).toHaveLength(2)
     expect(await save('merge', 2, result.merge.texts.text)).toMatchObject({ kind: 'saved', version: { number: 3 } })
@@ -154,7 +195,14 @@ describe('two people at one plant', () => {
   it('learn that a merge without conflict is no valid plant', async () => {
     const text = await created('meaning')
     await save('meaning', 1, text.replace(/ {2}Robot_2: .*\n/, ''), bob)
-    const result = await save('meaning', 1, text.replace('  - { between: [press, paint]', '  - { between: [Robot_2, Painter] }\n  - { between: [press, paint]'))
+    const result = await save(
+      'meaning',
+      1,
+      text.replace(
+        '  - { between: [press, paint]',
+        '  - { between: [Robot_2, Painter] }\n  - { between: [press, paint]',
+      ),
+    )
     if (result.kind !== 'outdated' || result.merge.kind !== 'merged') throw new Error(JSON.stringify(result))
     expect(result.merge.judgement.accepted).toBe(false)
     expect(result.merge.judgement.problems[0]?.message).toMatch(/Robot_2/)
@@ -179,7 +227,12 @@ describe('two people at one plant', () => {
     expect(results.filter(({ kind }) => kind === 'outdated')).toHaveLength(7)
     const [newest, ...older] = await listVersions(means().store, 'race', { limit: 9 })
     expect([newest?.number, older.length]).toEqual([2, 1])
-    const painter = await db().selectFrom('plant_devices').select('address').where('plant', '=', 'race').where('name', '=', 'Painter').executeTakeFirst()
+    const painter = await db()
+      .selectFrom('plant_devices')
+      .select('address')
+      .where('plant', '=', 'race')
+      .where('name', '=', 'Painter')
+      .executeTakeFirst()
     const winner = results.findIndex(({ kind }) => kind === 'saved')
     expect(painter?.address).toBe(`192.0.2.${100 + winner}`)
   })
@@ -190,7 +243,10 @@ describe('two people at one plant', () => {
     const text = worksText('twin')
     const made = await createPlant(means(), { text, simulation: simulation(1), message: 'begin', acting: ada })
     // What the simulation must say is its own schema's matter: a wrong one is refused with its file named.
-    expect(made).toMatchObject({ kind: 'invalid', problems: expect.arrayContaining([expect.objectContaining({ file: 'simulation.yaml' })]) })
+    expect(made).toMatchObject({
+      kind: 'invalid',
+      problems: expect.arrayContaining([expect.objectContaining({ file: 'simulation.yaml' })]),
+    })
   })
 })
 
@@ -198,10 +254,21 @@ describe('an old version', () => {
   it('comes back as a new one that names it', async () => {
     const text = await created('back')
     await save('back', 1, text.replace('192.0.2.4', '192.0.2.44'), bob)
-    const result = await restoreVersion(means(), { plant: 'back', version: 1, base: 2, message: 'it was right', acting: ada })
+    const result = await restoreVersion(means(), {
+      plant: 'back',
+      version: 1,
+      base: 2,
+      message: 'it was right',
+      acting: ada,
+    })
     expect(result).toMatchObject({ kind: 'saved', version: { number: 3, message: 'version 1 restored: it was right' } })
     expect((await readVersion(means().store, 'back')).text).toBe(text)
-    const audit = await db().selectFrom('audit').select(['action', 'detail']).where('plant', '=', 'back').orderBy('id', 'desc').executeTakeFirst()
+    const audit = await db()
+      .selectFrom('audit')
+      .select(['action', 'detail'])
+      .where('plant', '=', 'back')
+      .orderBy('id', 'desc')
+      .executeTakeFirst()
     expect(audit).toMatchObject({ action: 'versions.restore', detail: { version: 3, restored: 1 } })
   })
 
@@ -211,7 +278,10 @@ describe('an old version', () => {
       .replace('192.0.2.4', '192.0.2.44')
       .replace('  paint: {', '  paint: { uniqueIdentity: true,')
       .replace(/ {2}Robot_2: .*\n/, '  Robot_9: { address: 192.0.2.3, zone: press }\n')
-      .replace('messaging: confidentiality }\n  - { between: [PLC', 'messaging: confidentiality, io: confidentiality }\n  - { between: [PLC')
+      .replace(
+        'messaging: confidentiality }\n  - { between: [PLC',
+        'messaging: confidentiality, io: confidentiality }\n  - { between: [PLC',
+      )
     expect((await save('compare', 1, next)).kind).toBe('saved')
     const { text: lines, changes, isCoarse } = await versionDifference(means(), 'compare', 1, 2)
     expect(isCoarse).toBe(false)
@@ -219,14 +289,16 @@ describe('an old version', () => {
     expect(lines?.split('\n').filter((line) => /^[-+] /.test(line))).toHaveLength(8)
     expect(changes).toEqual([
       { kind: 'changed', what: 'zone', name: 'paint', fields: ['uniqueIdentity'] },
-      { kind: 'changed', what: 'device', name: 'Painter', fields: ['address'] },
       { kind: 'added', what: 'device', name: 'Robot_9', fields: [] },
+      { kind: 'changed', what: 'device', name: 'Painter', fields: ['address'] },
       { kind: 'removed', what: 'device', name: 'Robot_2', fields: [] },
       { kind: 'changed', what: 'conduit', name: 'paint - press', fields: ['io'] },
     ])
     const checked = await validateTexts(means(), { text: next, simulation: null }, { plant: 'compare', version: 1 })
     expect(checked.changes).toEqual(changes)
-    await expect(versionDifference(means(), 'compare', 1, 9)).rejects.toThrow('there is no version 9 of plant compare; the newest is 2')
+    await expect(versionDifference(means(), 'compare', 1, 9)).rejects.toThrow(
+      'there is no version 9 of plant compare; the newest is 2',
+    )
   })
 
   it('is read as the model that it describes', async () => {
