@@ -1,13 +1,13 @@
 import { dirname } from 'node:path'
 import { MalformedMessage, UsageError } from '@cordon/core/errors'
-import type { Plant, Simulation } from '@cordon/core/policy'
+import { judgePlant, type Plant, type Simulation } from '@cordon/core/policy'
 import { maximumTwinLength, readTwin } from '@cordon/core/rehearsal'
 import { keyLogWarning } from '@cordon/node/transports'
 import { defaultDirectory, runSimulator } from '@cordon/simulator'
 import type { CommandContext } from '../context.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
 import { readBounded } from '../input-file.ts'
-import { isProblems, judgePlant, printJudgement, printProblems, readPlantFiles } from '../plant-file.ts'
+import { isProblems, printJudgement, printProblems, readPlantFiles } from '../plant-file.ts'
 
 /** What `cordon simulate` takes. */
 export interface SimulateOptions {

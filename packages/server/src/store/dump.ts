@@ -42,6 +42,13 @@ const tables = [
   'user_identities',
   'identity_provider_results',
   'user_tokens',
+  'plants',
+  'plant_versions',
+  'plant_devices',
+  'plant_layout',
+  'discovered',
+  'observed_connections',
+  'zone_stages',
   'vendor_anchors',
 ] as const satisfies readonly (keyof Schema)[]
 
@@ -67,6 +74,7 @@ const counted = [
   'drift_findings',
   'audit',
   'identity_provider_results',
+  'zone_stages',
 ] as const
 
 /** Tables whose triggers number, chain and announce what is written. */

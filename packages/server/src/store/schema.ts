@@ -1,6 +1,7 @@
 import type { AuthorityState, CertificateProfile } from '@cordon/core/authority'
 import type { DeviceCapabilities } from '@cordon/core/policy'
 import type { ColumnType, Generated } from 'kysely'
+import type { PlantSchema } from './plants-tables.ts'
 import type { SettingsSchema } from './settings-tables.ts'
 import type { UserTables } from './users-tables.ts'
 
@@ -363,7 +364,7 @@ export interface DriftFindingTable {
 }
 
 /** The store's tables. */
-export interface Schema extends SettingsSchema, UserTables {
+export interface Schema extends PlantSchema, SettingsSchema, UserTables {
   facts: FactTable
   authorities: AuthorityTable
   certificates: CertificateTable
