@@ -7,11 +7,10 @@ import type {
   StepName,
 } from '@cordon/core/deployment'
 import { NotAllowed, UsageError } from '@cordon/core/errors'
-import { sql } from 'kysely'
-import { randomUUID } from 'node:crypto'
-import { hostname } from 'node:os'
+import { type Transaction, sql } from 'kysely'
 import { type GroupCommit, groupCommit } from '../store/group-commit.ts'
-import { jsonText } from '../store/schema.ts'
+import { isGone, leaseOwner } from '../store/lease-owner.ts'
+import { type Schema, jsonText } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
 
 /** How long a claim on a device holds without being renewed, milliseconds. */
@@ -52,7 +51,7 @@ export class Claims implements Journal, AsyncDisposable {
   readonly #store: Store
   readonly #deployment: string
   readonly #plant: string
-  readonly #owner = `${hostname()} ${process.pid} ${randomUUID()}`
+  readonly #owner = leaseOwner()
   readonly #held = new Map<string, Held>()
   readonly #claims: GroupCommit<WaitingClaim>
   readonly #records: GroupCommit<WaitingRecord>
@@ -91,6 +90,11 @@ export class Claims implements Journal, AsyncDisposable {
     await this.#records.add({ device: first.device, token, entries })
     // The write may have taken long: what follows it is sent only while the claim still holds.
     this.#own(first.device)
+  }
+
+  /** @throws NotAllowed `refused` when the claim on a device ran out: nothing may be sent to it any more */
+  check(device: string): void {
+    this.#own(device)
   }
 
   async read(device: string): Promise<readonly JournalEntry[]> {
@@ -216,19 +220,22 @@ export class Claims implements Journal, AsyncDisposable {
   }
 }
 
-/** Whether a claim belongs to a process of this machine that does not exist any more. */
-function isGone(owner: string): boolean {
-  const [host, pid] = owner.split(' ')
-  if (host !== hostname() || pid === undefined) return false
-  try {
-    process.kill(Number(pid), 0)
-    return false
-  } catch (error) {
-    return error instanceof Error && 'code' in error && error.code === 'ESRCH'
-  }
+/**
+ * Milliseconds until the last claim of others on devices of a plant runs out, unless it is renewed; 0 when there is none.
+ * Claims of processes that are gone do not count.
+ */
+export async function claimedForMs(store: Pick<Store, 'db'>, plant: string): Promise<number> {
+  const { rows } = await sql<{ owner: string; left: number }>`
+    select o.lease_owner as owner, (extract(epoch from max(o.lease_until) - now()) * 1000)::float8 as left
+    from deployment_targets o join deployments d on d.id = o.deployment
+    where d.plant = ${plant} and o.lease_until > now() group by o.lease_owner`.execute(store.db)
+  return Math.max(0, ...rows.filter(({ owner }) => !isGone(owner)).map(({ left }) => left))
 }
 
-/** A new deployment with its targets in order. Gives its id. */
+/**
+ * A new deployment with its targets in order. Gives its id.
+ * @param begun what else becomes true with it, in the same transaction
+ */
 export async function createDeployment(
   store: Store,
   deployment: {
@@ -238,6 +245,7 @@ export async function createDeployment(
     readonly options: unknown
     readonly devices: readonly string[]
   },
+  begun?: Begun,
 ): Promise<string> {
   return await store.db.transaction().execute(async (trx) => {
     const { id } = await trx
@@ -252,9 +260,13 @@ export async function createDeployment(
       .returning('id')
       .executeTakeFirstOrThrow()
     await addTargets(trx, id, deployment.devices)
+    await begun?.(trx, id)
     return id
   })
 }
+
+/** Hears that a deployment exists, in the transaction that makes it: what it throws makes it not exist. */
+export type Begun = (trx: Transaction<Schema>, deployment: string) => Promise<void>
 
 /** Targets that a deployment has not yet, behind those it has. */
 export async function addTargets(db: Store['db'], deployment: string, devices: readonly string[]): Promise<void> {
@@ -271,8 +283,10 @@ export interface StoredDeployment {
   readonly id: string
   readonly plant: string
   readonly status: string
-  /** Devices that are not done. */
+  /** Devices that were begun and are not done. */
   readonly unfinished: readonly string[]
+  /** Devices that were begun, done or not. */
+  readonly begun: readonly string[]
 }
 
 /**
@@ -293,11 +307,11 @@ export async function findDeployment(store: Store, plant: string, id?: string): 
   }
   const targets = await store.db
     .selectFrom('deployment_targets')
-    .select('device')
+    .select(['device', 'status'])
     .where('deployment', '=', row.id)
-    .where('status', 'in', ['waiting', 'running', 'not-complete'])
     .where('attempts', '>', 0)
     .orderBy('position')
     .execute()
-  return { ...row, unfinished: targets.map(({ device }) => device) }
+  const unfinished = targets.filter(({ status }) => status === 'waiting' || status === 'running' || status === 'not-complete')
+  return { ...row, unfinished: unfinished.map(({ device }) => device), begun: targets.map(({ device }) => device) }
 }

@@ -34,12 +34,25 @@ const tables = [
   'drift_plants',
   'drift_findings',
   'audit',
+  'maintenance_windows',
+  'jobs',
+  'job_schedules',
+  'managers',
 ] as const satisfies readonly (keyof Schema)[]
 
 type TableName = (typeof tables)[number]
 
-/** Tables whose id counts by itself. */
-const counted = ['journal', 'events', 'enrollments', 'enrollment_words', 'notifications', 'drift_findings', 'audit'] as const
+/** Tables whose id, or another column, counts by itself. */
+const counted = {
+  journal: 'id',
+  events: 'id',
+  enrollments: 'id',
+  enrollment_words: 'id',
+  notifications: 'id',
+  drift_findings: 'id',
+  audit: 'id',
+  jobs: 'number',
+} as const satisfies Partial<Record<TableName, string>>
 
 /** Tables whose triggers number, chain and announce what is written. */
 const numbered = ['audit', 'events'] as const
@@ -196,8 +209,9 @@ export async function restoreStore(store: Store, backup: Uint8Array, passphrase:
     }
     if (isOlder) await bringUpToDate(tx, document.schema)
     for (const table of numbered) await sql`alter table ${sql.table(table)} enable trigger user`.execute(tx)
-    for (const table of counted) {
-      await sql`select setval(pg_get_serial_sequence(${table}, 'id'), coalesce(max(id), 1), max(id) is not null) from ${sql.table(table)}`.execute(
+    for (const [table, column] of Object.entries(counted)) {
+      const top = sql`max(${sql.ref(column)})`
+      await sql`select setval(pg_get_serial_sequence(${table}, ${column}), coalesce(${top}, 1), ${top} is not null) from ${sql.table(table)}`.execute(
         tx,
       )
     }

@@ -2,6 +2,7 @@ import type { Migration } from 'kysely'
 import { drift } from './migrations/drift.ts'
 import { enrollment } from './migrations/enrollment.ts'
 import { first } from './migrations/first.ts'
+import { jobs } from './migrations/jobs.ts'
 import { manager } from './migrations/manager.ts'
 
 /**
@@ -13,6 +14,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0002-enrollment': { up: enrollment },
   '0003-drift': { up: drift },
   '0004-manager': { up: manager },
+  '0007-jobs': { up: jobs },
 }
 
 /** The name of the newest one. */

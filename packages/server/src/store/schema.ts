@@ -1,6 +1,7 @@
 import type { AuthorityState, CertificateProfile } from '@cordon/core/authority'
 import type { DeviceCapabilities } from '@cordon/core/policy'
 import type { ColumnType, Generated } from 'kysely'
+import type { JobScheduleTable, JobTable, MaintenanceWindowTable, ManagerTable } from './jobs-tables.ts'
 
 /**
  * A jsonb column: read as what was stored, written as JSON text made with {@link jsonText}. The driver would turn an
@@ -385,4 +386,8 @@ export interface Schema {
   drift_plants: DriftPlantTable
   drift_findings: DriftFindingTable
   audit: AuditTable
+  maintenance_windows: MaintenanceWindowTable
+  jobs: JobTable
+  job_schedules: JobScheduleTable
+  managers: ManagerTable
 }
