@@ -14,10 +14,11 @@ import { type Schema, jsonText } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
 
 /** How long a claim on a device holds without being renewed, milliseconds. */
-export const leaseMs = 60_000
-const renewMs = 15_000
-/** A worker that may have lost its claim stops this long before another may take it, milliseconds. */
-const safetyMs = 5000
+export const deviceLeaseMs = 60_000
+/** Share of a lease after which it is renewed. */
+const renewAt = 0.25
+/** A worker that may have lost its claim stops this share of a lease before another may take it. */
+const safety = 1 / 12
 
 interface Held {
   readonly token: number
@@ -56,13 +57,15 @@ export class Claims implements Journal, AsyncDisposable {
   readonly #claims: GroupCommit<WaitingClaim>
   readonly #records: GroupCommit<WaitingRecord>
   readonly #releases: GroupCommit<WaitingRelease>
+  readonly #leaseMs: number
   #timer: NodeJS.Timeout | undefined
   #renewal: Promise<void> | undefined
 
-  constructor(store: Store, deployment: string, plant: string) {
+  constructor(store: Store, deployment: string, plant: string, leaseMs = deviceLeaseMs) {
     this.#store = store
     this.#deployment = deployment
     this.#plant = plant
+    this.#leaseMs = leaseMs
     this.#claims = groupCommit((waiting) => this.#claimAll(waiting))
     this.#records = groupCommit((waiting) => this.#recordAll(waiting))
     this.#releases = groupCommit((waiting) => this.#releaseAll(waiting))
@@ -71,7 +74,7 @@ export class Claims implements Journal, AsyncDisposable {
   /** Claims a device; false while another process has it, in this deployment or in another one of the plant. */
   async claim(device: string): Promise<boolean> {
     const waiting: WaitingClaim = { device, granted: undefined }
-    const until = performance.now() + leaseMs
+    const until = performance.now() + this.#leaseMs
     await this.#claims.add(waiting)
     if (waiting.granted === undefined) return false
     this.#held.set(device, { token: waiting.granted, until })
@@ -79,7 +82,7 @@ export class Claims implements Journal, AsyncDisposable {
       this.#renewal ??= this.#renew().finally(() => {
         this.#renewal = undefined
       })
-    }, renewMs)
+    }, this.#leaseMs * renewAt)
     return true
   }
 
@@ -130,7 +133,7 @@ export class Claims implements Journal, AsyncDisposable {
 
   #own(device: string): Held {
     const held = this.#held.get(device)
-    if (held === undefined || performance.now() > held.until - safetyMs) {
+    if (held === undefined || performance.now() > held.until - this.#leaseMs * safety) {
       throw new NotAllowed('refused', `the claim on ${device} ran out or went to another process`)
     }
     return held
@@ -144,7 +147,7 @@ export class Claims implements Journal, AsyncDisposable {
       const dead = await this.#deadOwners(trx, devices)
       const { rows } = await sql<{ device: string; token: number }>`
         update deployment_targets set
-          status = 'running', lease_owner = ${this.#owner}, lease_until = now() + ${leaseMs} * interval '1 millisecond',
+          status = 'running', lease_owner = ${this.#owner}, lease_until = now() + ${this.#leaseMs} * interval '1 millisecond',
           fencing_token = fencing_token + 1, attempts = attempts + 1, updated_at = now()
         where deployment = ${this.#deployment} and device in (
           select t.device from deployment_targets t
@@ -206,10 +209,10 @@ export class Claims implements Journal, AsyncDisposable {
   async #renew(): Promise<void> {
     const devices = [...this.#held.keys()]
     if (devices.length === 0) return
-    const until = performance.now() + leaseMs
+    const until = performance.now() + this.#leaseMs
     try {
       const { rows } = await sql<{ device: string; token: number }>`
-        update deployment_targets set lease_until = now() + ${leaseMs} * interval '1 millisecond', updated_at = now()
+        update deployment_targets set lease_until = now() + ${this.#leaseMs} * interval '1 millisecond', updated_at = now()
         where deployment = ${this.#deployment} and lease_owner = ${this.#owner} and device = any(${devices}::text[])
         returning device, fencing_token as token`.execute(this.#store.db)
       const renewed = new Map(rows.map(({ device, token }) => [device, token]))

@@ -31,6 +31,8 @@ export interface ApplyOptions extends DeployOptions {
   readonly moveTimeoutMs?: number
   /** Takes an earlier deployment up again: `true` for the newest of the plant, or its id. */
   readonly resume?: boolean | string
+  /** How long a claim on a device holds without being renewed, milliseconds; default 60 s. */
+  readonly leaseMs?: number
   /** Hears of a new deployment in the transaction that makes it. */
   readonly begun?: Begun
   /**
@@ -112,7 +114,7 @@ async function run(request: ApplyRequest, emit: (event: DeploymentEvent) => void
   const deployment = await begin(store, plan, options, named, earlier?.id)
   const digests = plannedDigests(earlier, agreed)
   await writeOrphans(store, plant.name, former(preparation))
-  const claims = new Claims(store, deployment, plant.name)
+  const claims = new Claims(store, deployment, plant.name, options.leaseMs)
   try {
     const report = await runDeployment({
       plan,

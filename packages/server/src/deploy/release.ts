@@ -34,7 +34,7 @@ export interface ReleaseReport {
 
 /** A release: a plant, and how its devices are treated. */
 export interface ReleaseRequest extends DeployRequest {
-  readonly options?: DeployOptions & Pick<ApplyOptions, 'begun' | 'mayBegin'>
+  readonly options?: DeployOptions & Pick<ApplyOptions, 'begun' | 'leaseMs' | 'mayBegin'>
 }
 
 /** Everything that work on configured devices needs besides the devices. */
@@ -96,7 +96,7 @@ export async function release(
   const known = await materials()
   const made = { plant: plant.name, kind: 'release', plan: null, options: { release: devices }, devices } as const
   const deployment = await createDeployment(store, made, options.begun)
-  const claims = new Claims(store, deployment, plant.name)
+  const claims = new Claims(store, deployment, plant.name, options.leaseMs)
   const results: DeviceResult[] = []
   try {
     await eachOf([...addresses], options.concurrency ?? defaultConcurrency, async ([device, address]) => {

@@ -28,6 +28,8 @@ export interface ClaimWish {
   readonly kinds: readonly string[]
   /** Whether it has room for a job that only reads. */
   readonly mayRead: boolean
+  /** How long the claim holds without being renewed, milliseconds. */
+  readonly leaseMs: number
 }
 
 /** A job that was taken over so often does not end well: it may be what its managers die of. */
@@ -38,7 +40,7 @@ const mostAttempts = 10
  * per plant, and the older ones that may begin come first.
  */
 export async function claimJob(store: Pick<Store, 'db'>, wish: ClaimWish, now = Date.now()): Promise<ClaimedJob | undefined> {
-  const { owner, kinds, mayRead } = wish
+  const { owner, kinds, mayRead, leaseMs } = wish
   const windows = openWindows(await listWindows(store), now)
   return await store.db.transaction().execute(async (trx) => {
     // Managers take turns here: which job is the next of a plant is seen by one at a time.
@@ -61,7 +63,7 @@ export async function claimJob(store: Pick<Store, 'db'>, wish: ClaimWish, now = 
       .set((eb) => ({
         state: 'running',
         lease_owner: owner,
-        lease_until: leaseEnd(),
+        lease_until: leaseEnd(leaseMs),
         fencing_token: eb('fencing_token', '+', 1),
         attempts: eb('attempts', '+', 1),
         started_at: sql<Date>`coalesce(started_at, now())`,
@@ -85,8 +87,8 @@ const worn: JobError = {
   next: 'Look into the logs of the managers for what ended them, then ask for the job again.',
 }
 
-function leaseEnd() {
-  return sql<Date>`now() + ${jobLeaseMs} * interval '1 millisecond'`
+function leaseEnd(leaseMs: number) {
+  return sql<Date>`now() + ${leaseMs} * interval '1 millisecond'`
 }
 
 /** Owners of running jobs whose process is gone: a crash on this machine is noticed before its lease runs out. */
@@ -108,11 +110,15 @@ export interface Renewal {
 }
 
 /** Renews the claims of a manager on its jobs. */
-export async function renewJobs(store: Pick<Store, 'db'>, claims: readonly ClaimedJob[]): Promise<Renewal> {
+export async function renewJobs(
+  store: Pick<Store, 'db'>,
+  claims: readonly ClaimedJob[],
+  leaseMs: number,
+): Promise<Renewal> {
   if (claims.length === 0) return { held: new Set(), cancelled: new Set() }
   const wanted = claims.map(({ job, token }) => ({ id: job.id, token }))
   const { rows } = await sql<{ id: string; cancelled: boolean }>`
-    update jobs j set lease_until = ${leaseEnd()}
+    update jobs j set lease_until = ${leaseEnd(leaseMs)}
     from jsonb_to_recordset(${jsonText(wanted)}::jsonb) as v(id uuid, token bigint)
     where j.id = v.id and j.fencing_token = v.token and j.state = 'running'
     returning j.id, j.cancel_at is not null as cancelled`.execute(store.db)

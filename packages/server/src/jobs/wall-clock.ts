@@ -51,6 +51,8 @@ export function firstInstant(zone: string, wall: WallMinutes): number {
   const early = guess - 26 * 60 * minuteMs
   const late = guess + 26 * 60 * minuteMs
   const offsets = [offsetAt(zone, early), offsetAt(zone, late)]
+  const [before, after] = offsets
+  if (before !== undefined && before === after) return guess - before * minuteMs
   const fitting = offsets
     .map((offset) => guess - offset * minuteMs)
     .filter((instant) => wallAt(zone, instant) === wall)

@@ -82,14 +82,14 @@ interface Span {
   readonly to: number
 }
 
-/** Openings around a time, in order, those that touch joined. */
-function weeklySpans(rule: Extract<WindowRule, { readonly kind: 'weekly' }>, now: number): readonly Span[] {
+/** Openings from about a time on, in order, those that touch joined; as many as are asked for. */
+function* weeklySpans(rule: Extract<WindowRule, { readonly kind: 'weekly' }>, now: number): Generator<Span> {
   const { timeZone } = rule
   const begins = minutesOf(rule.from)
   const ends = minutesOf(rule.to)
   const length = ends > begins ? ends - begins : ends - begins + dayMinutes
   const { midnight: today } = dayOf(wallAt(timeZone, now))
-  const spans: { from: number; to: number }[] = []
+  let last: Span | undefined
   // From those that began yesterday or before a skipped day, to the same day of the week after next.
   for (let day = -2; day <= 15; day++) {
     const { midnight, weekday } = dayOf(today + day * dayMinutes)
@@ -98,9 +98,8 @@ function weeklySpans(rule: Extract<WindowRule, { readonly kind: 'weekly' }>, now
     const to = firstInstant(timeZone, midnight + begins + length)
     // All of it lies in the hour that was skipped.
     if (to <= from) continue
-    const last = spans.at(-1)
-    if (last !== undefined && from <= last.to) last.to = Math.max(last.to, to)
-    else spans.push({ from, to })
+    if (last !== undefined && from > last.to) yield last
+    last = last !== undefined && from <= last.to ? { from: last.from, to: Math.max(last.to, to) } : { from, to }
   }
-  return spans
+  if (last !== undefined) yield last
 }

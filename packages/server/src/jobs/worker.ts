@@ -39,6 +39,8 @@ export interface WorkerOptions {
   readonly readers?: number
   /** How often jobs are looked for when nobody wakes this manager, milliseconds; default 10 s. */
   readonly pollMs?: number
+  /** How long a claim on a job holds without being renewed, milliseconds; default 30 s. */
+  readonly leaseMs?: number
   /** Hears of what hinders the work; it goes on. */
   readonly problem?: (error: Error) => void
 }
@@ -51,11 +53,12 @@ export interface JobWorker extends AsyncDisposable {
   wake(): void
 }
 
-const renewMs = 10_000
+/** Share of a lease after which it is renewed. */
+const renewAt = 1 / 3
 const defaultPollMs = 10_000
 const defaultReaders = 4
-/** A manager that may have lost its claim stops this long before another may take the job, milliseconds. */
-const safetyMs = 8000
+/** A manager that may have lost its claim stops this share of a lease before another may take the job. */
+const safety = 1 / 4
 
 interface Running {
   readonly claimed: ClaimedJob
@@ -80,6 +83,7 @@ class Worker implements JobWorker {
   readonly id = randomUUID()
   readonly #options: WorkerOptions
   readonly #owner = leaseOwner()
+  readonly #leaseMs: number
   readonly #running = new Map<string, Running>()
   readonly #listening: AsyncDisposable
   readonly #timers: readonly NodeJS.Timeout[]
@@ -92,13 +96,12 @@ class Worker implements JobWorker {
 
   constructor(options: WorkerOptions) {
     this.#options = options
+    this.#leaseMs = options.leaseMs ?? jobLeaseMs
     this.#listening = options.store.listen('cordon_jobs', () => this.#hear())
     this.#timers = [
       setInterval(() => this.wake(), options.pollMs ?? defaultPollMs),
-      setInterval(() => {
-        this.#renewal = this.#renewal.then(() => this.#renew())
-      }, renewMs),
-      setInterval(() => this.#stopLate(), 1000),
+      this.#renewing(),
+      setInterval(() => this.#stopLate(), this.#leaseMs / 30),
     ]
     this.#renewal = this.#beat()
     this.wake()
@@ -128,13 +131,17 @@ class Worker implements JobWorker {
     await this.#look
     for (const running of this.#running.values()) running.abort.abort(new Error('the manager ends'))
     // What is stopped leaves its devices whole, which may take a while; the claims hold until then.
-    const renewing = setInterval(() => {
-      this.#renewal = this.#renewal.then(() => this.#renew())
-    }, renewMs)
+    const renewing = this.#renewing()
     await Promise.all([...this.#running.values()].map(({ finished }) => finished))
     clearInterval(renewing)
     await this.#renewal
     await leave(this.#options.store, this.id).catch((error: unknown) => this.#tell(error))
+  }
+
+  #renewing(): NodeJS.Timeout {
+    return setInterval(() => {
+      this.#renewal = this.#renewal.then(() => this.#renew())
+    }, this.#leaseMs * renewAt)
   }
 
   /** Somebody made, changed or cancelled a job. */
@@ -149,8 +156,9 @@ class Worker implements JobWorker {
       this.#wakeAtDue(await makeDueJobs(store))
       while (!this.#isOver) {
         const reading = [...this.#running.values()].filter(({ claimed }) => !claimed.job.changes).length
-        const until = performance.now() + jobLeaseMs
-        const wish = { owner: this.#owner, kinds: Object.keys(runners), mayRead: reading < readers }
+        const until = performance.now() + this.#leaseMs
+        const mayRead = reading < readers
+        const wish = { owner: this.#owner, kinds: Object.keys(runners), mayRead, leaseMs: this.#leaseMs }
         const claimed = await claimJob(store, wish)
         if (claimed === undefined) return
         const runner = runners[claimed.job.kind]
@@ -256,11 +264,12 @@ class Worker implements JobWorker {
   async #renew(): Promise<void> {
     await this.#beat()
     const held = [...this.#running.values()].filter(({ isLost }) => !isLost)
-    const until = performance.now() + jobLeaseMs
+    const until = performance.now() + this.#leaseMs
     try {
       const renewal = await renewJobs(
         this.#options.store,
         held.map(({ claimed }) => claimed),
+        this.#leaseMs,
       )
       for (const running of held) {
         const { id } = running.claimed.job
@@ -275,7 +284,7 @@ class Worker implements JobWorker {
 
   /** Work whose claim could not be renewed ends before another manager may begin with it. */
   #stopLate(): void {
-    for (const running of this.#running.values()) if (performance.now() > running.until - safetyMs) this.#lose(running)
+    for (const running of this.#running.values()) if (performance.now() > running.until - this.#leaseMs * safety) this.#lose(running)
   }
 
   #lose(running: Running): void {

@@ -39,6 +39,7 @@ export async function runDeployment(
   const devices = isEnding ? earlier?.unfinished : only
   const options: ApplyOptions = {
     ...treatment(world, model, parameters, devices, work),
+    ...(world.deviceLeaseMs === undefined ? {} : { leaseMs: world.deviceLeaseMs }),
     mayBegin: () => isEnding || work.mayBegin(),
     ...(moves === undefined ? {} : { connectionMoves: moves }),
     ...(agreed === undefined ? {} : { agreed }),

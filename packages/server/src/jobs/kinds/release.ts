@@ -26,6 +26,7 @@ export function releaseRunner(world: JobWorld): JobRunner {
     const tell = deploymentProgress(wanted.length, (progress) => work.progress(progress))
     const options = {
       ...treatment(world, model, {}, undefined, work),
+      ...(world.deviceLeaseMs === undefined ? {} : { leaseMs: world.deviceLeaseMs }),
       mayBegin: () => work.isCancelled() || work.mayBegin(),
       begun: work.begun,
     }

@@ -18,6 +18,8 @@ export interface PlantModel {
 export interface JobWorld {
   readonly store: Store
   readonly authority: StoreAuthority
+  /** How long a claim on a device holds without being renewed, milliseconds; default 60 s. */
+  readonly deviceLeaseMs?: number | undefined
   /** Local address from which devices are reached; default the manager's in the plant file, else the system's choice. */
   readonly localAddress?: string | undefined
   /**
