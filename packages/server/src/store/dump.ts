@@ -34,14 +34,19 @@ const tables = [
   'drift_plants',
   'drift_findings',
   'audit',
+<<<<<<< HEAD
   'maintenance_windows',
   'jobs',
   'job_schedules',
   'managers',
+=======
+  'vendor_anchors',
+>>>>>>> five
 ] as const satisfies readonly (keyof Schema)[]
 
 type TableName = (typeof tables)[number]
 
+<<<<<<< HEAD
 /** Tables whose id, or another column, counts by itself. */
 const counted = {
   journal: 'id',
@@ -53,6 +58,18 @@ const counted = {
   audit: 'id',
   jobs: 'number',
 } as const satisfies Partial<Record<TableName, string>>
+=======
+/** Tables whose id counts by itself. */
+const counted = [
+  'journal',
+  'events',
+  'enrollments',
+  'enrollment_words',
+  'notifications',
+  'drift_findings',
+  'audit',
+] as const
+>>>>>>> five
 
 /** Tables whose triggers number, chain and announce what is written. */
 const numbered = ['audit', 'events'] as const

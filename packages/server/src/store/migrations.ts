@@ -4,6 +4,7 @@ import { enrollment } from './migrations/enrollment.ts'
 import { first } from './migrations/first.ts'
 import { jobs } from './migrations/jobs.ts'
 import { manager } from './migrations/manager.ts'
+import { settings } from './migrations/settings.ts'
 
 /**
  * The changes of the schema, in order. One that was released is never edited: another follows it. Values rather than
@@ -15,6 +16,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0003-drift': { up: drift },
   '0004-manager': { up: manager },
   '0007-jobs': { up: jobs },
+  '0008-settings': { up: settings },
 }
 
 /** The name of the newest one. */
