@@ -175,8 +175,8 @@ export function DataTable<Row>({
 /** Holds the place of the rows that are not in the document. */
 function Spacer({ height, span }: { readonly height: number; readonly span: number }) {
   return height === 0 ? null : (
-    <tr aria-hidden="true" className={classes['spacer']}>
-      <td colSpan={span} style={{ height }} />
+    <tr>
+      <td colSpan={span} style={{ height, padding: 0, border: 0 }} />
     </tr>
   )
 }
