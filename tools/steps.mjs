@@ -3,6 +3,7 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { runCaptured } from './child.mjs'
 import { listEntryPoints, listExports } from './api-surface.mjs'
+import { checkClient } from './client.mjs'
 import { checkPackages } from './packaging.mjs'
 import { root } from './set-up.mjs'
 import { toolPath } from './tool-path.mjs'
@@ -46,6 +47,11 @@ export const steps = [
     name: 'surface',
     what: 'exported names of the public entry points against docs/api-surface.txt',
     run: checkSurface,
+  },
+  {
+    name: 'client',
+    what: "types of the manager's API against its contract",
+    run: checkClient,
   },
   {
     name: 'reference',

@@ -34,12 +34,21 @@ const tables = [
   'drift_plants',
   'drift_findings',
   'audit',
+  'vendor_anchors',
 ] as const satisfies readonly (keyof Schema)[]
 
 type TableName = (typeof tables)[number]
 
 /** Tables whose id counts by itself. */
-const counted = ['journal', 'events', 'enrollments', 'enrollment_words', 'notifications', 'drift_findings', 'audit'] as const
+const counted = [
+  'journal',
+  'events',
+  'enrollments',
+  'enrollment_words',
+  'notifications',
+  'drift_findings',
+  'audit',
+] as const
 
 /** Tables whose triggers number, chain and announce what is written. */
 const numbered = ['audit', 'events'] as const
