@@ -38,6 +38,7 @@ export {
   clearClone,
   decide,
   type Decision,
+  type DecisionOptions,
   type DecisionResult,
   expireEnrollments,
 } from './words.ts'

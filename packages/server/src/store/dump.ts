@@ -34,6 +34,7 @@ const tables = [
   'drift_plants',
   'drift_findings',
   'audit',
+  'vendor_anchors',
 ] as const satisfies readonly (keyof Schema)[]
 
 type TableName = (typeof tables)[number]

@@ -3,6 +3,7 @@ import { drift } from './migrations/drift.ts'
 import { enrollment } from './migrations/enrollment.ts'
 import { first } from './migrations/first.ts'
 import { manager } from './migrations/manager.ts'
+import { settings } from './migrations/settings.ts'
 
 /**
  * The changes of the schema, in order. One that was released is never edited: another follows it. Values rather than
@@ -13,6 +14,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0002-enrollment': { up: enrollment },
   '0003-drift': { up: drift },
   '0004-manager': { up: manager },
+  '0008-settings': { up: settings },
 }
 
 /** The name of the newest one. */

@@ -1,6 +1,7 @@
 import type { AuthorityState, CertificateProfile } from '@cordon/core/authority'
 import type { DeviceCapabilities } from '@cordon/core/policy'
 import type { ColumnType, Generated } from 'kysely'
+import type { SettingsSchema } from './settings-tables.ts'
 
 /**
  * A jsonb column: read as what was stored, written as JSON text made with {@link jsonText}. The driver would turn an
@@ -361,7 +362,7 @@ export interface DriftFindingTable {
 }
 
 /** The store's tables. */
-export interface Schema {
+export interface Schema extends SettingsSchema {
   facts: FactTable
   authorities: AuthorityTable
   certificates: CertificateTable
