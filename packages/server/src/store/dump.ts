@@ -42,6 +42,17 @@ const tables = [
   'user_identities',
   'identity_provider_results',
   'user_tokens',
+  'plants',
+  'plant_versions',
+  'plant_devices',
+  'plant_layout',
+  'discovered',
+  'observed_connections',
+  'zone_stages',
+  'maintenance_windows',
+  'jobs',
+  'job_schedules',
+  'managers',
   'vendor_anchors',
 ] as const satisfies readonly (keyof Schema)[]
 
@@ -57,17 +68,19 @@ const allTables = [...tables, ...passing]
 
 type TableName = (typeof tables)[number]
 
-/** Tables whose id counts by itself. */
-const counted = [
-  'journal',
-  'events',
-  'enrollments',
-  'enrollment_words',
-  'notifications',
-  'drift_findings',
-  'audit',
-  'identity_provider_results',
-] as const
+/** Tables whose id, or another column, counts by itself. */
+const counted = {
+  journal: 'id',
+  events: 'id',
+  enrollments: 'id',
+  enrollment_words: 'id',
+  notifications: 'id',
+  drift_findings: 'id',
+  audit: 'id',
+  identity_provider_results: 'id',
+  zone_stages: 'id',
+  jobs: 'number',
+} as const satisfies Partial<Record<TableName, string>>
 
 /** Tables whose triggers number, chain and announce what is written. */
 const numbered = ['audit', 'events'] as const
@@ -224,8 +237,9 @@ export async function restoreStore(store: Store, backup: Uint8Array, passphrase:
     }
     if (isOlder) await bringUpToDate(tx, document.schema)
     for (const table of numbered) await sql`alter table ${sql.table(table)} enable trigger user`.execute(tx)
-    for (const table of counted) {
-      await sql`select setval(pg_get_serial_sequence(${table}, 'id'), coalesce(max(id), 1), max(id) is not null) from ${sql.table(table)}`.execute(
+    for (const [table, column] of Object.entries(counted)) {
+      const top = sql`max(${sql.ref(column)})`
+      await sql`select setval(pg_get_serial_sequence(${table}, ${column}), coalesce(${top}, 1), ${top} is not null) from ${sql.table(table)}`.execute(
         tx,
       )
     }
