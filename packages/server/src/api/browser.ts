@@ -3,6 +3,7 @@ import type { OpenedSession, SessionUse } from '../users/sessions.ts'
 import { useSession } from '../users/sessions.ts'
 import type { KeySite } from '../users/security-keys.ts'
 import type { Asker, Origin } from '../users/origin.ts'
+import { sessionCookie, sessionCookieOptions } from './authenticate.ts'
 import type { Route } from './contract/route.ts'
 import type { Call } from './handler.ts'
 import { RequestProblem } from './problem.ts'
@@ -10,13 +11,6 @@ import { userPolicy } from './user-policy.ts'
 
 /** A request of whatever operation. */
 type AnyCall = Pick<Call<Route>, 'caller' | 'request' | 'services' | 'fastify'>
-
-/**
- * Name of the session cookie. Browsers take a name with this prefix only with Secure, Path=/ and no Domain (RFC 6265bis,
- * 4.1.3.2).
- */
-export const sessionCookie = '__Host-cordon'
-const sessionCookieOptions = { secure: true, httpOnly: true, sameSite: 'strict', path: '/' } as const
 
 /** Keeps the browser's half of a sign-in at a provider. The way back comes from another site, so it cannot be strict. */
 export const providerCookie = '__Host-cordon-oidc'

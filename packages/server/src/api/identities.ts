@@ -1,8 +1,7 @@
-import type { Actor } from '../audit/audit.ts'
 import type { Store } from '../store/store.ts'
-import type { Role } from '../users/roles.ts'
 import { isCsrfToken, type SessionState, useSession } from '../users/sessions.ts'
 import { useToken } from '../users/tokens.ts'
+import type { Authenticate, SignInState } from './authenticate.ts'
 import { userPolicy } from './user-policy.ts'
 
 /** States of a session in the words of the API. */
@@ -10,29 +9,10 @@ export const sessionStates = {
   full: 'signed-in',
   'second-factor': 'second-factor',
   'must-enrol': 'must-enroll',
-} as const satisfies Readonly<Record<SessionState, string>>
+} as const satisfies Readonly<Record<SessionState, SignInState>>
 
-/** Who showed a session or a token that is good. */
-interface FoundIdentity {
-  readonly actor: Actor
-  readonly user: { readonly id: string; readonly name: string; readonly display: string }
-  readonly roles: readonly Role[]
-  readonly state: (typeof sessionStates)[SessionState]
-  readonly session: string | undefined
-  readonly token: string | undefined
-  isCsrfToken(text: string): boolean
-}
-
-/** Finds who a request comes from, by the users of a store: what the application authenticates with. */
-export interface Identities {
-  /** By the secret of the session cookie. */
-  session(secret: string): Promise<FoundIdentity | undefined>
-  /** By an API token. */
-  token(secret: string): Promise<FoundIdentity | undefined>
-}
-
-/** {@link Identities} of the users in a store. */
-export function identitiesOf(store: Pick<Store, 'db'>): Identities {
+/** Finds who a request comes from by the users of a store. */
+export function identitiesOf(store: Pick<Store, 'db'>): Authenticate {
   return {
     session: async (secret) => {
       const use = await useSession(store, await userPolicy(store.db), secret, Date.now())
