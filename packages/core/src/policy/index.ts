@@ -102,6 +102,8 @@ export type {
 export { simulatedCapabilities } from './simulation-model.ts'
 export type { SimulationResult } from './simulation.ts'
 export { parseSimulation, simulationSchema } from './simulation.ts'
+export type { Release, Stage, StageConsequences, Stages, ZoneConsequence } from './staging.ts'
+export { stageConsequences, stagedDevices, stagedPlant } from './staging.ts'
 export type { PolicyTestResult } from './tests.ts'
 export { runTests } from './tests.ts'
 export type { ValidationSources } from './validate.ts'
