@@ -46,12 +46,10 @@ function targetsOf({ targets = [], networks = [] }: DiscoverParameters): readonl
   const all = new Set(targets)
   for (const text of networks) {
     const network = parseNetwork(text)
-    if (network === undefined)
-      throw new UsageError('bad-value', `expected a network such as 192.0.2.0/24, got "${text.slice(0, 64)}"`)
+    if (network === undefined) throw new UsageError('bad-value', `expected a network such as 192.0.2.0/24, got "${text.slice(0, 64)}"`)
     if (network.prefix < 16) throw new UsageError('bad-value', `${text} is too large: ask networks of a /16 at most`)
     const size = 2 ** (32 - network.prefix)
-    for (let place = size > 2 ? 1 : 0; place < (size > 2 ? size - 1 : size); place++)
-      all.add(formatAddress(network.address + place))
+    for (let place = size > 2 ? 1 : 0; place < (size > 2 ? size - 1 : size); place++) all.add(formatAddress(network.address + place))
     if (all.size > mostTargets) throw new UsageError('bad-value', `one discovery asks at most ${mostTargets} addresses`)
   }
   return [...all]
