@@ -1,4 +1,5 @@
 import type { StoreAuthority } from '../authority/authority.ts'
+import type { PlantReader } from '../plants/reader.ts'
 import type { Store } from '../store/store.ts'
 
 /** A manager that works on this store, or did. */
@@ -43,6 +44,8 @@ export interface CaptureVerdict {
 export interface Services {
   readonly store: Store
   readonly authority: StoreAuthority
+  /** Reads plants in a thread of its own. */
+  readonly reader: PlantReader
   /** Version of the product. */
   readonly version: string
   managers(): Promise<readonly ManagerEntry[]>
