@@ -5,7 +5,7 @@ import { MalformedMessage, NotAllowed, NotTrusted, UsageError } from '@cordon/co
 import { nodeCrypto } from '@cordon/node/crypto'
 import { type Kysely, sql, type Transaction } from 'kysely'
 import { migrations } from './migrations.ts'
-import type { Schema } from './schema.ts'
+import { jsonText, type Schema } from './schema.ts'
 import { type SecretPlace, secretsUnder } from './secrets.ts'
 import { appliedMigration, keyProof, type Store } from './store.ts'
 
@@ -34,19 +34,15 @@ const tables = [
   'drift_plants',
   'drift_findings',
   'audit',
-<<<<<<< HEAD
   'maintenance_windows',
   'jobs',
   'job_schedules',
   'managers',
-=======
   'vendor_anchors',
->>>>>>> five
 ] as const satisfies readonly (keyof Schema)[]
 
 type TableName = (typeof tables)[number]
 
-<<<<<<< HEAD
 /** Tables whose id, or another column, counts by itself. */
 const counted = {
   journal: 'id',
@@ -58,18 +54,6 @@ const counted = {
   audit: 'id',
   jobs: 'number',
 } as const satisfies Partial<Record<TableName, string>>
-=======
-/** Tables whose id counts by itself. */
-const counted = [
-  'journal',
-  'events',
-  'enrollments',
-  'enrollment_words',
-  'notifications',
-  'drift_findings',
-  'audit',
-] as const
->>>>>>> five
 
 /** Tables whose triggers number, chain and announce what is written. */
 const numbered = ['audit', 'events'] as const
@@ -233,6 +217,7 @@ export async function restoreStore(store: Store, backup: Uint8Array, passphrase:
       )
     }
     await sealAnew(tx, store, oldKey)
+    await leaveWork(tx)
   })
   return {
     madeAt: document.madeAt,
@@ -262,6 +247,17 @@ async function refuseUnlessEmpty(tx: Transaction<Schema>): Promise<void> {
       )
     }
   }
+}
+
+/** What was under way when the backup was made is not taken up by whoever restores it, maybe long after. */
+async function leaveWork(tx: Transaction<Schema>): Promise<void> {
+  const error = { code: 'restored', message: 'the store was restored from a backup', next: 'Ask for the job again.' }
+  await tx
+    .updateTable('jobs')
+    .set({ state: 'cancelled', error: jsonText(error), lease_owner: null, lease_until: null, finished_at: new Date() })
+    .where('state', 'in', ['waiting', 'running'])
+    .execute()
+  await tx.deleteFrom('managers').execute()
 }
 
 async function sealAnew(tx: Transaction<Schema>, store: Store, oldKey: Uint8Array): Promise<void> {
