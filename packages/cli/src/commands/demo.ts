@@ -13,6 +13,7 @@ import { connectionsTable } from '../connections-table.ts'
 import type { CommandContext } from '../context.ts'
 import { addressesAreFree, type Demonstrated, runDemonstration } from '../demo-run.ts'
 import { freshDemoState } from '../demo-state.ts'
+import { deferred } from '../deferred-deployment.ts'
 import { vendorRoots } from '../deploy-options.ts'
 import { deploymentStep } from '../deployment-progress.ts'
 import { reportText } from '../deployment-text.ts'
@@ -263,18 +264,5 @@ class Demonstration implements Demonstrated<DemoResult> {
     this.#over.abort()
     await this.#workspace?.[Symbol.asyncDispose]()
     await this.#process?.[Symbol.asyncDispose]()
-  }
-}
-
-/** A deployment run that is made by something asynchronous. */
-function deferred(make: () => Promise<ReturnType<typeof deploy>>): ReturnType<typeof deploy> {
-  const made = make()
-  const report = made.then((run) => run.report)
-  report.catch(() => {})
-  return {
-    report,
-    async *[Symbol.asyncIterator]() {
-      yield* await made
-    },
   }
 }

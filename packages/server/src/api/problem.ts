@@ -10,7 +10,7 @@ export class RequestProblem extends Error {
   readonly body: Problem
 
   constructor(
-    status: 400 | 401 | 403 | 404 | 409 | 410 | 413 | 422 | 429 | 500 | 503,
+    status: 400 | 401 | 403 | 404 | 408 | 409 | 410 | 413 | 415 | 421 | 422 | 429 | 500 | 501 | 502 | 503,
     body: Problem,
     options?: ErrorOptions,
   ) {

@@ -11,7 +11,13 @@ export {
   resume,
   type StoredReport,
 } from './deploy.ts'
-export { type DeviceRecord, forgetDevice, type GivenKey, readDeviceRecords } from './device-records.ts'
+export {
+  type DeviceRecord,
+  forgetDevice,
+  type GivenKey,
+  readDeviceRecords,
+  readUnitIdentities,
+} from './device-records.ts'
 export { type DeviceStanding, Lookout, type Standing, type StandingRequest } from './foreign.ts'
 export { managerCredential, managerOf, type PlantManager } from './manager-credential.ts'
 export { listPsks, type StoredPsk, storedSecrets, storePsk } from './pre-shared-keys.ts'

@@ -1,8 +1,10 @@
 import type { AuthorityState, CertificateProfile } from '@cordon/core/authority'
 import type { DeviceCapabilities } from '@cordon/core/policy'
 import type { ColumnType, Generated } from 'kysely'
+import type { PlantSchema } from './plants-tables.ts'
 import type { JobScheduleTable, JobTable, MaintenanceWindowTable, ManagerTable } from './jobs-tables.ts'
 import type { SettingsSchema } from './settings-tables.ts'
+import type { UserTables } from './users-tables.ts'
 
 /**
  * A jsonb column: read as what was stored, written as JSON text made with {@link jsonText}. The driver would turn an
@@ -363,7 +365,7 @@ export interface DriftFindingTable {
 }
 
 /** The store's tables. */
-export interface Schema extends SettingsSchema {
+export interface Schema extends PlantSchema, SettingsSchema, UserTables {
   facts: FactTable
   authorities: AuthorityTable
   certificates: CertificateTable
