@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
-import { eventPermission, type LiveSubscription, listEvents } from '../../jobs/live.ts'
+import { eventPermission, type LiveSubscription, type LiveWish, listEvents } from '../../jobs/live.ts'
 import type { jobRoutes } from '../contract/jobs.ts'
 import type { Call, Handlers } from '../handler.ts'
 import { RequestProblem } from '../problem.ts'
@@ -32,10 +32,12 @@ export const eventHandlers = {
         remedy: 'Close some of them: one stream carries the events of all plants.',
       })
     const after = positionOf(call)
-    using subscription = services.live.subscribe({ ...wishOf(call), owner, after })
+    const watch = watchOf(call)
+    using subscription = services.live.subscribe({ wants: watch.wants, owner, after })
     fastify.reply.hijack()
     const { raw } = fastify.reply
     raw.writeHead(200, {
+      ...headersOf(call),
       'content-type': 'text/event-stream; charset=utf-8',
       'cache-control': 'no-store',
       'x-content-type-options': 'nosniff',
@@ -43,11 +45,19 @@ export const eventHandlers = {
       'x-accel-buffering': 'no',
     })
     raw.write(`retry: ${retryMs}\n\n`)
-    await stream(call, subscription, raw, owner)
+    await stream(call, subscription, { raw, owner, watch })
     raw.end()
     return undefined
   },
 } satisfies Handlers<Routes>
+
+/** What the application says of every answer; a stream is written past it. */
+function headersOf({ fastify }: StreamCall): Record<string, string | string[]> {
+  const headers: Record<string, string | string[]> = {}
+  for (const [name, value] of Object.entries(fastify.reply.getHeaders()))
+    if (value !== undefined) headers[name] = Array.isArray(value) ? value : String(value)
+  return headers
+}
 
 type StreamCall = Call<Routes['events.stream']>
 
@@ -61,35 +71,52 @@ function positionOf({ query, fastify }: StreamCall): number | undefined {
   return number
 }
 
-function wishOf({ query, caller }: StreamCall) {
+/** Events after which a session or token may count no more. */
+const aboutPeople = /^(?:user|session|token|sign-in|identity)/
+
+/** What a stream tells, and what makes it look whether its caller is still signed in. */
+interface Watch {
+  readonly wants: LiveWish['wants']
+  /** Looks now; calls `ended` when the caller is not signed in any more. */
+  look(): void
+  ended: () => void
+}
+
+function watchOf({ query, caller, services }: StreamCall): Watch {
   const { plant } = query
-  return {
-    wants: (event: { readonly kind: string; readonly plant: string | undefined }) =>
-      (plant === undefined || event.plant === undefined || event.plant === plant) &&
-      caller.may(eventPermission(event.kind)),
+  const watch: Watch = {
+    wants: ({ kind, plant: about }) => {
+      if (aboutPeople.test(kind)) watch.look()
+      return (plant === undefined || about === undefined || about === plant) && caller.may(eventPermission(kind))
+    },
+    look: () => {
+      services.isSignedIn(caller).then(
+        (isSignedIn) => {
+          if (!isSignedIn) watch.ended()
+        },
+        // The store is away: what the client sees stays, and the next look asks again.
+        () => undefined,
+      )
+    },
+    ended: () => undefined,
   }
+  return watch
 }
 
 /** Writes until the client leaves, its session ends, or it does not keep up. */
 async function stream(
   call: StreamCall,
   first: LiveSubscription,
-  raw: ServerResponse,
-  owner: string,
+  { raw, owner, watch }: { readonly raw: ServerResponse; readonly owner: string; readonly watch: Watch },
 ): Promise<void> {
-  const { services, caller, signal } = call
+  const { services, signal } = call
   let subscription = first
   const stop = () => subscription[Symbol.dispose]()
   const beat = setInterval(() => {
     raw.write(': alive\n\n')
-    services.isSignedIn(caller).then(
-      (isSignedIn) => {
-        if (!isSignedIn) stop()
-      },
-      // The store is away: what the client sees stays, and the next look asks again.
-      () => undefined,
-    )
+    watch.look()
   }, heartbeatMs)
+  watch.ended = stop
   signal.addEventListener('abort', stop, { once: true })
   raw.once('close', stop)
   raw.once('error', stop)
@@ -101,7 +128,7 @@ async function stream(
         if (subscription.end !== 'too-old') return
         // It must read everything anew; from here on it misses nothing.
         const newest = await services.live.newest()
-        subscription = services.live.subscribe({ ...wishOf(call), owner, after: newest })
+        subscription = services.live.subscribe({ wants: watch.wants, owner, after: newest })
         raw.write(`id: ${newest}\nevent: reset\ndata: {"reason":"too-old"}\n\n`)
         continue
       }
