@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { setMaxListeners } from 'node:events'
 import { Readable, Transform } from 'node:stream'
 import cookie from '@fastify/cookie'
 import rateLimit from '@fastify/rate-limit'
@@ -92,6 +93,8 @@ export async function openApi(options: ApiOptions): Promise<Api> {
   const metrics = startMetrics(services.store, options.gauges)
   const refusals = new Refusals(services.store, (error) => log.error({ err: error }, 'a refusal is not in the audit'))
   const ending = new AbortController()
+  // Every open stream listens to it: many are no leak.
+  setMaxListeners(0, ending.signal)
   const app: FastifyInstance = fastify({
     loggerInstance: log as FastifyBaseLogger,
     // One line for each answer, of ours, instead of two.
