@@ -27,7 +27,7 @@ const layers = {
     ['discovery', 'enrollment', 'security', 'policy', 'authority', 'tables'],
     ['device', 'client'],
     ['deployment', 'verification', 'capture', 'learning', 'conformance'],
-    ['drift'],
+    ['drift', 'rehearsal'],
   ],
   node: [
     ['clock', 'schedule', 'files'],
@@ -42,11 +42,13 @@ const layers = {
     ['store'],
     ['audit'],
     ['authority'],
-    ['deploy', 'notify', 'users', 'plants'],
+    ['users'],
+    ['deploy', 'notify', 'settings', 'plants'],
     ['enrollment', 'drift'],
     ['est', 'jobs'],
     ['api'],
   ],
+  web: [['api-types', 'address'], ['api'], ['data'], ['components'], ['pages'], ['app'], ['main']],
 }
 
 /** Imports within one layer, each with its reason. */
@@ -64,6 +66,7 @@ const sideways = {
     { from: 'originator', to: 'target', reason: "a device's originator sends from the sockets of its target" },
   ],
   server: [],
+  web: [],
 }
 
 /** Packages from npm that `core` may use: their types are as free of a platform as core itself. */
@@ -116,7 +119,8 @@ const rules = [
     name: 'no-development-package-in-product',
     comment: 'What is published may import only what its package.json lists as dependencies.',
     severity: 'error',
-    from: { path: '^packages/[^/]+/(src|lib)/' },
+    // Of web only what Vite made of it is published.
+    from: { path: '^packages/[^/]+/(src|lib)/', pathNot: '^packages/web/' },
     to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'], dependencyTypesNot: ['type-only'] },
   },
   {
@@ -139,7 +143,7 @@ const rules = [
 /** One rule for each unit, and one that catches units without a layer. */
 function layerRules(name, table) {
   const src = `^packages/${name}/src/`
-  const unit = (units) => `${src}(${units.join('|')})(/|\\.ts$)`
+  const unit = (units) => `${src}(${units.join('|')})(/|\\.tsx?$)`
   return [
     {
       name: `layer-missing-${name}`,
@@ -175,7 +179,7 @@ export default {
     enhancedResolveOptions: {
       exportsFields: ['exports'],
       conditionNames: ['@cordon/source', 'types', 'import', 'node', 'default'],
-      extensions: ['.ts', '.mjs', '.js', '.d.ts', '.json'],
+      extensions: ['.ts', '.tsx', '.mjs', '.js', '.d.ts', '.json'],
     },
   },
 }

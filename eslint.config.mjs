@@ -26,7 +26,10 @@ const project = (files, tsconfig) => ({
 
 export default [
   { ignores: ['**/dist/**', '**/node_modules/**', 'tools/**', 'docs/**', '**/*.mjs'] },
-  project(['packages/*/src/**/*.ts', 'packages/*/lib/**/*.ts'], ['packages/*/tsconfig.json']),
+  project(
+    ['packages/*/src/**/*.ts', 'packages/web/src/**/*.tsx', 'packages/web/vite.config.ts', 'packages/*/lib/**/*.ts'],
+    ['packages/*/tsconfig.json'],
+  ),
   project(
     ['packages/*/test/**/*.ts', 'tests/**/*.ts', 'examples/**/*.ts', 'bench/**/*.ts', 'vitest.config.ts'],
     ['tsconfig.test.json'],

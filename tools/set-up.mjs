@@ -11,6 +11,9 @@ export const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 
 const state = join(root, '.cordon')
 const workspaces = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).workspaces
+const webFolder = 'packages/web'
+/** What the compiler makes; Vite makes the rest. */
+const compiled = workspaces.filter((workspace) => workspace !== webFolder)
 
 /**
  * Brings the checkout to where every command can run: packages installed, addon built, TypeScript compiled. Each part is
@@ -20,7 +23,7 @@ const workspaces = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).
  * @param {{ verbose?: boolean, command: string }} options verbose: also say what was found current
  */
 export async function setUp({ verbose = false, command }) {
-  const parts = [packages, addon, types]
+  const parts = [packages, addon, types, web]
   const work = async () => {
     for (const part of parts) {
       if (await part.isCurrent()) {
@@ -117,6 +120,40 @@ export async function compile(project = '.') {
     throw new Trouble('The sources do not compile; the places stand above. Mend them, then run the same command again.')
 }
 
+/** The web interface, which Vite makes of its sources and those of the client. */
+const web = {
+  name: 'web interface',
+  doing: 'building the web interface',
+  isCurrent: () => {
+    if (!existsSync(join(root, webFolder, 'index.html'))) return true
+    return readStamp('web') === hashOf(webSources()) && existsSync(join(root, webFolder, 'dist/index.html'))
+  },
+  async make() {
+    const wanted = hashOf(webSources())
+    rmSync(stampPath('web'), { force: true })
+    const code = await runForProgress(
+      process.execPath,
+      [join(root, 'node_modules/vite/bin/vite.js'), 'build', '--logLevel', 'warn'],
+      { cwd: join(root, webFolder) },
+    )
+    if (code !== 0)
+      throw new Trouble(
+        'The web interface could not be built; why stands above. Mend it, then run the same command again.',
+      )
+    mkdirSync(state, { recursive: true })
+    writeFileSync(stampPath('web'), wanted)
+  },
+}
+
+/** What Vite reads. */
+function webSources() {
+  const files = ['package.json', 'vite.config.ts', 'index.html', 'tsconfig.json'].map((name) => `${webFolder}/${name}`)
+  files.push('node_modules/vite/package.json', 'packages/client/package.json')
+  for (const folder of [`${webFolder}/src`, `${webFolder}/public`, 'packages/client/src'])
+    for (const name of listFiles(join(root, folder))) files.push(join(folder, name))
+  return files.map((path) => ({ path: join(root, path) }))
+}
+
 const stampPath = (name) => join(state, `${name}.stamp`)
 
 function readStamp(name) {
@@ -126,9 +163,9 @@ function readStamp(name) {
 /** What compilation reads, each TypeScript source with the file that it becomes. Outputs lie outside of this set. */
 function listSources() {
   const settings = ['tsconfig.json', 'tsconfig.base.json', 'node_modules/typescript/package.json']
-  for (const workspace of workspaces) settings.push(`${workspace}/package.json`, `${workspace}/tsconfig.json`)
+  for (const workspace of compiled) settings.push(`${workspace}/package.json`, `${workspace}/tsconfig.json`)
   const found = settings.map((path) => ({ path: join(root, path) }))
-  for (const workspace of workspaces) {
+  for (const workspace of compiled) {
     for (const folder of ['src', 'lib']) {
       const from = join(root, workspace, folder)
       for (const name of listFiles(from)) {
@@ -164,7 +201,7 @@ function hashOf(sources) {
 /** A compiled file whose source is gone would still be found by imports and by `npm pack`. */
 function removeOrphans(sources) {
   const wanted = new Set(sources.map(({ output }) => output))
-  for (const workspace of workspaces) {
+  for (const workspace of compiled) {
     const dist = join(root, workspace, 'dist')
     for (const name of listFiles(dist)) {
       const output = join(dist, name.replace(/\.(d\.ts|js)(\.map)?$/, '.js'))

@@ -30,7 +30,11 @@ export const steps = [
     what: 'ESLint: promises, exhaustive switches, thrown values; no clock or randomness in core',
     run: () => tool('eslint', 'eslint', ['--max-warnings=0', '.']),
   },
-  { name: 'types', what: 'TypeScript: the packages, then tests, examples and benchmarks', run: checkTypes },
+  {
+    name: 'types',
+    what: 'TypeScript: the packages, the web interface, then tests, examples and benchmarks',
+    run: checkTypes,
+  },
   { name: 'layers', what: 'dependency-cruiser: who may import whom, no cycles', run: checkLayers },
   {
     name: 'dead-code',
@@ -87,13 +91,13 @@ async function checkFormat() {
 }
 
 /**
- * Compiles, as the set-up does, then type-checks tests, examples and benchmarks. The third run looks into the libraries'
+ * Compiles, as the set-up does, then type-checks the web interface (Vite compiles it), tests, examples and benchmarks. The third run looks into the libraries'
  * own declarations, which shows that those of `core` need no platform; it costs half a minute, so the set-up leaves it out.
  */
 async function checkTypes() {
   const compiler = join(root, 'node_modules/typescript/bin/tsc')
   const libraries = ['-p', 'packages/core', '--noEmit', '--composite', 'false', '--skipLibCheck', 'false']
-  for (const args of [['-b'], ['-p', 'tsconfig.test.json'], libraries]) {
+  for (const args of [['-b'], ['-p', 'packages/web'], ['-p', 'tsconfig.test.json'], libraries]) {
     const { code, output } = await runCaptured(process.execPath, [compiler, ...args, '--pretty', 'false'], {
       cwd: root,
     })

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { destroyStore } from '@cordon/server/store'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { testAddress } from '../interop/address.ts'
 
 const run = promisify(execFile)
 const cordon = resolve('packages/cli/bin/cordon.mjs')
@@ -21,8 +22,8 @@ zones:
   line:       { authentication: certificate, messaging: confidentiality, io: confidentiality, close: [tcp/44818] }
   operations: { authentication: certificate, messaging: confidentiality, io: confidentiality }
 devices:
-  Manager: { address: 127.67.1.250, zone: operations, role: originator }
-${names.map((name, i) => `  ${name}: { address: 127.67.1.${i + 1}, zone: line }`).join('\n')}
+  Manager: { address: ${testAddress(250)}, zone: operations, role: originator }
+${names.map((name, i) => `  ${name}: { address: ${testAddress(i + 1)}, zone: line }`).join('\n')}
 `
 
 const simulationText = `version: 1
@@ -118,7 +119,7 @@ describe('kill -9', () => {
   async function startPlant(): Promise<void> {
     plant = spawn(
       process.execPath,
-      [cordon, 'simulate', file(), '--state', state(), '--directory', devices(), '--output', 'json'],
+      [cordon, 'simulate', file(), '--state', state(), '--directory', devices(), '--no-broadcast', '--output', 'json'],
       { stdio: ['ignore', 'pipe', 'pipe'] },
     )
     const child = plant

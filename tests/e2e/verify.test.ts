@@ -14,10 +14,11 @@ import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:f
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { testAddress } from '../interop/address.ts'
 
 const isBuilt = existsSync(new URL('../../packages/node/dist/verify/main.js', import.meta.url))
 
-const network = `127.${64 + (process.pid % 60)}.99`
+const network = testAddress(0).replace(/\.0$/, '')
 
 const plantText = `
 version: 1

@@ -76,7 +76,7 @@ describe('a run with nothing changed', () => {
   test('says with `setup` what it found current', async () => {
     await checkout.run(['build'])
     const { stderr } = await checkout.run(['setup'])
-    expect(stderr.match(/nothing changed/g)).toHaveLength(3)
+    expect(stderr.match(/nothing changed/g)).toHaveLength(4)
   })
 })
 

@@ -1,13 +1,6 @@
+import { judgePlant, type JudgedPlant } from '@cordon/core/policy'
 import type { CommandContext } from './context.ts'
-import {
-  isProblems,
-  type JudgedPlant,
-  judgePlant,
-  type PlantFiles,
-  printJudgement,
-  printProblems,
-  readPlantFiles,
-} from './plant-file.ts'
+import { isProblems, type PlantFiles, printJudgement, printProblems, readPlantFiles } from './plant-file.ts'
 
 /** A plant file that was read and accepted. */
 export interface AcceptedPlant extends JudgedPlant {

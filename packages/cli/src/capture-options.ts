@@ -1,3 +1,4 @@
+import { judgePlant, type JudgedPlant } from '@cordon/core/policy'
 import { createPrivateKey, randomInt } from 'node:crypto'
 import { basename } from 'node:path'
 import { analyzeCapture, type CaptureAnalysis, type CaptureRow, type CaptureRsaKey } from '@cordon/core/capture'
@@ -7,7 +8,7 @@ import { captureChunks, nodeRecordCrypto } from '@cordon/node/capture'
 import { nodeCrypto } from '@cordon/node/crypto'
 import type { CommandContext } from './context.ts'
 import { readBounded } from './input-file.ts'
-import { isProblems, type JudgedPlant, judgePlant, printProblems, readPlantFiles } from './plant-file.ts'
+import { isProblems, printProblems, readPlantFiles } from './plant-file.ts'
 
 /** Flags that the commands about captures share. */
 export interface CaptureFlags {

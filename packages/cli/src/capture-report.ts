@@ -1,9 +1,9 @@
+import type { JudgedPlant } from '@cordon/core/policy'
 import { type CaptureJudgement, type CaptureReport, judgeCapture } from '@cordon/core/capture'
 import { captureText } from './capture-text.ts'
 import type { CommandContext } from './context.ts'
 import { parseNumber } from './device-target.ts'
 import { type ExitCode, exitCodes } from './exit-codes.ts'
-import type { JudgedPlant } from './plant-file.ts'
 
 /** Flags of the commands that report. */
 export interface ReportFlags {

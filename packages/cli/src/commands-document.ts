@@ -1,6 +1,6 @@
 import type { Argument, Command, Option } from 'commander'
 import { exitCodeMeanings } from './exit-codes.ts'
-import { exampleOf, isRunnable } from './program/declare.ts'
+import { exampleOf, isRunnable, placesOf } from './program/declare.ts'
 import { settingNames } from './settings.ts'
 
 /**
@@ -68,9 +68,16 @@ function section(command: Command): string[] {
     '```',
     ...(arguments_.length === 0 ? [] : ['', '| argument | meaning |', '| --- | --- |', ...arguments_.map(argumentRow)]),
     ...(command.options.length === 0 ? [] : ['', ...optionTable(command.options)]),
+    ...placeLines(command),
     '',
     `Example: \`${exampleOf(command)}\``,
   ]
+}
+
+function placeLines(command: Command): string[] {
+  const { here, there } = placesOf(command)
+  if (!there) return []
+  return ['', here ? 'With `--server` the manager does it.' : 'For a manager, which `--server` names.']
 }
 
 function argumentRow(argument: Argument): string {

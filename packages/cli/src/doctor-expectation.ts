@@ -1,8 +1,7 @@
 import { type Capabilities, managerAuthority } from '@cordon/core/policy'
 import { expectationOf, type PlantExpectation } from '@cordon/node/doctor'
-import { listPsks, managerCredential, readDeviceRecords, storedSecrets } from '@cordon/server/deploy'
+import { listPsks, managerCredential, managerOf, readDeviceRecords, storedSecrets } from '@cordon/server/deploy'
 import type { CommandContext } from './context.ts'
-import { managerOf } from './manager.ts'
 import type { PlantFiles } from './plant-file.ts'
 import { authorityPlan, openWorkspace, type Workspace } from './workspace.ts'
 

@@ -7,7 +7,10 @@ import { exitCodes } from './exit-codes.ts'
 import type { OutputFormat } from './output.ts'
 import { printable } from './printable.ts'
 import { problemOf } from './problem.ts'
+import type { Run } from './program/declare.ts'
 import { createProgram } from './program.ts'
+import type { ServerFlags } from './remote/manager.ts'
+import type { Settings } from './settings.ts'
 import { versionText } from './version.ts'
 
 /** Runs the command line `argv` (without interpreter and script) and returns the exit code. */
@@ -17,7 +20,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   let isNormalEnd = false
   // It may come after everything else is done, so it is heard until the process ends.
   if (!process.stdout.listeners('error').includes(onOutputError)) process.stdout.on('error', onOutputError)
-  const program = createProgram(async (load, options, args) => {
+  const program = createProgram(async ({ here, there }, options, args) => {
     // Loaded here, so that help and refused command lines need not wait for tables and YAML.
     const { createOutput } = await import('./output.ts')
     const { readSettings } = await import('./settings.ts')
@@ -34,6 +37,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     try {
       // One switch for everything that paints: our tables, the progress, and the processes that we start.
       if (options['color'] === false) process.env['NO_COLOR'] = '1'
+      const remote = remoteOf(options, settings)
       const context: CommandContext = {
         output: createOutput({
           format: outputFormat(options['output'] ?? settings['output']),
@@ -43,13 +47,14 @@ export async function main(argv: readonly string[]): Promise<number> {
         }),
         settings,
         state: stateOf(options['state'] ?? settings['state']),
+        ...(remote === undefined ? {} : { remote }),
         program,
         signal: abort.signal,
         signalEnds: () => {
           isNormalEnd = ended === undefined
         },
       }
-      const run = await load()
+      const run = await workOf(remote === undefined ? here : there, remote !== undefined)()
       // Commander hands over what is declared beside each command, and its `run` is written for that.
       exitCode = await run(context, options as never, ...(args as never[]))
     } finally {
@@ -69,6 +74,34 @@ export async function main(argv: readonly string[]): Promise<number> {
     }
     return report(error)
   }
+}
+
+/** The manager that is to do the work, by flag or setting. */
+function remoteOf(options: Record<string, unknown>, settings: Settings): ServerFlags | undefined {
+  const text = (name: string): string | undefined => {
+    const value = options[name] ?? settings[name]
+    return typeof value === 'string' ? value : undefined
+  }
+  const server = text('server')
+  if (server === undefined) return undefined
+  const [tokenFile, fingerprint, ca] = [text('tokenFile'), text('serverFingerprint'), text('serverCa')]
+  return {
+    server,
+    ...(tokenFile === undefined ? {} : { tokenFile }),
+    ...(fingerprint === undefined ? {} : { fingerprint }),
+    ...(ca === undefined ? {} : { ca }),
+  }
+}
+
+/** @throws UsageError `bad-option` where the command cannot be done at that place */
+function workOf(load: (() => Promise<Run>) | undefined, isRemote: boolean): () => Promise<Run> {
+  if (load !== undefined) return load
+  throw new UsageError(
+    'bad-option',
+    isRemote
+      ? 'this command works on this machine only: leave out --server (and CORDON_SERVER)'
+      : 'this command is for a manager: say which with --server https://HOST:8443',
+  )
 }
 
 /** Nothing below main ends the process, however deep a command lies. */

@@ -1,26 +1,9 @@
 import { UsageError } from '@cordon/core/errors'
-import { managerAuthority, type Plant } from '@cordon/core/policy'
 import type { Credentials } from '@cordon/node/transports'
-import { managerCredential } from '@cordon/server/deploy'
+import { managerCredential, managerOf } from '@cordon/server/deploy'
 import type { CommandContext } from './context.ts'
 import { isProblems, printProblems, readPlantFiles } from './plant-file.ts'
 import { authorityPlan, openWorkspace } from './workspace.ts'
-
-/** The manager of a plant: its zone and addresses, as the plant file names it. */
-export function managerOf(plant: Plant): {
-  readonly name: string
-  readonly zone: string
-  readonly manager: string
-  readonly addresses: readonly string[]
-} {
-  const device = plant.devices.find(({ name }) => name === plant.manager)
-  return {
-    name: plant.name,
-    zone: managerAuthority(plant),
-    manager: plant.manager ?? 'cordon-manager',
-    addresses: device?.address === undefined ? [] : [device.address],
-  }
-}
 
 /** The manager's own credential for a plant's devices, and whom it believes: the issuing authorities of all zones. */
 export async function managerAccess(

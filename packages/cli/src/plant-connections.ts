@@ -1,17 +1,8 @@
-import { type ObservedVerdict, judgeObserved, type PlantIndex } from '@cordon/core/policy'
+import type { JudgedConnection } from '@cordon/core/learning'
+import type { ObservedVerdict, PlantIndex } from '@cordon/core/policy'
 import { suiteName } from '@cordon/core/security'
-import { type Confidentiality, type JoinedConnection, joinConnections } from '@cordon/core/tables'
-import type { PlantReading } from '@cordon/node/pages'
+import type { Confidentiality } from '@cordon/core/tables'
 import { cellText, type Output, table } from './output.ts'
-
-/** A connection of a plant with the judgement of it. */
-export interface JudgedConnection extends JoinedConnection {
-  /** Names in the plant file. */
-  readonly fromName: string | undefined
-  readonly toName: string | undefined
-  readonly verdict: ObservedVerdict
-  readonly reason: string
-}
 
 /** Which connections are shown; what is absent does not matter. */
 export interface ConnectionFilter {
@@ -21,24 +12,6 @@ export interface ConnectionFilter {
   readonly pair?: readonly [string, string]
   readonly protection?: Confidentiality
   readonly verdict?: ObservedVerdict
-}
-
-const protections = { None: 'none', Authenticated: 'integrity', Encrypted: 'confidentiality' } as const
-
-/** Joins what the devices show and judges each connection against the plant. */
-export function judgedConnections(index: PlantIndex, reading: PlantReading): readonly JudgedConnection[] {
-  return joinConnections(reading.devices).map((connection) => {
-    const { from, to, transport, confidentiality } = connection
-    const { verdict, reason, ...names } = judgeObserved(index, {
-      from,
-      to,
-      transport: transport === 'udp' || transport === 'dtls' ? 'udp' : 'tcp',
-      protection: protections[confidentiality],
-    })
-    const { disagree } = connection
-    const why = disagree === undefined ? reason : `${reason}; its ends disagree: ${disagree}`
-    return { ...connection, fromName: names.from, toName: names.to, verdict, reason: why }
-  })
 }
 
 /** Whether a filter lets a connection through. */

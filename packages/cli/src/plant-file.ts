@@ -2,37 +2,20 @@ import { stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { TransportError, UsageError } from '@cordon/core/errors'
 import {
-  type Capabilities,
+  isUnread,
+  type JudgedPlant,
   maximumFileLength,
   type ParseProblem,
-  type Plant,
-  parsePlant,
-  parseSimulation,
-  type Simulation,
-  type SourceMap,
-  simulatedCapabilities,
-} from '@cordon/core/policy'
-import {
-  indexPlant,
-  type PlantIndex,
-  type PolicyProblem,
-  type PolicyTestResult,
-  runTests,
-  validate,
+  type ReadPlant,
+  readPlant,
 } from '@cordon/core/policy'
 import { readBounded } from './input-file.ts'
 import type { Output } from './output.ts'
 
 /** A plant file as read, with the simulation file beside it where there is one. */
-export interface PlantFiles {
+export interface PlantFiles extends ReadPlant {
   readonly file: string
-  readonly plant: Plant
-  readonly positions: SourceMap
-  readonly simulation: Simulation | undefined
-  readonly simulationPositions: SourceMap | undefined
   readonly simulationFile: string | undefined
-  /** What the devices can do as far as files say; empty without a simulation. */
-  readonly capabilities: Capabilities
 }
 
 /**
@@ -44,29 +27,20 @@ export async function readPlantFiles(
   simulationFile?: string,
 ): Promise<PlantFiles | readonly ParseProblem[]> {
   const path = await plantPath(file)
-  const result = parsePlant(await text(path, 'plant file'), path)
+  const plant = { text: await text(path, 'plant file'), file: path }
   const beside = simulationFile ?? join(dirname(path), 'simulation.yaml')
   const simulation =
     simulationFile === undefined && !(await exists(beside))
       ? undefined
-      : parseSimulation(await text(beside, 'simulation file'), beside)
-  if (result.plant === undefined || (simulation !== undefined && simulation.simulation === undefined)) {
-    return [...result.problems, ...(simulation?.problems ?? [])]
-  }
-  return {
-    file: path,
-    plant: result.plant,
-    positions: result.positions,
-    simulation: simulation?.simulation,
-    simulationPositions: simulation?.positions,
-    simulationFile: simulation === undefined ? undefined : beside,
-    capabilities: simulation?.simulation === undefined ? new Map() : simulatedCapabilities(simulation.simulation),
-  }
+      : { text: await text(beside, 'simulation file'), file: beside }
+  const read = readPlant({ plant, simulation })
+  if (isUnread(read)) return read
+  return { ...read, file: path, simulationFile: simulation?.file }
 }
 
 /** Whether {@link readPlantFiles} found problems instead of a plant. */
 export function isProblems(result: PlantFiles | readonly ParseProblem[]): result is readonly ParseProblem[] {
-  return Array.isArray(result)
+  return isUnread(result)
 }
 
 /** Prints problems of form: `file:line:column`, what is wrong, what was expected, what mends it. */
@@ -81,32 +55,6 @@ export function printProblems(output: Output, problems: readonly ParseProblem[])
     output.note(`  remedy:   ${problem.remedy}`)
   }
   output.note(`${problems.length === 1 ? '1 problem' : `${problems.length} problems`}; nothing was touched`)
-}
-
-/** A plant that was read and judged. */
-export interface JudgedPlant {
-  readonly index: PlantIndex
-  /** Errors first; a plant with an error is refused as a whole. */
-  readonly problems: readonly PolicyProblem[]
-  /** The statements of the plant file's `tests`. */
-  readonly tests: readonly PolicyTestResult[]
-  /** No error, and every test holds. */
-  readonly accepted: boolean
-}
-
-/** Checks a plant for contradictions and for promises that its devices cannot keep, and runs its policy tests. */
-export function judgePlant(files: PlantFiles): JudgedPlant {
-  const index = indexPlant(files.plant, files.capabilities)
-  const problems = validate(index, {
-    positions: files.positions,
-    ...(files.simulation === undefined
-      ? {}
-      : { simulation: files.simulation, simulationPositions: files.simulationPositions }),
-  })
-  const isRefused = problems.some(({ severity }) => severity === 'error')
-  // Tests over a contradictory plant would only repeat its errors in other words.
-  const tests = isRefused ? [] : runTests(index)
-  return { index, problems, tests, accepted: !isRefused && tests.every(({ verdict }) => verdict === 'pass') }
 }
 
 /** Prints what was found wrong with a plant, and the policy tests that fail, on standard error. */

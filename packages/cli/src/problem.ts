@@ -1,3 +1,4 @@
+import { ApiProblem } from '@cordon/client'
 import { MalformedMessage, NotAllowed, NotTrusted, PeerError, TransportError, UsageError } from '@cordon/core/errors'
 import { type ExitCode, exitCodes } from './exit-codes.ts'
 
@@ -31,6 +32,7 @@ export function problemOf(error: unknown): Problem {
   if (error instanceof PeerError || error instanceof TransportError || error instanceof MalformedMessage) {
     return { code: error.code, message: error.message, causes, afterwards: [], exitCode: exitCodes.error }
   }
+  if (error instanceof ApiProblem) return managerProblem(error)
   const message = error instanceof Error ? error.message : String(error)
   return {
     code: 'unexpected',
@@ -39,6 +41,31 @@ export function problemOf(error: unknown): Problem {
     afterwards: [],
     exitCode: exitCodes.error,
   }
+}
+
+/** What a manager said, with its remedy and the places of a text that it found fault with. */
+function managerProblem({ status, problem }: ApiProblem): Problem {
+  const { code, message, remedy, problems = [], request } = problem
+  const places = problems.map(({ file, line, column, message: what, remedy: how }) =>
+    [`${file}:${line}:${column} ${what}`, how].filter((part) => part !== undefined).join('; '),
+  )
+  const isOurs = status >= 500 && request !== undefined
+  return {
+    code,
+    message: [
+      message,
+      ...(remedy === undefined ? [] : [remedy]),
+      ...(isOurs ? [`request ${request} in its log`] : []),
+    ].join('; '),
+    causes: places,
+    afterwards: [],
+    exitCode: exitCodeOfStatus(status),
+  }
+}
+
+function exitCodeOfStatus(status: number): ExitCode {
+  if (status === 400 || status === 404 || status === 413 || status === 422) return exitCodes.usage
+  return status === 401 || status === 403 || status === 409 ? exitCodes.refused : exitCodes.error
 }
 
 /** The two errors of a `SuppressedError`, which is not a global yet in Node 20: `await using` throws it. */

@@ -13,6 +13,7 @@ import { addEnrollment } from './program/enrollment.ts'
 import { addEntropy } from './program/entropy.ts'
 import { addEst } from './program/est.ts'
 import { addLearn } from './program/learn.ts'
+import { addManager } from './program/manager.ts'
 import { addPlant } from './program/plant.ts'
 import { addSecrets } from './program/secrets.ts'
 
@@ -31,6 +32,12 @@ const argumentMeanings: Readonly<Record<string, string>> = {
   zone: 'name of the zone in the plant file',
   name: 'a letter, then letters, digits, _ and -',
   file: 'file of the backup',
+  'plant-name': 'name of the plant at the manager',
+  link: 'the one-time link that the manager printed',
+  version: 'number of a version',
+  from: 'number of the earlier version',
+  to: 'number of the later version',
+  setting: 'ZONE=observe, ZONE=protect or ZONE=enforce',
   server: 'host, host:port or https://host:port/.well-known/est/label; without it, one that is announced',
   id: 'number of the request, as "cordon enrollment list" shows it',
   subject: 'name of the device, or serial number of a certificate',
@@ -67,6 +74,10 @@ export function createProgram(start: Start, version: string): Command {
     .version(version, '-V, --version', 'the version of Cordon and of the running OpenSSL')
     .option('-o, --output <format>', 'table, json or yaml')
     .option('--state <directory>', 'where Cordon keeps its state')
+    .option('--server <url>', 'let this manager do it: https://HOST:8443')
+    .option('--token-file <file>', 'API token for --server; default who signed in with "cordon login"')
+    .option('--server-fingerprint <sha256>', 'the certificate that the manager must show')
+    .option('--server-ca <file>', 'PEM file with the authority of the manager’s certificate')
     .option('--no-color', 'no colour, as NO_COLOR=1 in the environment')
     .helpCommand(false)
     .configureHelp({ showGlobalOptions: true, sortSubcommands: false })
@@ -88,6 +99,7 @@ export function createProgram(start: Start, version: string): Command {
   addSecrets(declare)
   addEnrollment(declare)
   addEntropy(declare)
+  addManager(declare)
   declare
     .add(
       program,

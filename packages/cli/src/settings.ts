@@ -7,7 +7,15 @@ import { parse, YAMLParseError } from 'yaml'
 export type Settings = Readonly<Record<string, string>>
 
 /** Names that `cordon.yaml` may hold, and the environment as `CORDON_` and upper snake case. */
-export const settingNames = ['state', 'output', 'databaseUrl', 'concurrency', 'localAddress'] as const
+export const settingNames = [
+  'state',
+  'output',
+  'databaseUrl',
+  'concurrency',
+  'localAddress',
+  'server',
+  'tokenFile',
+] as const
 
 /** The settings of a run: `CORDON_*` over `cordon.yaml`; flags, which win over both, are the caller's. */
 export function readSettings(

@@ -1,28 +1,14 @@
-import type { Capabilities, Plant } from '@cordon/core/policy'
-import type { CheckResult, LiveConnection, VerificationResult } from '@cordon/core/verification'
-import { prepareVerification, runVerifier } from '@cordon/node/verify'
-import { listPsks, managerCredential, storedSecrets } from '@cordon/server/deploy'
+import type { CheckResult, VerificationResult } from '@cordon/core/verification'
+import { type VerifyRequest, verifyDeployed } from '@cordon/server/deploy'
 import type { CommandContext } from './context.ts'
 import { protectionText } from './deployment-text.ts'
-import { managerOf } from './manager.ts'
 import { type Output, table } from './output.ts'
 import { bar, type ProgressStep } from './progress.ts'
 import type { Workspace } from './workspace.ts'
 
-/** What a verification needs besides the plant. */
-export interface VerifyInput {
-  readonly plant: Plant
+/** What a verification needs, with the store and the authority of this state. */
+export interface VerifyInput extends Omit<VerifyRequest, 'store' | 'authority'> {
   readonly workspace: Workspace
-  /** What devices can do, where it is known. */
-  readonly capabilities?: Capabilities
-  /** The live table of connections, where somebody reports it. */
-  readonly live?: readonly LiveConnection[]
-  /** A certificate of the devices' maker, to be tried at the doors. */
-  readonly vendor?: { readonly chain: readonly Uint8Array[]; readonly key: Uint8Array }
-  /** A credential of a zone that was revoked, to be tried there too. */
-  readonly revoked?: { readonly zone: string; readonly chain: readonly Uint8Array[]; readonly key: Uint8Array }
-  readonly only?: readonly string[]
-  readonly verifierAddress?: string
 }
 
 /** A verification as a step of progress: in a process of its own, with an identity of its own. */
@@ -34,28 +20,9 @@ export function verificationStep(
   return {
     title: 'Verify from outside, in a process of its own',
     run: async (show, rename) => {
-      const { plant, workspace, capabilities, live, vendor, revoked, only, verifierAddress } = await input()
+      const { workspace, ...request } = await input()
       const { authority, store } = workspace
-      const credential = await managerCredential(store, authority, managerOf(plant))
-      const key = credential.key.export()
-      const request = await prepareVerification({
-        plant,
-        authority,
-        ...(key === undefined ? {} : { manager: { chain: credential.chain, key } }),
-        psk: async (name) => {
-          const known = (await listPsks(store)).find((psk) => psk.name === name)
-          const secret = await storedSecrets(store).psk(name)
-          if (known === undefined || secret === undefined) return undefined
-          return { identity: new TextEncoder().encode(known.identity), key: secret }
-        },
-        ...(capabilities === undefined || capabilities.size === 0 ? {} : { capabilities }),
-        ...(live === undefined ? {} : { live }),
-        ...(vendor === undefined ? {} : { vendor }),
-        ...(revoked === undefined ? {} : { revoked }),
-        ...(only === undefined ? {} : { only }),
-        ...(verifierAddress === undefined ? {} : { verifierAddress }),
-      })
-      const result = await runVerifier(request, {
+      const result = await verifyDeployed({ ...request, authority, store }, {
         signal: context.signal,
         onEvent: (event) => {
           if (event.kind === 'checked') show(`checks ${bar(event.done, event.total)}`)

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { TransportError } from '@cordon/core/errors'
-import { PlantControl } from '@cordon/simulator'
+import { PlantControl } from '@cordon/simulator/control'
 
 /** A virtual plant in a process of its own, as devices are in theirs. */
 export interface PlantProcess extends AsyncDisposable {
@@ -19,6 +19,8 @@ export interface PlantProcessOptions {
   readonly directory: string
   readonly state: string
   readonly keyLog?: string | undefined
+  /** False: discovery by broadcast is left to another plant. */
+  readonly broadcast?: boolean
   readonly signal: AbortSignal
   /** Lines of the plant's log. */
   readonly note: (line: string) => void
@@ -52,6 +54,7 @@ export async function startPlantProcess(options: PlantProcessOptions): Promise<P
     '--output',
     'json',
   ]
+  if (options.broadcast === false) args.push('--no-broadcast')
   if (options.keyLog !== undefined) args.push('--key-log', options.keyLog)
   const child = spawn(process.execPath, [command, ...args], {
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],

@@ -2,7 +2,8 @@ import { indexPlant, parsePlant } from '@cordon/core/policy'
 import type { BridgeRow, ReadTables } from '@cordon/core/tables'
 import { describe, expect, it } from 'vitest'
 import { filterOf } from '../src/commands/connections.ts'
-import { changeText, connectionChanges, judgedConnections, judgedConnectionsText } from '../src/plant-connections.ts'
+import { judgedConnections } from '@cordon/core/learning'
+import { changeText, connectionChanges, judgedConnectionsText } from '../src/plant-connections.ts'
 import { testOutput } from './test-output.ts'
 
 const text = `version: 1
@@ -43,7 +44,7 @@ function device(side: BridgeRow['side'], confidentiality: BridgeRow['confidentia
   return { address: own, tcp: [], tls: [], dtls: [], bridge: [row] }
 }
 
-const judged = (...devices: readonly ReadTables[]) => judgedConnections(index, { devices, unread: [] })
+const judged = (...devices: readonly ReadTables[]) => judgedConnections(index, devices)
 
 describe('the connections of a plant', () => {
   it('are judged by the weaker of what their ends show, and it is said that they disagree', () => {

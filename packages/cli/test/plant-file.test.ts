@@ -1,8 +1,9 @@
+import { judgePlant } from '@cordon/core/policy'
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { isProblems, judgePlant, printJudgement, printProblems, readPlantFiles } from '../src/plant-file.ts'
+import { isProblems, printJudgement, printProblems, readPlantFiles } from '../src/plant-file.ts'
 import { testOutput } from './test-output.ts'
 
 let directory = ''

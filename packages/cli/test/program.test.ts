@@ -52,6 +52,26 @@ describe('the command tree', () => {
       [
         'demo',
         'demo pull',
+        'login',
+        'logout',
+        'plant list',
+        'plant show',
+        'plant save',
+        'plant text',
+        'plant versions',
+        'plant diff',
+        'plant restore',
+        'plant stage',
+        'plant dry-run',
+        'plant propose',
+        'plant discovered',
+        'plant adopt',
+        'job list',
+        'job show',
+        'job cancel',
+        'audit',
+        'token list',
+        'token revoke',
         'simulate',
         'validate',
         'discover',
@@ -153,13 +173,14 @@ describe('the command tree', () => {
   )
 
   it.each(leaves.map((command) => [fullName(command)] as const))('%s leads to a module that runs it', async (name) => {
-    let module: unknown
+    const modules: unknown[] = []
     const command = leaves.find((each) => fullName(each) === name)
-    const program = testProgram(async (load) => {
-      module = await load()
+    const program = testProgram(async ({ here, there }) => {
+      for (const load of [here, there]) if (load !== undefined) modules.push(await load())
     })
     await program.parseAsync(wordsOf(command === undefined ? '' : exampleOf(command)).slice(1), { from: 'user' })
-    expect(module).toBeTypeOf('function')
+    expect(modules).not.toEqual([])
+    for (const module of modules) expect(module).toBeTypeOf('function')
   })
 
   it('says of every argument and option what it means', () => {

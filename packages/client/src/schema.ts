@@ -1296,7 +1296,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Requests for certificates, waiting ones first */
+        /** Requests for certificates, oldest first */
         get: operations["enrollments.list"];
         put?: never;
         post?: never;
@@ -2493,7 +2493,8 @@ export interface components {
             /** @description ISO 8601, UTC */
             updatedAt: string;
             expiresAt: string | null;
-            missing: string[];
+            approvedBy: string[];
+            alarms: string[];
         };
         /** EnrollmentDetail */
         EnrollmentDetail: {
@@ -2515,7 +2516,8 @@ export interface components {
             /** @description ISO 8601, UTC */
             updatedAt: string;
             expiresAt: string | null;
-            missing: string[];
+            approvedBy: string[];
+            alarms: string[];
             facts: unknown;
             explanation: string[];
             replacement: unknown | null;
@@ -5833,8 +5835,6 @@ export interface operations {
             content: {
                 "application/json": {
                     reason: string;
-                    device?: string;
-                    zone?: string;
                 };
             };
         };

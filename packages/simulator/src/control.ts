@@ -270,3 +270,8 @@ export class PlantControl implements AsyncDisposable {
     this.#socket.destroy()
   }
 }
+
+/** Where a plant keeps its devices unless told: in Cordon's state, by the plant's name. */
+export function defaultDirectory(state: string, plant: string): string {
+  return join(state, 'virtual', plant)
+}

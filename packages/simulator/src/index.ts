@@ -9,10 +9,11 @@ export {
   type ControlRequests,
   ControlServer,
   controlPath,
+  defaultDirectory,
   PlantControl,
 } from './control.ts'
 export type { Interception } from './man-in-the-middle.ts'
-export { defaultDirectory, runSimulator, type SimulatorOptions } from './main.ts'
+export { runSimulator, type SimulatorOptions } from './main.ts'
 export { type PlantLogEntry, type PlantOptions, VirtualPlant } from './plant.ts'
 export type { ConnectionProtection, ConnectionStatus, DeviceStatus } from './status.ts'
 export type { VirtualDevice } from './virtual-device.ts'

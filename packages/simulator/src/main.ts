@@ -1,4 +1,4 @@
-import { join, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import type { Plant, Simulation } from '@cordon/core/policy'
 import { loadStateKey, nodeCrypto } from '@cordon/node/crypto'
 import { keyLogFile } from '@cordon/node/transports'
@@ -94,9 +94,4 @@ export async function runSimulator(options: SimulatorOptions): Promise<void> {
   } finally {
     await lock[Symbol.asyncDispose]()
   }
-}
-
-/** Where a plant keeps its devices unless told: in Cordon's state, by the plant's name. */
-export function defaultDirectory(state: string, plant: string): string {
-  return join(state, 'virtual', plant)
 }

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
-import { PlantControl } from '../src/control.ts'
-import { defaultDirectory, runSimulator, type SimulatorOptions } from '../src/main.ts'
+import { defaultDirectory, PlantControl } from '../src/control.ts'
+import { runSimulator, type SimulatorOptions } from '../src/main.ts'
 import type { VirtualPlant } from '../src/plant.ts'
 import { freshDirectory, linePlant, removeDirectories } from './small-plant.ts'
 

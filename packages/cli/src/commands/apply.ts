@@ -1,4 +1,4 @@
-import { PlantControl, defaultDirectory } from '@cordon/simulator'
+import { PlantControl, defaultDirectory } from '@cordon/simulator/control'
 import { deploy, prepare, type Preparation, type StoredReport } from '@cordon/server/deploy'
 import { acceptedPlant } from '../accepted-plant.ts'
 import { confirmed } from '../confirm.ts'

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { TransportError, UsageError } from '@cordon/core/errors'
 import { type ObservedVerdict, parseAddress, type PlantIndex } from '@cordon/core/policy'
+import { type JudgedConnection, judgedConnections } from '@cordon/core/learning'
 import type { Confidentiality } from '@cordon/core/tables'
 import { type PlantReading, PlantTables } from '@cordon/node/pages'
 import { acceptedPlant } from '../accepted-plant.ts'
@@ -11,8 +12,6 @@ import {
   changeText,
   type ConnectionFilter,
   connectionChanges,
-  type JudgedConnection,
-  judgedConnections,
   judgedConnectionsText,
   passes,
 } from '../plant-connections.ts'
@@ -49,7 +48,9 @@ export async function run(context: CommandContext, flags: ConnectionsFlags, file
   })
   const look = async (): Promise<View> => {
     const reading = await tables.read(context.signal)
-    const connections = judgedConnections(index, reading).filter((connection) => passes(index, filter, connection))
+    const connections = judgedConnections(index, reading.devices).filter((connection) =>
+      passes(index, filter, connection),
+    )
     return { connections, reading }
   }
   if (flags.follow === true) return follow(context, index, look, intervalMs)

@@ -3,9 +3,9 @@ import { fileURLToPath } from 'node:url'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { TransportError, UsageError } from '@cordon/core/errors'
 import type { VerificationResult } from '@cordon/core/verification'
-import { discover } from '@cordon/node/originator'
+import { type DiscoveryRow, discover, discoveryRow } from '@cordon/node/originator'
 import { keyLogFile, keyLogWarning } from '@cordon/node/transports'
-import { deploy, prepare, type StoredReport } from '@cordon/server/deploy'
+import { deploy, managerOf, prepare, type StoredReport } from '@cordon/server/deploy'
 import { type ConnectionStatus, defaultDirectory, type PlantControl } from '@cordon/simulator'
 import { type AcceptedPlant, acceptedPlant } from '../accepted-plant.ts'
 import { boughtUnit } from '../bought-unit.ts'
@@ -13,12 +13,11 @@ import { connectionsTable } from '../connections-table.ts'
 import type { CommandContext } from '../context.ts'
 import { addressesAreFree, type Demonstrated, runDemonstration } from '../demo-run.ts'
 import { freshDemoState } from '../demo-state.ts'
+import { deferred } from '../deferred-deployment.ts'
 import { vendorRoots } from '../deploy-options.ts'
 import { deploymentStep } from '../deployment-progress.ts'
 import { reportText } from '../deployment-text.ts'
-import { type DiscoveryRow, discoveryRow } from '../discovery.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
-import { managerOf } from '../manager.ts'
 import { plantMoves } from '../plant-moves.ts'
 import { withProgress } from '../progress.ts'
 import { verificationStep, verificationText } from '../verification.ts'
@@ -265,18 +264,5 @@ class Demonstration implements Demonstrated<DemoResult> {
     this.#over.abort()
     await this.#workspace?.[Symbol.asyncDispose]()
     await this.#process?.[Symbol.asyncDispose]()
-  }
-}
-
-/** A deployment run that is made by something asynchronous. */
-function deferred(make: () => Promise<ReturnType<typeof deploy>>): ReturnType<typeof deploy> {
-  const made = make()
-  const report = made.then((run) => run.report)
-  report.catch(() => {})
-  return {
-    report,
-    async *[Symbol.asyncIterator]() {
-      yield* await made
-    },
   }
 }

@@ -1,7 +1,7 @@
-import { discover } from '@cordon/node/originator'
+import { discover, discoveryRow } from '@cordon/node/originator'
 import type { CommandContext } from '../context.ts'
 import { parseNumber, parseTarget } from '../device-target.ts'
-import { discoveryRow, discoveryTable } from '../discovery.ts'
+import { discoveryTable } from '../discovery.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
 
 /** `cordon discover [TARGET…]` */

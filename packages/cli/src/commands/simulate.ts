@@ -1,10 +1,13 @@
 import { dirname } from 'node:path'
-import { UsageError } from '@cordon/core/errors'
+import { MalformedMessage, UsageError } from '@cordon/core/errors'
+import { judgePlant, type Plant, type Simulation } from '@cordon/core/policy'
+import { maximumTwinLength, readTwin } from '@cordon/core/rehearsal'
 import { keyLogWarning } from '@cordon/node/transports'
 import { defaultDirectory, runSimulator } from '@cordon/simulator'
 import type { CommandContext } from '../context.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
-import { isProblems, judgePlant, printJudgement, printProblems, readPlantFiles } from '../plant-file.ts'
+import { readBounded } from '../input-file.ts'
+import { isProblems, printJudgement, printProblems, readPlantFiles } from '../plant-file.ts'
 
 /** What `cordon simulate` takes. */
 export interface SimulateOptions {
@@ -19,6 +22,7 @@ export interface SimulateOptions {
 /** `cordon simulate PLANT` */
 export async function run(context: CommandContext, options: SimulateOptions, file: string): Promise<ExitCode> {
   const { output } = context
+  if (file.endsWith(twinSuffix)) return await simulate(context, options, { file, ...(await twinOf(file)) })
   const files = await readPlantFiles(file, options.simulation)
   if (isProblems(files)) {
     printProblems(output, files)
@@ -35,7 +39,37 @@ export async function run(context: CommandContext, options: SimulateOptions, fil
     printJudgement(output, files, judged)
     return exitCodes.usage
   }
-  const directory = options.directory ?? defaultDirectory(context.state, files.plant.name)
+  const { plant, simulation, simulationFile } = files
+  return await simulate(context, options, { file, plant, simulation, simulationFile })
+}
+
+/** The end of the names of files that `cordon rehearse` writes for the plant's own process. */
+export const twinSuffix = '.twin.json'
+
+/** @throws UsageError `missing`, MalformedMessage for what is no twin */
+async function twinOf(file: string): Promise<ReturnType<typeof readTwin>> {
+  try {
+    return readTwin(new TextDecoder().decode(await readBounded(file, maximumTwinLength)))
+  } catch (cause) {
+    if (cause instanceof MalformedMessage) throw cause
+    throw new UsageError('missing', `cannot read ${file}; give the path of an existing file`, { cause })
+  }
+}
+
+interface Simulated {
+  readonly file: string
+  readonly plant: Plant
+  readonly simulation: Simulation
+  readonly simulationFile?: string | undefined
+}
+
+async function simulate(
+  context: CommandContext,
+  options: SimulateOptions,
+  { file, plant: model, simulation, simulationFile }: Simulated,
+): Promise<ExitCode> {
+  const { output } = context
+  const directory = options.directory ?? defaultDirectory(context.state, model.name)
   if (options.keyLog !== undefined) output.note(keyLogWarning(options.keyLog))
   const end = new AbortController()
   context.signal.addEventListener('abort', () => end.abort(), { once: true })
@@ -43,13 +77,13 @@ export async function run(context: CommandContext, options: SimulateOptions, fil
   process.once('disconnect', () => end.abort())
   try {
     await runSimulator({
-      plant: files.plant,
-      simulation: files.simulation,
+      plant: model,
+      simulation,
       directory,
       state: context.state,
       note: `cordon simulate ${file}`,
       signal: end.signal,
-      ...(files.simulationFile === undefined ? {} : { base: dirname(files.simulationFile) }),
+      ...(simulationFile === undefined ? {} : { base: dirname(simulationFile) }),
       ...(options.all === undefined ? {} : { all: options.all }),
       ...(options.broadcast ? {} : { broadcast: null }),
       ...(options.keyLog === undefined ? {} : { keyLog: options.keyLog }),

@@ -1,6 +1,7 @@
+import { judgePlant } from '@cordon/core/policy'
 import type { CommandContext } from '../context.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
-import { isProblems, judgePlant, printJudgement, printProblems, readPlantFiles } from '../plant-file.ts'
+import { isProblems, printJudgement, printProblems, readPlantFiles } from '../plant-file.ts'
 
 /** `cordon validate PLANT` */
 export async function run(

@@ -1,5 +1,5 @@
 import type { LiveConnection, VerificationResult } from '@cordon/core/verification'
-import { defaultDirectory, PlantControl } from '@cordon/simulator'
+import { defaultDirectory, PlantControl } from '@cordon/simulator/control'
 import { acceptedPlant } from '../accepted-plant.ts'
 import type { CommandContext } from '../context.ts'
 import { namesOfPlant } from '../deploy-options.ts'

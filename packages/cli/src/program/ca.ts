@@ -75,6 +75,7 @@ export function addAuthority({ add, group }: Declare): void {
     'everything that ends soon, and what renews it; exit 1 when that is nothing',
     'ca expiring --within 90d',
     async () => (await import('../commands/ca-expiring.ts')).run,
+    async () => (await import('../remote/trust.ts')).expiring,
   ).option('--within <time>', 'such as 90d, 12w or 1y', '90d')
   add(
     ca,

@@ -9,6 +9,7 @@ export function addConnections({ program, add }: Declare): void {
     'the live tables of all devices, joined and judged: who talks to whom, how protected, whether the plant allows it',
     'connections plant.yaml --follow --verdict forbidden',
     async () => (await import('../commands/connections.ts')).run,
+    async () => (await import('../remote/deploy.ts')).connections,
   )
     .option('--follow', 'go on: redrawn on a terminal, elsewhere a line for each change')
     .option('--interval <time>', 'how often every device is asked', '30s')

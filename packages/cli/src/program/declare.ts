@@ -7,14 +7,18 @@ import type { ExitCode } from '../exit-codes.ts'
 export type Run = (context: CommandContext, options: never, ...args: never[]) => Promise<ExitCode>
 
 /** Gives a loaded command its context and records how it ended. */
-export type Start = (
-  load: () => Promise<Run>,
-  options: Record<string, unknown>,
-  args: readonly unknown[],
-) => Promise<void>
+export type Start = (work: Work, options: Record<string, unknown>, args: readonly unknown[]) => Promise<void>
+
+/** Where the work of a command is done; what is absent cannot be done there. */
+export interface Work {
+  /** By this process, on the state of this machine. */
+  readonly here?: (() => Promise<Run>) | undefined
+  /** By the manager that `--server` names. */
+  readonly there?: (() => Promise<Run>) | undefined
+}
 
 const examples = new WeakMap<Command, string>()
-const runnable = new WeakSet<Command>()
+const works = new WeakMap<Command, Work>()
 
 /** The example of a command as it is typed. */
 export function exampleOf(command: Command): string {
@@ -23,7 +27,13 @@ export function exampleOf(command: Command): string {
 
 /** Whether a command does something itself; some of those have others below them. */
 export function isRunnable(command: Command): boolean {
-  return runnable.has(command)
+  return works.has(command)
+}
+
+/** Where a command can be done: on this machine, by a manager, or both. */
+export function placesOf(command: Command): { readonly here: boolean; readonly there: boolean } {
+  const work = works.get(command)
+  return { here: work?.here !== undefined, there: work?.there !== undefined }
 }
 
 /** Gives a command an example, with `cordon` left out. */
@@ -40,7 +50,8 @@ export interface Declare {
     usage: string,
     description: string,
     example: string,
-    load: () => Promise<Run>,
+    here: (() => Promise<Run>) | undefined,
+    there?: () => Promise<Run>,
   ) => Command
   /** A command that only has others below it; without a parent one of the first level. */
   readonly group: (name: string, description: string, example: string, parent?: Command) => Command
@@ -50,13 +61,18 @@ export interface Declare {
 export function declareFor(program: Command, start: Start): Declare {
   return {
     program,
-    add: (parent, usage, description, example, load) => {
+    add: (parent, usage, description, example, here, there) => {
       const command = withExample(parent.command(usage).description(description).helpCommand(false), example)
-      runnable.add(command)
+      works.set(command, { here, there })
+      if (there !== undefined)
+        command.addHelpText(
+          'after',
+          `\n${here === undefined ? 'For a manager: --server names it.' : 'With --server the manager does it.'}`,
+        )
       command.action(async (...given: unknown[]) => {
         // commander passes positional arguments, then the options, then the command itself.
         const args = given.slice(0, -2)
-        await start(load, command.optsWithGlobals(), args)
+        await start({ here, there }, command.optsWithGlobals(), args)
       })
       return command
     },

@@ -9,6 +9,7 @@ export function addDrift({ program, add }: Declare): void {
     'compare every device with the model, attribute by attribute: exit 1 when something differs',
     'drift plant.yaml --watch --interval 15m',
     async () => (await import('../commands/drift.ts')).run,
+    async () => (await import('../remote/deploy.ts')).drift,
   )
     .addOption(new Option('--once', 'compare once (the default)').conflicts('watch'))
     .option('--watch', 'compare every interval until Ctrl-C; of several that watch a plant one compares')

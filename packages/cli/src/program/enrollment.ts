@@ -17,6 +17,7 @@ export function addEnrollment({ add, group }: Declare): void {
     'who waits for a certificate, or what became of others',
     'enrollment list --all --since 2026-11-01',
     async () => (await import('../commands/enrollment-list.ts')).run,
+    async () => (await import('../remote/trust.ts')).enrollments,
   )
     .addOption(
       new Option('--in <state>', 'only these (may be given again; default: pending)')
@@ -37,6 +38,7 @@ export function addEnrollment({ add, group }: Declare): void {
     'all that is known of a request, and what approving it would do',
     'enrollment show 7 --policy enrollment.yaml',
     async () => (await import('../commands/enrollment-show.ts')).run,
+    async () => (await import('../remote/trust.ts')).showEnrollment,
   ).option('--policy <file>', 'the enrollment file, to say what approving would do')
   byPerson(
     add(
@@ -45,6 +47,7 @@ export function addEnrollment({ add, group }: Declare): void {
       'approve requests; each device gets its certificate when it asks again',
       'enrollment approve 7 8 --reason installed',
       async () => (await import('../commands/enrollment-decide.ts')).approve,
+      async () => (await import('../remote/trust.ts')).approve,
     ).option('--reason <text>', 'why, for the record'),
   )
   reasoned(
@@ -54,6 +57,7 @@ export function addEnrollment({ add, group }: Declare): void {
       'deny requests, until whoever denied them takes that back',
       'enrollment deny 9 --reason unknown',
       async () => (await import('../commands/enrollment-decide.ts')).deny,
+      async () => (await import('../remote/trust.ts')).deny,
     ),
   )
   byPerson(
@@ -63,6 +67,7 @@ export function addEnrollment({ add, group }: Declare): void {
       'take back what you said, until the certificate is issued',
       'enrollment withdraw 7',
       async () => (await import('../commands/enrollment-decide.ts')).withdraw,
+      async () => (await import('../remote/trust.ts')).withdraw,
     ).option('--reason <text>', 'why, for the record'),
   )
   reasoned(

@@ -50,9 +50,11 @@ export function addPlant({ program, add }: Declare): void {
     'find devices by ListIdentity, by broadcast or one by one',
     'discover 127.17.81.51',
     async () => (await import('../commands/discover.ts')).run,
+    async () => (await import('../remote/deploy.ts')).discover,
   )
     .option('--broadcast <address>', 'where to ask when no target is given', '127.255.255.255')
     .option('--wait <seconds>', 'how long to collect answers', '2')
+    .option('--plant <name>', 'with --server: whose inbox the answers go to')
     .addOption(from())
   const plan = add(
     program,
@@ -60,6 +62,7 @@ export function addPlant({ program, add }: Declare): void {
     'what a deployment would change, device by device',
     'plan plant.yaml',
     async () => (await import('../commands/plan.ts')).run,
+    async () => (await import('../remote/deploy.ts')).plan,
   )
   const apply = add(
     program,
@@ -67,6 +70,7 @@ export function addPlant({ program, add }: Declare): void {
     'commission the plant: move every device to the policy',
     'apply plant.yaml --trust-vendor vendor.pem',
     async () => (await import('../commands/apply.ts')).run,
+    async () => (await import('../remote/deploy.ts')).apply,
   )
     .option('--resume [deployment]', 'finish or undo what an interrupted deployment left')
     .option('--close-connections', 'end connections that were opened under the old settings, now')
@@ -76,10 +80,13 @@ export function addPlant({ program, add }: Declare): void {
         .default('now'),
     )
     .option('--dry-run', 'show the plan and stop')
+    .option('--window <name>', 'with --server: wait for this maintenance window')
+    .option('-m, --message <text>', 'with --server: why, for the audit')
     .option('-y, --yes', 'do not ask')
   for (const command of [plan, apply]) {
     command
       .option('--only <device>', 'this device only (may be given again)', list)
+      .option('--zone <zone>', 'with --server: devices of this zone only (may be given again)', list)
       .option('--trust-vendor <file>', 'PEM file with a vendor authority (may be given again)', list)
       .option(
         '--fingerprint <device=sha256>',
@@ -96,10 +103,31 @@ export function addPlant({ program, add }: Declare): void {
   }
   add(
     program,
+    'rehearse <plant>',
+    'run the whole deployment on a virtual twin of the plant, built from what is known of it',
+    'rehearse plant.yaml --from-state',
+    async () => (await import('../commands/rehearse.ts')).run,
+  )
+    .option('--from-state', 'what was read of the devices when they were last asked, from the state directory')
+    .option('--known <file>', 'what is known besides: devices and connections, JSON or YAML; wins over the rest')
+    .option(
+      '--simulation <file>',
+      'units of a plant that is virtual itself (default: simulation.yaml beside the plant file)',
+    )
+    .option(
+      '--stage <zone=stage>',
+      'put a zone in force as far as observe, protect or enforce (may be given again)',
+      list,
+    )
+    .option('--no-verify', 'leave out the verification after the deployment')
+    .option('--close-connections', 'as of apply: end connections that were opened under the old settings')
+  add(
+    program,
     'verify <plant>',
     'read back and probe the plant from a process of its own; exit 0 only if all holds',
     'verify plant.yaml',
     async () => (await import('../commands/verify.ts')).run,
+    async () => (await import('../remote/deploy.ts')).verify,
   )
     .option('--only <device>', 'this device only (may be given again)', list)
     .option('--details', 'print every check, not only what did not pass')
@@ -110,6 +138,7 @@ export function addPlant({ program, add }: Declare): void {
     'take the policy off devices, with proof',
     'release plant.yaml Blue_Drive',
     async () => (await import('../commands/release.ts')).run,
+    async () => (await import('../remote/deploy.ts')).release,
   )
     .option('-y, --yes', 'do not ask')
     .option('--forget', 'the unit is gone for good: forget it without touching what stands at its address')

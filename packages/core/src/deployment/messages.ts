@@ -398,6 +398,12 @@ export const messageTable = {
     cause: 'It trusts single certificates (0x5E attribute 12), and a peer of its conduits got none.',
     next: 'Mend what failed at the peers that the evidence names, then run `cordon apply --resume`.',
   },
+  'window-closed': {
+    severity: 'error',
+    title: 'the maintenance window closed before the device was begun',
+    cause: 'Devices that are begun are brought to their end; the others wait, as they are, for the next window.',
+    next: 'Nothing: the job goes on when the window opens again. Cancel it to leave {subject} as it is.',
+  },
   'wrong-answer': {
     severity: 'error',
     title: 'the device answered with bytes that make no sense',

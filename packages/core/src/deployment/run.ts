@@ -24,6 +24,8 @@ export interface RunRequest {
   readonly options: (plan: DevicePlan) => TransactionOptions
   /** Claims a device; undefined when another process has it. */
   readonly claim?: (device: string) => Promise<Claim | undefined>
+  /** Why a device is not begun now; undefined: it may be. Asked once, before it is claimed. */
+  readonly holdBack?: ((device: string) => Message | undefined) | undefined
   readonly clock: Clock
   /** Hears of progress. */
   readonly emit: (event: DeploymentEvent) => void
@@ -134,7 +136,12 @@ class RunDevice {
   async #begin(): Promise<void> {
     if (this.#isRead || !this.transaction.isGoing) return
     this.#isRead = true
-    const { claim } = this.#request
+    const { claim, holdBack } = this.#request
+    const obstacle = holdBack?.(this.plan.device)
+    if (obstacle !== undefined) {
+      this.transaction.stop(obstacle)
+      return
+    }
     if (claim !== undefined) {
       this.#claim = await claim(this.plan.device)
       if (this.#claim === undefined) {

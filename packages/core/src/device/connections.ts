@@ -62,7 +62,7 @@ export type ConnectionProtection = 'none' | 'integrity' | 'confidentiality'
 /** A row of the connection table, for pages and tests. */
 export interface ConnectionRow {
   readonly triad: ConnectionTriad
-  readonly transportClass: number
+  readonly transportClass: 0 | 1 | 3
   /** Port the originator came in by: 1 backplane, 2 Ethernet. */
   readonly originatorPort: 1 | 2
   /** What the connection leads to: `Assembly 101 to 100`, `slot 0: Message Router`. */
@@ -98,6 +98,14 @@ export interface ConnectionRow {
   readonly run: boolean | undefined
   /** Milliseconds since it was opened. */
   readonly uptimeMs: number
+}
+
+/** A part of a connection table. */
+export interface ConnectionPart {
+  /** Each row is made when it is taken, and all are to be taken before the device is told of anything else. */
+  readonly rows: Iterable<ConnectionRow>
+  /** Rows of the whole table. */
+  readonly total: number
 }
 
 interface Connection extends Waiting {
@@ -712,6 +720,29 @@ export class Connections implements ConnectionFacts {
   rows(now: number): readonly ConnectionRow[] {
     return Array.from(this.#byOutputId.values(), (connection) => rowOf(connection, now))
   }
+
+  /** A part of the rows that came over a network. */
+  networkRows(now: number, from: number, limit: number): ConnectionPart {
+    let total = 0
+    for (const { link } of this.#byOutputId.values()) if (link.transport !== 'backplane') total++
+    return { rows: networkRowsOf(this.#byOutputId.values(), now, from, limit), total }
+  }
+}
+
+/** Makes each row when it is taken: of a long table hardly one is alive at a time. */
+function* networkRowsOf(
+  connections: Iterable<Connection>,
+  now: number,
+  from: number,
+  limit: number,
+): Generator<ConnectionRow> {
+  const until = from + limit
+  let place = 0
+  for (const connection of connections) {
+    if (place >= until) return
+    if (connection.link.transport === 'backplane') continue
+    if (place++ >= from) yield rowOf(connection, now)
+  }
 }
 
 /** The reply to a connected message and the id it goes out under. */
@@ -826,9 +857,11 @@ function readOrStatus<T>(read: () => T): T | number {
 function rowOf(connection: Connection, now: number): ConnectionRow {
   const { open, link, application, slot } = connection
   const { security } = link
+  const { transportClass } = open.transport
   return {
     triad: connection.triad,
-    transportClass: open.transport.transportClass,
+    // Another class was refused when it was opened.
+    transportClass: transportClass === 0 || transportClass === 1 ? transportClass : 3,
     originatorPort: link.transport === 'backplane' ? 1 : 2,
     target: slot === undefined ? application.label : `slot ${slot}: ${application.label}`,
     slot,

@@ -9,7 +9,7 @@ import type { ApplicationRequest, BoundApplication } from './application.ts'
 import { type ApplicationHost, bindApplication } from './applications.ts'
 import type { ObjectBehaviour } from './attributes.ts'
 import type { BackplaneDevice } from './backplane.ts'
-import { type ConnectionRow, Connections } from './connections.ts'
+import { type ConnectionPart, type ConnectionRow, Connections } from './connections.ts'
 import { type DeviceContext, describePeer, isConfigured } from './context.ts'
 import { type CipSecurityState, type DeviceData, factoryAssemblies, factoryData, type QosData } from './data.ts'
 import type {
@@ -74,8 +74,10 @@ export interface Device extends HostedDevice, BackplaneDevice {
   ): ConnectedAnswer | undefined | Promise<ConnectedAnswer | undefined>
   openSession(link: Link): number | undefined
   encapsulation(): EncapsulationSettings
-  /** Connections that exist, as its pages show them. */
+  /** Connections that exist. */
   connections(now: number): readonly ConnectionRow[]
+  /** Of those that came over a network, and not from a neighbour on the backplane, at most `limit` from row `from` on: what its pages show. */
+  networkConnections(now: number, from: number, limit: number): ConnectionPart
   /** A copy of the data of an Assembly. @throws UsageError `missing` */
   assembly(instance: number): Uint8Array
   /** Sets the data of an Assembly; connections that wait for a change produce it. @throws UsageError `missing`, `bad-value` */
@@ -493,6 +495,10 @@ class TargetDevice implements Device, DeviceContext, Routed, ApplicationHost {
 
   connections(now: number): readonly ConnectionRow[] {
     return this.connectionManager.rows(now)
+  }
+
+  networkConnections(now: number, from: number, limit: number): ConnectionPart {
+    return this.connectionManager.networkRows(now, from, limit)
   }
 
   assembly(instance: number): Uint8Array {

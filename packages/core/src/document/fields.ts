@@ -1,5 +1,5 @@
 import type { TSchema, TString } from 'typebox'
-import { Type } from 'typebox'
+import { Type } from './type.ts'
 
 /**
  * The words that every file of Cordon's is declared with, so that names, durations and numbers look and fail alike in

@@ -1,5 +1,5 @@
 import type { Static } from 'typebox'
-import { Type } from 'typebox'
+import { Type } from '../document/type.ts'
 import { name, named, unsigned, words } from '../document/fields.ts'
 import { attributeTypes, type AttributeLabel } from '../x509/name.ts'
 import { notifySchema } from './notify-schema.ts'

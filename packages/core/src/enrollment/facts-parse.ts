@@ -1,5 +1,5 @@
 import type { Static } from 'typebox'
-import { Type } from 'typebox'
+import { Type } from '../document/type.ts'
 import { unsigned, words } from '../document/fields.ts'
 import { type ParseProblem, readDocument } from '../document/read.ts'
 import type { Assurance, EnrollmentFacts, VendorJudgement } from './facts.ts'

@@ -1,4 +1,4 @@
-import { Type } from 'typebox'
+import { Type } from '../document/type.ts'
 import { name, named, words } from '../document/fields.ts'
 
 /**

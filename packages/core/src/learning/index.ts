@@ -4,6 +4,7 @@
  */
 export { type CapturedIdentity, type CapturedPair, captureDevices, captureObservations } from './captures.ts'
 export { type BreakCode, type DryRun, type DryRunResult, type DryRunVerdict, dryRun } from './dry-run.ts'
+export { type JudgedConnection, judgedConnections } from './judged-connections.ts'
 export {
   type ConnectionShape,
   mergeObservations,

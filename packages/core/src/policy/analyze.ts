@@ -149,6 +149,9 @@ export function holdingOf(
   const incoming = link.incoming[transport]
   const outgoing = link.outgoing[transport]
   if (peer === undefined) return { enforcement: 'not-enforceable', reason: 'the peer is not part of the plant' }
+  const promised = [incoming, outgoing].some(({ verdict }) => verdict !== 'plain')
+  if (own.group.zone.stage === 'protect' && promised)
+    return { enforcement: 'not-enforceable', reason: stillPlain(own.group.zone.name) }
   if (own.enforcement === 'rules') return { enforcement: 'here', reason: heldByRules }
   const holdings: Holding[] = []
   if (incoming.verdict === 'secure') holdings.push(holdSecure(own, peer, own, incoming))
@@ -158,6 +161,11 @@ export function holdingOf(
   if (holdings.length === 0)
     holdings.push(holdByPeer(peer, 'this transport is denied, which needs rules of class 0x63'))
   return holdings.reduce((worst, one) => (rank[one.enforcement] > rank[worst.enforcement] ? one : worst))
+}
+
+/** Why nothing is refused in plain yet. */
+export function stillPlain(zone: string): string {
+  return `zone ${zone} is protected and not enforced yet: plain traffic is let in from anybody`
 }
 
 const heldByRules = 'held by the rules of class 0x63 on this device'

@@ -139,7 +139,7 @@ function makeDecision(index: PlantIndex, from: EndpointGroup, to: EndpointGroup)
   if (from.isManager) return decideManager(index, from, to)
   const conduits = conduitsBetween(index, from, to)
   const capable = from.capabilities.capable && to.capabilities.capable
-  const policy = capable ? securePolicy(conduits, from, to) : plainPolicy(conduits, from, to)
+  const policy = capable ? inStage(securePolicy(conduits, from, to), from, to) : plainPolicy(conduits, from, to)
   if ('denial' in policy) return both(policy)
   if (from.role === 'target')
     return both(denied('role', `${nameOf(from)} is a target and opens no connections`, policy.rule))
@@ -174,6 +174,8 @@ interface PairPolicy {
   readonly conduits: readonly IndexedConduit[]
   readonly rule: PolicyRule
   readonly source: string
+  /** The zone that is only observed, so that this pair stays plain for now. */
+  readonly observed?: Zone
 }
 
 /** Conduits that cover a pair, the most specific first: end to end, end to zone, zone to zone. */
@@ -214,6 +216,25 @@ function securePolicy(
     ),
     conduits,
     ...(first === undefined ? zoneRule(from.zone) : conduitRule(first)),
+  }
+}
+
+/**
+ * A zone that is only observed speaks plain, whatever will be in force later. Nothing is opened that the policy denies,
+ * but for messages that open I/O: secured I/O can do without plain messages, plain I/O cannot.
+ */
+function inStage(policy: PairPolicy | Decision, from: EndpointGroup, to: EndpointGroup): PairPolicy | Decision {
+  const observed = [from.zone, to.zone].find((zone) => zone.stage === 'observe')
+  if (observed === undefined || 'denial' in policy) return policy
+  const { messaging, io, rule } = policy
+  const never = io === 'deny' || (io === 'none' && messaging !== 'none')
+  return {
+    ...policy,
+    authentication: rule.kind === 'conduit' ? 'trusted-ip' : 'none',
+    messaging: messaging === 'deny' && never ? 'deny' : 'none',
+    io: never ? 'deny' : 'none',
+    psk: undefined,
+    observed,
   }
 }
 
@@ -273,15 +294,16 @@ function decideTransport(
   from: EndpointGroup,
   to: EndpointGroup,
 ): Decision {
-  const { authentication, rule, source } = policy
+  const { authentication, rule, source, observed } = policy
   const psk = authentication === 'psk' ? policy.psk : undefined
   if (protection === 'deny') return denied('deny', `${source} allows no such traffic`, rule)
   const plain = authentication === 'none' || authentication === 'trusted-ip'
   if (protection === 'none') {
     const refusing = [from.zone, to.zone].find((zone) => zone.nonSecure === 'deny')
-    if (refusing !== undefined)
+    if (refusing !== undefined && observed === undefined)
       return denied('plain-denied', `${source} is plain, and zone ${refusing.name} allows no plain traffic`, rule)
-    const reason = `${source}: plain${plain ? ', peers are known by address' : ''}`
+    const forNow = observed === undefined ? '' : ` for now, as zone ${observed.name} is only observed`
+    const reason = `${source}: plain${forNow}${plain ? ', peers are known by address' : ''}`
     return {
       verdict: 'plain',
       protection,
@@ -387,16 +409,26 @@ function decideManager(index: PlantIndex, from: EndpointGroup, to: EndpointGroup
 
 /** How a device proves itself to the manager; undefined when the plant gives it no identity. */
 export function managedBy(index: PlantIndex, group: EndpointGroup): 'certificate' | 'psk' | undefined {
-  if (!group.capabilities.capable || group.isManager) return undefined
+  if (!group.capabilities.capable || group.isManager || group.zone.stage === 'observe') return undefined
   if (group.zone.authentication !== 'none') return group.zone.authentication
-  const ways = conduitsOf(index, group).map((conduit) => conduit.authentication)
+  const ways = conduitsOf(index, group)
+    .filter((conduit) => !isObserved(index, conduit))
+    .map((conduit) => conduit.authentication)
   if (ways.includes('certificate')) return 'certificate'
   return ways.includes('psk') ? 'psk' : undefined
 }
 
 function managerPsk(index: PlantIndex, group: EndpointGroup): string | undefined {
   if (group.zone.authentication === 'psk') return group.zone.psk
-  return conduitsOf(index, group).find(({ conduit }) => conduit.psk !== undefined)?.conduit.psk
+  return conduitsOf(index, group).find((indexed) => indexed.conduit.psk !== undefined && !isObserved(index, indexed))
+    ?.conduit.psk
+}
+
+/** One end of the conduit is only observed, so that nobody needs an identity for it yet. */
+function isObserved(index: PlantIndex, { conduit }: IndexedConduit): boolean {
+  return conduit.between.some(
+    (end) => (index.zones.get(end) ?? index.endpoints.get(end)?.group.zone)?.stage === 'observe',
+  )
 }
 
 function conduitsOf(index: PlantIndex, group: EndpointGroup): readonly IndexedConduit[] {

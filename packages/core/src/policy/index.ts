@@ -14,6 +14,10 @@ export type { Change, ChangeSubject, Compared, Orphan, PlantDifference } from '.
 export { deviceDifference, difference } from './difference.ts'
 export type { DocumentSchema, ParseProblem, SourceMap, SourcePosition } from '../document/read.ts'
 export { maximumFileLength } from '../document/read.ts'
+export type { DeviceTableResult, TableDevice } from './device-table.ts'
+export { parseDeviceTable } from './device-table.ts'
+export type { EditResult, NewConduit, NewDevice, NewZone, PlantEdit } from './edit.ts'
+export { editPlant, emptyPlant } from './edit.ts'
 export type {
   AddressRange,
   Authentication,
@@ -37,6 +41,10 @@ export type {
   ZoneSettings,
 } from './model.ts'
 export { defaultDtlsTimeoutS } from './model.ts'
+export type { ModelChange, ModelPart } from './model-difference.ts'
+export { modelDifference } from './model-difference.ts'
+export type { ConduitUse, OutlineConduit, OutlineZone, PlantOutline, ProtectionWord } from './outline.ts'
+export { isManaged, outlinePlant } from './outline.ts'
 export type { PlantResult } from './parse.ts'
 export { parsePlant } from './parse.ts'
 export type { Observed, ObservedPair, ObservedVerdict } from './observed.ts'
@@ -44,6 +52,8 @@ export { judgeObserved, nameOfAddress } from './observed.ts'
 export type { Endpoint, EndpointGroup, PlantIndex, ResolvedCapabilities } from './plant-index.ts'
 export { assumedCapabilities, indexPlant } from './plant-index.ts'
 export type { ErrorCode, PolicyProblem, WarningCode } from './problem.ts'
+export type { JudgedPlant, NamedText, PlantTexts, ReadPlant } from './reading.ts'
+export { isUnread, judgePlant, readPlant } from './reading.ts'
 export type { Rule, RuleSet, RuleVerdict, Traffic } from './rules.ts'
 export {
   coveredPorts,
@@ -92,6 +102,8 @@ export type {
 export { simulatedCapabilities } from './simulation-model.ts'
 export type { SimulationResult } from './simulation.ts'
 export { parseSimulation, simulationSchema } from './simulation.ts'
+export type { Release, Stage, StageConsequences, Stages, ZoneConsequence } from './staging.ts'
+export { stageConsequences, stagedDevices, stagedPlant } from './staging.ts'
 export type { PolicyTestResult } from './tests.ts'
 export { runTests } from './tests.ts'
 export type { ValidationSources } from './validate.ts'

@@ -82,6 +82,12 @@ export interface Zone extends ZoneSettings {
   readonly checkName: boolean
   /** Seconds without an authenticated record after which a DTLS association ends (0x5E attribute 15), 1 to 3600. */
   readonly dtlsTimeoutS: number
+  /**
+   * How far this zone is put in force, when not in full; never in a plant file, set by `stagedPlant`. `observe`: its
+   * devices are left alone and everybody speaks plain with them. `protect`: secured traffic is in force, and plain ports
+   * stay open to anybody.
+   */
+  readonly stage?: 'observe' | 'protect' | undefined
 }
 
 /** What the unit found at an address must be; a unit that differs is not touched. Absent fields are not compared. */

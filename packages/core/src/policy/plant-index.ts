@@ -270,7 +270,7 @@ class GroupBuilder {
     const existing = this.#byKey.get(key)
     if (existing !== undefined) return existing
     const { capabilities } = resolved
-    const close = [...zone.close, ...own]
+    const close = zone.stage === undefined ? [...zone.close, ...own] : [] // ports close when a zone is enforced
     const id = this.groups.length
     const group = { id, key, zone, named, isManager, role, messaging, io, close, capabilities, members: [] }
     this.groups.push(group)

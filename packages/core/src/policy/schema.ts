@@ -1,5 +1,5 @@
 import type { Static } from 'typebox'
-import { Type } from 'typebox'
+import { Type } from '../document/type.ts'
 import { duration, name, named, unsigned, words } from '../document/fields.ts'
 import { addressPattern, networkPattern } from './address.ts'
 

@@ -1,5 +1,5 @@
 import type { GroupAnalysis, GroupLink } from './analyze.ts'
-import { holdingOf, managerAuthority } from './analyze.ts'
+import { holdingOf, managerAuthority, stillPlain } from './analyze.ts'
 import type { PortReference } from './model.ts'
 import type { Endpoint, EndpointGroup, PlantIndex } from './plant-index.ts'
 import type { Rule } from './rules.ts'
@@ -89,6 +89,13 @@ export class BlockBuilder {
         promises.push({ peer: endpoint.name, transport, enforcement, reason })
       }
       promises.end(own)
+    }
+    // What still speaks plain goes on; the rules about peers come before, so that these are secured where they can.
+    if (ruled && zone.stage === 'protect') {
+      for (const rule of plainForAll) {
+        ingress.push(rule)
+        egress.push(rule)
+      }
     }
     for (const promise of this.#everyoneElse(analysis)) promises.push(promise)
     return {
@@ -219,6 +226,7 @@ export class BlockBuilder {
         enforcement: kept,
         reason,
       })
+      if (group.zone.stage === 'protect') return promise('not-enforceable', stillPlain(group.zone.name))
       if (enforcement === 'rules') return promise('here', 'the rules of class 0x63 on this device let nobody else in')
       const port = transport === 'tcp' ? 44_818 : 2222
       const closes = group.close.some((closed) => closed.port === port && closed.protocol === transport)
@@ -276,6 +284,11 @@ interface Templates {
 const plainMessaging: Omit<Rule, 'ip'> = { action: 'allow', ports: { low: 44_818, high: 44_818 }, protocol: 'tcp' }
 
 const plainIo: Omit<Rule, 'ip'> = { action: 'allow', ports: { low: 2222, high: 2222 }, protocol: 'udp' }
+
+/** The same from and to everybody, while a zone is protected and not enforced yet. */
+const plainForAll: readonly Rule[] = [plainMessaging, plainIo].map(({ action, ports, protocol }) =>
+  makeRule(action, undefined, ports, protocol),
+)
 
 function secured(action: Rule['action'], protocol: 'tcp' | 'udp', ciphers: readonly number[]): Omit<Rule, 'ip'> {
   return { action, ports: { low: securePort, high: securePort }, protocol, ciphers }

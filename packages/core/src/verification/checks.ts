@@ -467,7 +467,10 @@ class DeviceChecks {
     const source: Source = { name: peer.endpoint.name, address: peer.address, credential: { kind: 'none' } }
     const attempt: Attempt = { kind: 'plain-session', target: address, source }
     const fallback = this.#fallback(peer, plainPort, 'tcp')
+    // A zone that is protected and not enforced yet refuses nothing in plain.
+    const refuses = this.#request.index.zones.get(this.#device.zone)?.stage !== 'protect'
     if (peer.tcp.verdict !== 'plain') {
+      if (!refuses) return []
       // Plain I/O begins in a plain session: who gets none is tried for both at once.
       const expectation = `no plain session, and so no plain I/O: ${peer.tcp.reason}`
       const facts = this.#facts('pair-plain-refused', subject, expectation)
@@ -479,7 +482,7 @@ class DeviceChecks {
       attempt,
       fallback,
     }
-    if (peer.udp.verdict === 'plain' || !isOpen('udp', plainIoPort)) return [session]
+    if (peer.udp.verdict === 'plain' || !isOpen('udp', plainIoPort) || !refuses) return [session]
     const expectation = `no Forward_Open of plain I/O: ${peer.udp.reason}`
     return [
       session,

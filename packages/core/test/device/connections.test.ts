@@ -802,6 +802,30 @@ describe('a class 3 connection', () => {
   })
 })
 
+describe('the rows for pages', () => {
+  it('leave out what came from the backplane, and count what is left however few are asked for', async () => {
+    const device = plainDevice(drive)
+    const client = new TestClient(device, tcpLink())
+    const neighbour = new TestClient(device, { ...tcpLink(), transport: 'backplane' })
+    await opened(client, explicit())
+    await opened(neighbour, explicit())
+    await opened(client, explicit())
+    await opened(client, explicit())
+    const own = device.connections(0).filter(({ transport }) => transport !== 'backplane')
+    expect([device.connections(0).length, own.length]).toEqual([4, 3])
+    for (const [from, limit] of [
+      [0, Number.POSITIVE_INFINITY],
+      [1, 1],
+      [2, 5],
+      [7, 1],
+      [0, 0],
+    ] as const) {
+      const { rows, total } = device.networkConnections(0, from, limit)
+      expect({ rows: [...rows], total }).toEqual({ rows: own.slice(from, from + limit), total: 3 })
+    }
+  })
+})
+
 describe('a chassis', () => {
   async function chassis(capacity = 64) {
     const controller: Device = createDevice({

@@ -15,6 +15,7 @@ export type {
 } from './configured-connection.ts'
 export { type Commissioning, connect, isTemporary, type SessionOptions, type SessionTransport } from './connect.ts'
 export { type DiscoverOptions, type DiscoveryReply, discover } from './discover.ts'
+export { type DiscoveryRow, discoveryRow } from './discovery-row.ts'
 export { type IoOptions, IoSession, openIo, type OpenIoOptions, openIoOver } from './io.ts'
 export type { OriginatorIdentity } from './numbers.ts'
 export { OriginatorHost, type OriginatorHostOptions, type OriginatorLogEntry } from './originator-host.ts'

@@ -1,5 +1,6 @@
 import type { IdentityTable, TableDocument, TableName, Tables } from '@cordon/core/tables'
 import { tableName, tableNames } from '@cordon/core/tables'
+import { bridgeJson } from './bridge-json.ts'
 import { html, page, styleHash } from './html.ts'
 import type { PageSource } from './source.ts'
 import { pageTitles, views } from './views.ts'
@@ -20,7 +21,8 @@ export interface PageRequest {
 export interface PageAnswer {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
-  readonly body: string
+  /** Text, or a long one in pieces of UTF-8. */
+  readonly body: string | readonly Uint8Array[]
 }
 
 /** Seconds between two refreshes where the address does not say; the longest. */
@@ -88,7 +90,10 @@ function part<Name extends TableName>(
 }
 
 function rowsOf(source: PageSource, name: TableName, from: number, limit: number) {
-  if (name === 'bridge') return source.bridge(from, limit)
+  if (name === 'bridge') {
+    const { rows, total } = source.bridge(from, limit)
+    return { rows: Array.from(rows), total }
+  }
   const table = source[name]()
   return Array.isArray(table)
     ? { rows: table.slice(from, from + limit), total: table.length }
@@ -100,13 +105,28 @@ function json(source: PageSource, name: TableName, asked: URLSearchParams): Page
   const limit = numberOf(asked, 'limit', 1e9) ?? Number.POSITIVE_INFINITY
   if (Number.isNaN(from) || Number.isNaN(limit)) return refusal(400, 'from and limit are whole numbers')
   const { name: device, address } = source.identity()
-  const { data, total } = part(source, name, from, limit)
-  const document: TableDocument = { table: name, device, address, at: new Date().toISOString(), total, data }
+  const head = { table: name, device, address, at: new Date().toISOString() }
   return {
     status: 200,
     headers: { ...always, 'Content-Type': 'application/json; charset=utf-8' },
-    body: JSON.stringify(document),
+    body:
+      name === 'bridge'
+        ? bridgeDocument(head, source.bridge(from, limit))
+        : document(head, part(source, name, from, limit)),
   }
+}
+
+type DocumentHead = Omit<TableDocument, 'total' | 'data'>
+
+function document(head: DocumentHead, { total, data }: Pick<TableDocument, 'total' | 'data'>): string {
+  const whole: TableDocument = { ...head, total, data }
+  return JSON.stringify(whole)
+}
+
+/** The same with its rows written one by one as they are made. */
+function bridgeDocument(head: DocumentHead, { rows, total }: ReturnType<PageSource['bridge']>): readonly Uint8Array[] {
+  const open = JSON.stringify({ ...head, total }).slice(0, -1)
+  return [Buffer.from(`${open},"data":`), ...bridgeJson(rows), Buffer.from('}')]
 }
 
 function pathOf(name: TableName): string {

@@ -6,6 +6,7 @@ import { Gate, type Guest, HandshakeRate } from '../target/gate.ts'
 import { systemError } from '../transports/system-error.ts'
 import { answer, type PageAnswer, type PageRequest, refusal } from './answer.ts'
 import type { PageSource } from './source.ts'
+import { utf8 } from './utf8.ts'
 
 /** Limits that keep the pages of one device within bounds whatever their readers do. */
 export interface PageLimits {
@@ -240,12 +241,15 @@ export class PageServer implements AsyncDisposable {
     })
     if (this.#options.isSilent?.() === true) return
     const { status, headers, body } = this.#answer(visitor, request)
-    const length = Buffer.byteLength(body)
+    const pieces = typeof body === 'string' ? [utf8(body)] : body
+    const length = pieces.reduce((sum, piece) => sum + piece.length, 0)
     response.writeHead(status, { ...headers, 'Content-Length': length })
-    if (request.method === 'HEAD') response.end()
-    // Text of ASCII alone, which a large table nearly always is, is copied and not encoded. As bytes it goes to the socket
-    // as it is: text that is written together with the head is encoded once more.
-    else response.end(Buffer.from(body, length === body.length ? 'latin1' : 'utf8'))
+    if (request.method !== 'HEAD') {
+      // All at once: each by itself would be a packet of its own.
+      response.cork()
+      for (const piece of pieces) response.write(piece)
+    }
+    response.end()
   }
 
   #answer(visitor: Visitor, request: IncomingMessage): PageAnswer {

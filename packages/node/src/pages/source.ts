@@ -2,6 +2,7 @@ import type { ConnectionRow, Device } from '@cordon/core/device'
 import { type AnyError, MalformedMessage } from '@cordon/core/errors'
 import { isIntegrityOnly, suiteMeaning, suiteName } from '@cordon/core/security'
 import type {
+  BridgeEnd,
   BridgeRow,
   CertificateRow,
   Confidentiality,
@@ -28,8 +29,8 @@ export interface PageSource {
   readonly tls: () => readonly SecuredRow[]
   /** DTLS connections (Figure 4-4). */
   readonly dtls: () => readonly SecuredRow[]
-  /** Bridge connections (Figure 4-5) from row `from` on, at most `limit` rows, and how many there are in all: no other table is as long. */
-  readonly bridge: (from: number, limit: number) => { readonly rows: readonly BridgeRow[]; readonly total: number }
+  /** Bridge connections (Figure 4-5) from row `from` on, at most `limit` rows, each made when it is taken, and how many there are in all: no other table is as long. */
+  readonly bridge: (from: number, limit: number) => { readonly rows: Iterable<BridgeRow>; readonly total: number }
   /** Objects 0x5D and 0x5E, certificates, ports and refusals. */
   readonly security: () => SecurityTable
 }
@@ -197,13 +198,48 @@ function suiteRow(suite: number): SuiteRow {
 
 function bridgeRows(parts: DeviceParts, from: number, limit: number): ReturnType<PageSource['bridge']> {
   const { device, originator, now } = parts
-  const accepted = device().connections(now()).filter(isShown)
+  const accepted = device().networkConnections(now(), from, limit)
   const opened = (originator()?.connections() ?? []).filter(isOpen)
-  const until = from + limit
-  const rows = accepted.slice(from, until).map((row) => targetRow(parts, row))
-  for (const row of opened.slice(Math.max(0, from - accepted.length), Math.max(0, until - accepted.length)))
-    rows.push(originatorRow(parts, row))
-  return { rows, total: accepted.length + opened.length }
+  const until = from + limit - accepted.total
+  const shown = opened.slice(Math.max(0, from - accepted.total), Math.max(0, until))
+  return { rows: bridgeRowsOf(parts, accepted.rows, shown), total: accepted.total + opened.length }
+}
+
+function* bridgeRowsOf(
+  parts: DeviceParts,
+  accepted: Iterable<ConnectionRow>,
+  opened: readonly OpenedRow[],
+): Generator<BridgeRow> {
+  const ends = endsOf(parts)
+  for (const row of accepted) if (row.transport !== 'backplane') yield targetRow(ends, row, row.transport)
+  for (const row of opened) yield originatorRow(ends, row)
+}
+
+/** The ends of a reading's rows: the same few for thousands of connections, so each is made once. */
+interface Ends {
+  readonly at: (address: string) => BridgeEnd
+  /** The device itself, or what sits in a slot of its chassis. */
+  readonly here: (slot: number | undefined) => BridgeEnd
+}
+
+function endsOf({ device, name, nameOf, nameOfSlot }: DeviceParts): Ends {
+  const own: BridgeEnd = { port: ethernetPort, link: device().address, name }
+  const byAddress = new Map<string, BridgeEnd>()
+  const bySlot = new Map<number, BridgeEnd>()
+  return {
+    at: (address) =>
+      byAddress.get(address) ?? kept(byAddress, address, { port: ethernetPort, link: address, name: nameOf(address) }),
+    here: (slot) =>
+      slot === undefined
+        ? own
+        : (bySlot.get(slot) ??
+          kept(bySlot, slot, { port: backplanePort, link: String(slot), name: nameOfSlot?.(slot) })),
+  }
+}
+
+function kept<Key>(ends: Map<Key, BridgeEnd>, key: Key, end: BridgeEnd): BridgeEnd {
+  ends.set(key, end)
+  return end
 }
 
 const protections: Readonly<Record<string, Confidentiality>> = {
@@ -214,23 +250,13 @@ const protections: Readonly<Record<string, Confidentiality>> = {
   encrypted: 'Encrypted',
 }
 
-type AcceptedRow = ConnectionRow & { readonly transport: BridgeRow['transport']; readonly transportClass: 0 | 1 | 3 }
-
-/** A connection that never leaves the backplane is none of the network's. */
-function isShown(row: ConnectionRow): row is AcceptedRow {
-  return row.transport !== 'backplane' && isClass(row.transportClass)
-}
-
-function targetRow({ device, name, nameOf, nameOfSlot }: DeviceParts, row: AcceptedRow): BridgeRow {
+function targetRow({ at, here }: Ends, row: ConnectionRow, transport: BridgeRow['transport']): BridgeRow {
   return {
     class: row.transportClass,
     state: 'Active',
     uptimeS: Math.round(row.uptimeMs / 1000),
-    originator: { port: ethernetPort, link: row.peer.address, name: nameOf(row.peer.address) },
-    target:
-      row.slot === undefined
-        ? { port: ethernetPort, link: device().address, name }
-        : { port: backplanePort, link: String(row.slot), name: nameOfSlot?.(row.slot) },
+    originator: at(row.peer.address),
+    target: here(row.slot),
     originatorToTarget: {
       size: row.outputSize,
       variable: row.outputVariable,
@@ -246,7 +272,7 @@ function targetRow({ device, name, nameOf, nameOfSlot }: DeviceParts, row: Accep
     missed: row.missed,
     serial: row.triad.connectionSerialNumber,
     confidentiality: protections[row.protection] ?? 'None',
-    transport: row.transport,
+    transport,
     side: 'target',
   }
 }
@@ -257,17 +283,14 @@ function isOpen(row: OriginatedRow): row is OpenedRow {
   return row.state === 'open' && row.openedAt !== undefined && row.serial !== undefined
 }
 
-function originatorRow({ device, name, nameOf, nameOfSlot }: DeviceParts, row: OpenedRow): BridgeRow {
+function originatorRow({ at, here }: Ends, row: OpenedRow): BridgeRow {
   const variable = row.class === 3
   return {
     class: row.class,
     state: 'Active',
     uptimeS: Math.max(0, Math.round((Date.now() - row.openedAt) / 1000)),
-    originator:
-      row.slot === undefined
-        ? { port: ethernetPort, link: device().address, name }
-        : { port: backplanePort, link: String(row.slot), name: nameOfSlot?.(row.slot) },
-    target: { port: ethernetPort, link: row.address, name: nameOf(row.address) },
+    originator: here(row.slot),
+    target: at(row.address),
     originatorToTarget: { size: row.outputSize, variable, rpiUs: Math.round(row.rpiMs * 1000), multicast: false },
     targetToOriginator: { size: row.inputSize, variable, rpiUs: Math.round(row.targetRpiMs * 1000), multicast: false },
     missed: row.missed,
@@ -276,10 +299,6 @@ function originatorRow({ device, name, nameOf, nameOfSlot }: DeviceParts, row: O
     transport: row.transport === 'tcp' && row.class !== 3 ? 'udp' : (row.transport ?? 'tcp'),
     side: 'originator',
   }
-}
-
-function isClass(transportClass: number): transportClass is BridgeRow['class'] {
-  return transportClass === 0 || transportClass === 1 || transportClass === 3
 }
 
 function securityOf(parts: DeviceParts): SecurityTable {

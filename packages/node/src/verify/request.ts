@@ -239,7 +239,8 @@ function printOf(text: string): string {
 /** How the verifier may come in to a device: by what it proves itself. */
 export function wayIn(index: PlantIndex, device: string): 'certificate' | 'psk' | undefined {
   const { manager } = index
-  const zone = index.endpoints.get(device)?.group.zone.authentication
+  const own = index.endpoints.get(device)?.group.zone
+  const zone = own?.stage === 'observe' ? undefined : own?.authentication
   const decision =
     manager === undefined ? undefined : decide(index, { from: manager.name, to: device, transport: 'tcp' })
   const authentication = decision?.verdict === 'secure' ? decision.authentication : zone

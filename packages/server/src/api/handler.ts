@@ -51,5 +51,13 @@ export type Handler<R extends Route> = (
 /** A handler for every route of a table. */
 export type Handlers<T extends Routes> = { readonly [Name in keyof T]: Handler<T[Name]> }
 
+/** Who changes something by this request: for the audit. */
+export function changeBy({ caller, request }: Pick<Call<Route>, 'caller' | 'request'>): {
+  readonly actor: Actor
+  readonly address: string
+  readonly request: string
+} {
+  return { actor: caller.actor, address: request.address, request: request.id }
+}
 /** Handlers for some routes of a table. */
 export type SomeHandlers<T extends Routes> = { readonly [Name in keyof T]?: Handler<T[Name]> }

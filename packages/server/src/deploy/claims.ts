@@ -7,18 +7,18 @@ import type {
   StepName,
 } from '@cordon/core/deployment'
 import { NotAllowed, UsageError } from '@cordon/core/errors'
-import { sql } from 'kysely'
-import { randomUUID } from 'node:crypto'
-import { hostname } from 'node:os'
+import { type Transaction, sql } from 'kysely'
 import { type GroupCommit, groupCommit } from '../store/group-commit.ts'
-import { jsonText } from '../store/schema.ts'
+import { isGone, leaseOwner } from '../store/lease-owner.ts'
+import { type Schema, jsonText } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
 
 /** How long a claim on a device holds without being renewed, milliseconds. */
-export const leaseMs = 60_000
-const renewMs = 15_000
-/** A worker that may have lost its claim stops this long before another may take it, milliseconds. */
-const safetyMs = 5000
+export const deviceLeaseMs = 60_000
+/** Share of a lease after which it is renewed. */
+const renewAt = 0.25
+/** A worker that may have lost its claim stops this share of a lease before another may take it. */
+const safety = 1 / 12
 
 interface Held {
   readonly token: number
@@ -52,18 +52,20 @@ export class Claims implements Journal, AsyncDisposable {
   readonly #store: Store
   readonly #deployment: string
   readonly #plant: string
-  readonly #owner = `${hostname()} ${process.pid} ${randomUUID()}`
+  readonly #owner = leaseOwner()
   readonly #held = new Map<string, Held>()
   readonly #claims: GroupCommit<WaitingClaim>
   readonly #records: GroupCommit<WaitingRecord>
   readonly #releases: GroupCommit<WaitingRelease>
+  readonly #leaseMs: number
   #timer: NodeJS.Timeout | undefined
   #renewal: Promise<void> | undefined
 
-  constructor(store: Store, deployment: string, plant: string) {
+  constructor(store: Store, deployment: string, plant: string, leaseMs = deviceLeaseMs) {
     this.#store = store
     this.#deployment = deployment
     this.#plant = plant
+    this.#leaseMs = leaseMs
     this.#claims = groupCommit((waiting) => this.#claimAll(waiting))
     this.#records = groupCommit((waiting) => this.#recordAll(waiting))
     this.#releases = groupCommit((waiting) => this.#releaseAll(waiting))
@@ -72,7 +74,7 @@ export class Claims implements Journal, AsyncDisposable {
   /** Claims a device; false while another process has it, in this deployment or in another one of the plant. */
   async claim(device: string): Promise<boolean> {
     const waiting: WaitingClaim = { device, granted: undefined }
-    const until = performance.now() + leaseMs
+    const until = performance.now() + this.#leaseMs
     await this.#claims.add(waiting)
     if (waiting.granted === undefined) return false
     this.#held.set(device, { token: waiting.granted, until })
@@ -80,7 +82,7 @@ export class Claims implements Journal, AsyncDisposable {
       this.#renewal ??= this.#renew().finally(() => {
         this.#renewal = undefined
       })
-    }, renewMs)
+    }, this.#leaseMs * renewAt)
     return true
   }
 
@@ -91,6 +93,11 @@ export class Claims implements Journal, AsyncDisposable {
     await this.#records.add({ device: first.device, token, entries })
     // The write may have taken long: what follows it is sent only while the claim still holds.
     this.#own(first.device)
+  }
+
+  /** @throws NotAllowed `refused` when the claim on a device ran out: nothing may be sent to it any more */
+  check(device: string): void {
+    this.#own(device)
   }
 
   async read(device: string): Promise<readonly JournalEntry[]> {
@@ -126,7 +133,7 @@ export class Claims implements Journal, AsyncDisposable {
 
   #own(device: string): Held {
     const held = this.#held.get(device)
-    if (held === undefined || performance.now() > held.until - safetyMs) {
+    if (held === undefined || performance.now() > held.until - this.#leaseMs * safety) {
       throw new NotAllowed('refused', `the claim on ${device} ran out or went to another process`)
     }
     return held
@@ -140,7 +147,7 @@ export class Claims implements Journal, AsyncDisposable {
       const dead = await this.#deadOwners(trx, devices)
       const { rows } = await sql<{ device: string; token: number }>`
         update deployment_targets set
-          status = 'running', lease_owner = ${this.#owner}, lease_until = now() + ${leaseMs} * interval '1 millisecond',
+          status = 'running', lease_owner = ${this.#owner}, lease_until = now() + ${this.#leaseMs} * interval '1 millisecond',
           fencing_token = fencing_token + 1, attempts = attempts + 1, updated_at = now()
         where deployment = ${this.#deployment} and device in (
           select t.device from deployment_targets t
@@ -202,10 +209,10 @@ export class Claims implements Journal, AsyncDisposable {
   async #renew(): Promise<void> {
     const devices = [...this.#held.keys()]
     if (devices.length === 0) return
-    const until = performance.now() + leaseMs
+    const until = performance.now() + this.#leaseMs
     try {
       const { rows } = await sql<{ device: string; token: number }>`
-        update deployment_targets set lease_until = now() + ${leaseMs} * interval '1 millisecond', updated_at = now()
+        update deployment_targets set lease_until = now() + ${this.#leaseMs} * interval '1 millisecond', updated_at = now()
         where deployment = ${this.#deployment} and lease_owner = ${this.#owner} and device = any(${devices}::text[])
         returning device, fencing_token as token`.execute(this.#store.db)
       const renewed = new Map(rows.map(({ device, token }) => [device, token]))
@@ -216,19 +223,22 @@ export class Claims implements Journal, AsyncDisposable {
   }
 }
 
-/** Whether a claim belongs to a process of this machine that does not exist any more. */
-function isGone(owner: string): boolean {
-  const [host, pid] = owner.split(' ')
-  if (host !== hostname() || pid === undefined) return false
-  try {
-    process.kill(Number(pid), 0)
-    return false
-  } catch (error) {
-    return error instanceof Error && 'code' in error && error.code === 'ESRCH'
-  }
+/**
+ * Milliseconds until the last claim of others on devices of a plant runs out, unless it is renewed; 0 when there is none.
+ * Claims of processes that are gone do not count.
+ */
+export async function claimedForMs(store: Pick<Store, 'db'>, plant: string): Promise<number> {
+  const { rows } = await sql<{ owner: string; left: number }>`
+    select o.lease_owner as owner, (extract(epoch from max(o.lease_until) - now()) * 1000)::float8 as left
+    from deployment_targets o join deployments d on d.id = o.deployment
+    where d.plant = ${plant} and o.lease_until > now() group by o.lease_owner`.execute(store.db)
+  return Math.max(0, ...rows.filter(({ owner }) => !isGone(owner)).map(({ left }) => left))
 }
 
-/** A new deployment with its targets in order. Gives its id. */
+/**
+ * A new deployment with its targets in order. Gives its id.
+ * @param begun what else becomes true with it, in the same transaction
+ */
 export async function createDeployment(
   store: Store,
   deployment: {
@@ -238,6 +248,7 @@ export async function createDeployment(
     readonly options: unknown
     readonly devices: readonly string[]
   },
+  begun?: Begun,
 ): Promise<string> {
   return await store.db.transaction().execute(async (trx) => {
     const { id } = await trx
@@ -252,9 +263,13 @@ export async function createDeployment(
       .returning('id')
       .executeTakeFirstOrThrow()
     await addTargets(trx, id, deployment.devices)
+    await begun?.(trx, id)
     return id
   })
 }
+
+/** Hears that a deployment exists, in the transaction that makes it: what it throws makes it not exist. */
+export type Begun = (trx: Transaction<Schema>, deployment: string) => Promise<void>
 
 /** Targets that a deployment has not yet, behind those it has. */
 export async function addTargets(db: Store['db'], deployment: string, devices: readonly string[]): Promise<void> {
@@ -271,8 +286,10 @@ export interface StoredDeployment {
   readonly id: string
   readonly plant: string
   readonly status: string
-  /** Devices that are not done. */
+  /** Devices that were begun and are not done. */
   readonly unfinished: readonly string[]
+  /** Devices that were begun, done or not. */
+  readonly begun: readonly string[]
 }
 
 /**
@@ -293,11 +310,11 @@ export async function findDeployment(store: Store, plant: string, id?: string): 
   }
   const targets = await store.db
     .selectFrom('deployment_targets')
-    .select('device')
+    .select(['device', 'status'])
     .where('deployment', '=', row.id)
-    .where('status', 'in', ['waiting', 'running', 'not-complete'])
     .where('attempts', '>', 0)
     .orderBy('position')
     .execute()
-  return { ...row, unfinished: targets.map(({ device }) => device) }
+  const unfinished = targets.filter(({ status }) => status === 'waiting' || status === 'running' || status === 'not-complete')
+  return { ...row, unfinished: unfinished.map(({ device }) => device), begun: targets.map(({ device }) => device) }
 }

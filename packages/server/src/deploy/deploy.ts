@@ -5,6 +5,7 @@ import {
   type DeploymentReport,
   type DeviceTransaction,
   defaultConcurrency,
+  message,
   type Outcome,
   outcomeOf,
   runDeployment,
@@ -13,9 +14,11 @@ import {
 import { nodeCrypto } from '@cordon/node/crypto'
 import { jsonText } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
-import { addTargets, Claims, createDeployment, findDeployment } from './claims.ts'
+import { refuseOtherwise } from './agreed.ts'
+import { addTargets, type Begun, Claims, createDeployment, findDeployment, type StoredDeployment } from './claims.ts'
 import { deviceRecordWriter, type GivenKey, writeOrphans } from './device-records.ts'
 import { EventQueue } from './event-queue.ts'
+import { guardedPort } from './guarded-port.ts'
 import { storedSecrets } from './pre-shared-keys.ts'
 import { type DeployOptions, type DeployRequest, type Preparation, prepare } from './prepare.ts'
 import { systemClock } from './system-clock.ts'
@@ -28,6 +31,17 @@ export interface ApplyOptions extends DeployOptions {
   readonly moveTimeoutMs?: number
   /** Takes an earlier deployment up again: `true` for the newest of the plant, or its id. */
   readonly resume?: boolean | string
+  /** How long a claim on a device holds without being renewed, milliseconds; default 60 s. */
+  readonly leaseMs?: number
+  /** Hears of a new deployment in the transaction that makes it. */
+  readonly begun?: Begun
+  /**
+   * The plan that people agreed to some time ago. It is made anew, and devices that it would treat otherwise now are
+   * refused; on resume those that were never begun and answer otherwise.
+   */
+  readonly agreed?: DeploymentPlan
+  /** Whether devices may still be begun; asked for each, before it is claimed. What is begun is brought to its end. */
+  readonly mayBegin?: () => boolean
 }
 
 /** A deployment, or the continuation of one. */
@@ -76,7 +90,9 @@ async function run(request: ApplyRequest, emit: (event: DeploymentEvent) => void
     again === false ? undefined : await findDeployment(store, plant.name, again === true ? undefined : again)
   const startedAt = systemClock.now()
   const preparation = request.preparation ?? (await prepare(request))
-  const { plan } = preparation
+  const { agreed, mayBegin } = options
+  const isAnew = earlier === undefined && agreed !== undefined
+  const plan = isAnew ? refuseOtherwise(preparation.plan, agreed) : preparation.plan
   const refused = plan.messages.some(({ severity }) => severity === 'error')
   if (refused) {
     const tookMs = systemClock.now() - startedAt
@@ -96,8 +112,9 @@ async function run(request: ApplyRequest, emit: (event: DeploymentEvent) => void
   const only = options.onlyDevices === undefined ? undefined : new Set(options.onlyDevices)
   const named = plan.devices.map(({ device }) => device).filter((device) => only === undefined || only.has(device))
   const deployment = await begin(store, plan, options, named, earlier?.id)
+  const digests = plannedDigests(earlier, agreed)
   await writeOrphans(store, plant.name, former(preparation))
-  const claims = new Claims(store, deployment, plant.name)
+  const claims = new Claims(store, deployment, plant.name, options.leaseMs)
   try {
     const report = await runDeployment({
       plan,
@@ -105,7 +122,7 @@ async function run(request: ApplyRequest, emit: (event: DeploymentEvent) => void
       means: meansOf(request, preparation, claims, emit),
       options: ({ device, digest }) => ({
         ...preparation.knowledge(device),
-        plannedDigest: earlier === undefined ? digest : undefined,
+        plannedDigest: digests(device, digest),
         configured: preparation.records.get(device)?.configured === true,
         closeDelayMs: options.closeDelayMs ?? defaultCloseDelayMs,
         closePorts: options.closePorts ?? 'now',
@@ -116,6 +133,7 @@ async function run(request: ApplyRequest, emit: (event: DeploymentEvent) => void
       },
       clock: systemClock,
       emit,
+      holdBack: (device) => (mayBegin?.() === false ? message('window-closed', device, 'it was not begun') : undefined),
       concurrency: options.concurrency ?? defaultConcurrency,
       only,
       moves: options.connectionMoves?.(),
@@ -132,6 +150,16 @@ async function run(request: ApplyRequest, emit: (event: DeploymentEvent) => void
   }
 }
 
+/** What each device must still answer. Whatever was begun before has changed since, by our own hand. */
+function plannedDigests(earlier: StoredDeployment | undefined, agreed: DeploymentPlan | undefined) {
+  const begun = new Set(earlier?.begun)
+  const promised = new Map(agreed?.devices.map(({ device, digest }) => [device, digest]))
+  return (device: string, now: string | undefined): string | undefined => {
+    if (earlier === undefined) return now
+    return begun.has(device) ? undefined : promised.get(device)
+  }
+}
+
 async function begin(
   store: Store,
   plan: DeploymentPlan,
@@ -142,7 +170,8 @@ async function begin(
   if (earlier === undefined) {
     const { closeConnections, closeDelayMs, closePorts, onlyDevices, concurrency } = options
     const kept = { closeConnections, closeDelayMs, closePorts, onlyDevices, concurrency }
-    return await createDeployment(store, { plant: plan.plant, kind: 'apply', plan, options: kept, devices })
+    const made = { plant: plan.plant, kind: 'apply', plan, options: kept, devices } as const
+    return await createDeployment(store, made, options.begun)
   }
   await addTargets(store.db, earlier, devices)
   await store.db
@@ -181,7 +210,7 @@ function meansOf(
 ): (device: string) => TransactionMeans {
   const secrets = storedSecrets(store)
   return (device) => ({
-    port: ports.port(targets.get(device)?.settings.address ?? ''),
+    port: guardedPort(ports.port(targets.get(device)?.settings.address ?? ''), () => claims.check(device)),
     clock: systemClock,
     crypto: nodeCrypto,
     materials,

@@ -1,4 +1,10 @@
-import { capabilitiesOf, type DeviceReading, type EarlierKey, type FormerDevice } from '@cordon/core/deployment'
+import {
+  capabilitiesOf,
+  type DeviceReading,
+  type EarlierKey,
+  type FormerDevice,
+  type UnitIdentity,
+} from '@cordon/core/deployment'
 import type { DeviceCapabilities } from '@cordon/core/policy'
 import { fingerprint } from '@cordon/core/x509'
 import { nodeCrypto } from '@cordon/node/crypto'
@@ -53,6 +59,13 @@ export async function readDeviceRecords(store: Store, plant: string): Promise<Re
       return [row.name, record]
     }),
   )
+}
+
+/** Who the units of a plant said that they are when they were last read, by device name. */
+export async function readUnitIdentities(store: Store, plant: string): Promise<ReadonlyMap<string, UnitIdentity>> {
+  const rows = await store.db.selectFrom('devices').select(['name', 'identity']).where('plant', '=', plant).execute()
+  // Written by this file alone.
+  return new Map(rows.flatMap(({ name, identity }) => (identity === null ? [] : [[name, identity as UnitIdentity]])))
 }
 
 /** Devices that hold a policy of this plant and that its file does not name any more. */

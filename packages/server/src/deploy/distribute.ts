@@ -17,6 +17,7 @@ import { nodeCrypto } from '@cordon/node/crypto'
 import { jsonText } from '../store/schema.ts'
 import { Claims, createDeployment } from './claims.ts'
 import { readDeviceRecords } from './device-records.ts'
+import { guardedPort } from './guarded-port.ts'
 import { storedSecrets } from './pre-shared-keys.ts'
 import type { DeployRequest } from './prepare.ts'
 import type { SessionPorts } from './session-port.ts'
@@ -120,7 +121,7 @@ export async function distribute(
         return
       }
       const means = {
-        port: ports.port(address),
+        port: guardedPort(ports.port(address), () => claims.check(device)),
         clock: systemClock,
         crypto: nodeCrypto,
         materials,

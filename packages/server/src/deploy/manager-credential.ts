@@ -1,5 +1,6 @@
 import type { Authority } from '@cordon/core/authority'
 import type { ManagerCredential } from '@cordon/core/deployment'
+import { managerAuthority, type Plant } from '@cordon/core/policy'
 import { decodeCertificate } from '@cordon/core/x509'
 import { nodeCrypto } from '@cordon/node/crypto'
 import { keepCredential, readCredential } from '../store/credential.ts'
@@ -8,6 +9,25 @@ import type { Store } from '../store/store.ts'
 /** Share of its lifetime after which the manager's credential is renewed. */
 const renewAt = 0.5
 
+/** A plant's manager, as its credential names it: the plant, its zone and addresses. */
+export interface PlantManager {
+  readonly name: string
+  readonly zone: string
+  readonly manager: string
+  readonly addresses: readonly string[]
+}
+
+/** The manager of a plant: its zone and addresses, as the plant file names it. */
+export function managerOf(plant: Plant): PlantManager {
+  const device = plant.devices.find(({ name }) => name === plant.manager)
+  return {
+    name: plant.name,
+    zone: managerAuthority(plant),
+    manager: plant.manager ?? 'cordon-manager',
+    addresses: device?.address === undefined ? [] : [device.address],
+  }
+}
+
 /**
  * The credential by which Cordon itself is known to the devices of a plant: issued by the authority of the manager's
  * zone, kept sealed in the store, renewed at half of its life. It is durable before it is used.
@@ -15,12 +35,7 @@ const renewAt = 0.5
 export async function managerCredential(
   store: Store,
   authority: Pick<Authority, 'issueClient' | 'anchors' | 'list'>,
-  plant: {
-    readonly name: string
-    readonly zone: string
-    readonly manager: string
-    readonly addresses: readonly string[]
-  },
+  plant: PlantManager,
   date: number = Date.now(),
 ): Promise<ManagerCredential> {
   const name = `manager ${plant.name} ${plant.zone}`

@@ -55,6 +55,8 @@ export interface DeployOptions extends ReachOptions {
   readonly onlyDevices?: readonly string[]
   /** Devices that get a new certificate although theirs is not due. */
   readonly renew?: readonly string[]
+  /** When that was asked for, milliseconds since 1970: who got one since then gets no other. Default now. */
+  readonly renewSince?: number
   /** Devices whose default certificate proves nothing and that may be used all the same; `all` for every one. */
   readonly acceptSelfSigned?: readonly string[] | 'all'
   /** CA certificates of vendors, DER. */
@@ -156,7 +158,7 @@ export async function prepare(request: DeployRequest): Promise<Preparation> {
   await rememberCapabilities(store, plant.name, records, readings)
   const index = indexPlant(plant, capabilities)
   const { settings } = compile(index)
-  const targets = renewing(targetsOf(plant, settings), options.renew ?? [])
+  const targets = renewing(targetsOf(plant, settings), options.renew ?? [], options.renewSince ?? systemClock.date())
   const unfinished = await findDeployment(store, plant.name)
   const plan = withProblems(
     planDeployment({
@@ -181,10 +183,11 @@ export async function prepare(request: DeployRequest): Promise<Preparation> {
 function renewing(
   targets: ReadonlyMap<string, DeviceTarget>,
   devices: readonly string[],
+  since: number,
 ): ReadonlyMap<string, DeviceTarget> {
   if (devices.length === 0) return targets
   // Certificates are dated back, and know whole seconds only.
-  const beginsAfter = Math.floor((systemClock.date() - backdateMs) / 1000) * 1000
+  const beginsAfter = Math.floor((since - backdateMs) / 1000) * 1000
   return new Map(
     [...targets].map(([name, target]) => [
       name,

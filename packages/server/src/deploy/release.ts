@@ -3,6 +3,7 @@ import {
   type DeviceResult,
   eachOf,
   loadMaterials,
+  message,
   type Outcome,
   outcomeOf,
   type PskCredential,
@@ -15,10 +16,12 @@ import { nodeCrypto } from '@cordon/node/crypto'
 import { jsonText } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
 import { Claims, createDeployment } from './claims.ts'
+import type { ApplyOptions } from './deploy.ts'
 import { type DeviceRecord, forgetDevice, readDeviceRecords } from './device-records.ts'
+import { guardedPort } from './guarded-port.ts'
 import { managerCredential } from './manager-credential.ts'
 import { storedSecrets } from './pre-shared-keys.ts'
-import { type DeployRequest, ownAddress } from './prepare.ts'
+import { type DeployOptions, type DeployRequest, ownAddress } from './prepare.ts'
 import { SessionPorts } from './session-port.ts'
 import { systemClock } from './system-clock.ts'
 
@@ -27,6 +30,11 @@ export interface ReleaseReport {
   readonly plant: string
   readonly outcome: Outcome
   readonly devices: readonly DeviceResult[]
+}
+
+/** A release: a plant, and how its devices are treated. */
+export interface ReleaseRequest extends DeployRequest {
+  readonly options?: DeployOptions & Pick<ApplyOptions, 'begun' | 'leaseMs' | 'mayBegin'>
 }
 
 /** Everything that work on configured devices needs besides the devices. */
@@ -66,7 +74,7 @@ export async function givenKeys(store: Store, record: DeviceRecord | undefined):
  * @throws UsageError `missing` for a name that neither the plant file nor the records know
  */
 export async function release(
-  request: DeployRequest,
+  request: ReleaseRequest,
   devices: readonly string[],
   emit: (event: DeploymentEvent) => void = () => {},
 ): Promise<ReleaseReport> {
@@ -86,17 +94,18 @@ export async function release(
     }),
   )
   const known = await materials()
-  const deployment = await createDeployment(store, {
-    plant: plant.name,
-    kind: 'release',
-    plan: null,
-    options: { release: devices },
-    devices,
-  })
-  const claims = new Claims(store, deployment, plant.name)
+  const made = { plant: plant.name, kind: 'release', plan: null, options: { release: devices }, devices } as const
+  const deployment = await createDeployment(store, made, options.begun)
+  const claims = new Claims(store, deployment, plant.name, options.leaseMs)
   const results: DeviceResult[] = []
   try {
     await eachOf([...addresses], options.concurrency ?? defaultConcurrency, async ([device, address]) => {
+      if (options.signal?.aborted === true || options.mayBegin?.() === false) {
+        const code = options.signal?.aborted === true ? 'cancelled' : 'window-closed'
+        const messages = [message(code, device, 'it was not begun')]
+        results.push({ device, address, outcome: 'not-complete', configuration: 'unchanged', messages, steps: [] })
+        return
+      }
       if (!(await claims.claim(device))) {
         throw new UsageError('bad-value', `another process works on ${device}; try again when it is done`)
       }
@@ -109,7 +118,7 @@ export async function release(
           knownUnit: record?.serial === undefined ? undefined : { serialNumber: record.serial },
         },
         {
-          port: ports.port(address),
+          port: guardedPort(ports.port(address), () => claims.check(device)),
           clock: systemClock,
           crypto: nodeCrypto,
           materials: known,

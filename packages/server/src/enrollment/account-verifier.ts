@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os'
 import type { Store } from '../store/store.ts'
 import type { VerifyAccount } from './enrollment.ts'
 import { GuessLimits } from './guess-limits.ts'
-import { isTooLong, loadPasswordHasher, makePassword, type PasswordHasher } from './passwords.ts'
+import { isTooLong, loadPasswordHasher, makePassword, type PasswordHasher } from '../users/passwords.ts'
 import { currentHash } from './people.ts'
 
 /** How accounts are verified; for tests. */

@@ -38,6 +38,7 @@ export {
   clearClone,
   decide,
   type Decision,
+  type DecisionOptions,
   type DecisionResult,
   expireEnrollments,
 } from './words.ts'
@@ -51,7 +52,7 @@ export {
   setPerson,
   verifyAdministrator,
 } from './people.ts'
-export { makePassword, type PasswordHasher } from './passwords.ts'
+export { makePassword, type PasswordHasher } from '../users/passwords.ts'
 export {
   type IssuedReport,
   issuedThrough,

@@ -2,7 +2,7 @@ import { NotAllowed, UsageError } from '@cordon/core/errors'
 import { type Kysely, sql, type Transaction } from 'kysely'
 import { jsonText, type EnrollmentPersonTable, type Schema } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
-import { checkPassword, isTooLong, loadPasswordHasher } from './passwords.ts'
+import { checkPassword, isTooLong, loadPasswordHasher } from '../users/passwords.ts'
 
 /**
  * People with a password: holders of enrollment accounts, and administrators who approve.

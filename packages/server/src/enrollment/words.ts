@@ -34,6 +34,14 @@ export interface DecisionResult {
   readonly subject: string | null
 }
 
+/** How decisions are taken. */
+export interface DecisionOptions {
+  /** Milliseconds since 1970; default now. */
+  readonly now?: number
+  /** Called in the transaction of each decision, last: what is written there is there with it, or not at all. */
+  readonly told?: (tx: Transaction<Schema>, result: DecisionResult) => Promise<void>
+}
+
 /** How long a request is kept open once it was approved, so that the device may come for it, milliseconds: a day. */
 const approvedLifeMs = 24 * 3_600_000
 
@@ -50,12 +58,17 @@ type Row = Selectable<EnrollmentTable>
 export async function decide(
   store: Pick<Store, 'db'>,
   decision: Decision,
-  now = Date.now(),
+  { now = Date.now(), told }: DecisionOptions = {},
 ): Promise<readonly DecisionResult[]> {
   check(decision)
   const results: DecisionResult[] = []
   for (const id of new Set(decision.ids)) {
-    results.push(await store.db.transaction().execute((tx) => decideOne(tx, id, decision, now)))
+    const result = await store.db.transaction().execute(async (tx) => {
+      const one = await decideOne(tx, id, decision, now)
+      await told?.(tx, one)
+      return one
+    })
+    results.push(result)
   }
   return results
 }

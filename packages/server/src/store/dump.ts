@@ -34,20 +34,53 @@ const tables = [
   'drift_plants',
   'drift_findings',
   'audit',
+  'identity_providers',
+  'users',
+  'user_totp',
+  'user_keys',
+  'user_recovery_codes',
+  'user_identities',
+  'identity_provider_results',
+  'user_tokens',
+  'plants',
+  'plant_versions',
+  'plant_devices',
+  'plant_layout',
+  'discovered',
+  'observed_connections',
+  'zone_stages',
+  'maintenance_windows',
+  'jobs',
+  'job_schedules',
+  'managers',
+  'vendor_anchors',
 ] as const satisfies readonly (keyof Schema)[]
+
+/** Tables that are not kept: a restored store must not bring back a session that was ended, or a link that was used. */
+const passing = [
+  'user_links',
+  'sign_in_attempts',
+  'user_sessions',
+  'user_challenges',
+] as const satisfies readonly (keyof Schema)[]
+
+const allTables = [...tables, ...passing]
 
 type TableName = (typeof tables)[number]
 
-/** Tables whose id counts by itself. */
-const counted = [
-  'journal',
-  'events',
-  'enrollments',
-  'enrollment_words',
-  'notifications',
-  'drift_findings',
-  'audit',
-] as const
+/** Tables whose id, or another column, counts by itself. */
+const counted = {
+  journal: 'id',
+  events: 'id',
+  enrollments: 'id',
+  enrollment_words: 'id',
+  notifications: 'id',
+  drift_findings: 'id',
+  audit: 'id',
+  identity_provider_results: 'id',
+  zone_stages: 'id',
+  jobs: 'number',
+} as const satisfies Partial<Record<TableName, string>>
 
 /** Tables whose triggers number, chain and announce what is written. */
 const numbered = ['audit', 'events'] as const
@@ -179,7 +212,7 @@ export async function restoreStore(store: Store, backup: Uint8Array, passphrase:
   const oldKey = new Uint8Array(Buffer.from(document.key, 'base64'))
   await store.db.transaction().execute(async (tx) => {
     // Nobody else may write between the look and the restore.
-    await sql`lock table ${sql.join(tables.map((table) => sql.table(table)))} in exclusive mode`.execute(tx)
+    await sql`lock table ${sql.join(allTables.map((table) => sql.table(table)))} in exclusive mode`.execute(tx)
     await useUtc(tx)
     await refuseUnlessEmpty(tx)
     if (isOlder) await makeTablesOf(tx, document.schema)
@@ -204,8 +237,9 @@ export async function restoreStore(store: Store, backup: Uint8Array, passphrase:
     }
     if (isOlder) await bringUpToDate(tx, document.schema)
     for (const table of numbered) await sql`alter table ${sql.table(table)} enable trigger user`.execute(tx)
-    for (const table of counted) {
-      await sql`select setval(pg_get_serial_sequence(${table}, 'id'), coalesce(max(id), 1), max(id) is not null) from ${sql.table(table)}`.execute(
+    for (const [table, column] of Object.entries(counted)) {
+      const top = sql`max(${sql.ref(column)})`
+      await sql`select setval(pg_get_serial_sequence(${table}, ${column}), coalesce(${top}, 1), ${top} is not null) from ${sql.table(table)}`.execute(
         tx,
       )
     }
@@ -220,7 +254,7 @@ export async function restoreStore(store: Store, backup: Uint8Array, passphrase:
 
 /** The empty tables as an earlier schema had them. */
 async function makeTablesOf(tx: Transaction<Schema>, schema: string): Promise<void> {
-  await sql`drop table ${sql.join(tables.map((table) => sql.table(table)))} cascade`.execute(tx)
+  await sql`drop table ${sql.join(allTables.map((table) => sql.table(table)))} cascade`.execute(tx)
   for (const [name, migration] of Object.entries(migrations)) if (name <= schema) await migration.up(tx)
 }
 
@@ -229,7 +263,7 @@ async function bringUpToDate(tx: Transaction<Schema>, schema: string): Promise<v
 }
 
 async function refuseUnlessEmpty(tx: Transaction<Schema>): Promise<void> {
-  for (const table of tables) {
+  for (const table of allTables) {
     if (table === 'facts') continue
     const { rows } = await sql<{ there: boolean }>`select exists (select from ${sql.table(table)}) as there`.execute(tx)
     if (rows[0]?.there === true) {
@@ -270,6 +304,21 @@ async function sealAnew(tx: Transaction<Schema>, store: Store, oldKey: Uint8Arra
     await tx
       .updateTable('journal')
       .set({ sealed: again(place, sealed) })
+      .where('id', '=', id)
+      .execute()
+  }
+  for (const { id, sealed } of await tx.selectFrom('user_totp').select(['id', 'sealed']).execute()) {
+    await tx
+      .updateTable('user_totp')
+      .set({ sealed: again({ table: 'user_totp', id }, sealed) })
+      .where('id', '=', id)
+      .execute()
+  }
+  for (const { id, sealed } of await tx.selectFrom('identity_providers').select(['id', 'sealed']).execute()) {
+    if (sealed === null) continue
+    await tx
+      .updateTable('identity_providers')
+      .set({ sealed: again({ table: 'identity_providers', id }, sealed) })
       .where('id', '=', id)
       .execute()
   }

@@ -1,6 +1,10 @@
 import type { AuthorityState, CertificateProfile } from '@cordon/core/authority'
 import type { DeviceCapabilities } from '@cordon/core/policy'
 import type { ColumnType, Generated } from 'kysely'
+import type { PlantSchema } from './plants-tables.ts'
+import type { JobScheduleTable, JobTable, MaintenanceWindowTable, ManagerTable } from './jobs-tables.ts'
+import type { SettingsSchema } from './settings-tables.ts'
+import type { UserTables } from './users-tables.ts'
 
 /**
  * A jsonb column: read as what was stored, written as JSON text made with {@link jsonText}. The driver would turn an
@@ -361,7 +365,7 @@ export interface DriftFindingTable {
 }
 
 /** The store's tables. */
-export interface Schema {
+export interface Schema extends PlantSchema, SettingsSchema, UserTables {
   facts: FactTable
   authorities: AuthorityTable
   certificates: CertificateTable
@@ -385,4 +389,8 @@ export interface Schema {
   drift_plants: DriftPlantTable
   drift_findings: DriftFindingTable
   audit: AuditTable
+  maintenance_windows: MaintenanceWindowTable
+  jobs: JobTable
+  job_schedules: JobScheduleTable
+  managers: ManagerTable
 }

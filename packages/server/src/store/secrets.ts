@@ -6,6 +6,8 @@ export type SecretPlace =
   | { readonly table: 'psks'; readonly name: string }
   | { readonly table: 'journal'; readonly deployment: string; readonly device: string }
   | { readonly table: 'facts'; readonly name: string }
+  | { readonly table: 'user_totp'; readonly id: string }
+  | { readonly table: 'identity_providers'; readonly id: string }
 
 /** Seals and opens secrets under the key of the state. */
 export interface Secrets {
@@ -17,12 +19,7 @@ export interface Secrets {
 
 /** The place as the bytes that are authenticated with a secret. JSON keeps its parts apart. */
 export function placeBytes(place: SecretPlace): Uint8Array {
-  const parts =
-    place.table === 'authorities'
-      ? [place.id]
-      : place.table === 'journal'
-        ? [place.deployment, place.device]
-        : [place.name]
+  const parts = 'id' in place ? [place.id] : place.table === 'journal' ? [place.deployment, place.device] : [place.name]
   return new TextEncoder().encode(JSON.stringify(['cordon', place.table, ...parts]))
 }
 

@@ -10,7 +10,7 @@ import {
 } from '@cordon/server/enrollment'
 import type { Store } from '@cordon/server/store'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { loadPasswordHasher } from '../../src/enrollment/passwords.ts'
+import { loadPasswordHasher } from '../../src/users/passwords.ts'
 import { TemporaryState } from '../store/support.ts'
 
 let place: TemporaryState

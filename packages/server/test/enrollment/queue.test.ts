@@ -170,7 +170,10 @@ describe('a decision', () => {
     const ids: number[] = []
     for (let i = 0; i < 20; i++) ids.push(await ask(store, `last-${i}`, { expires_at: new Date(now + 1000) }))
     const decision = { ids, verdict: 'approve', by: 'anna', reason: '' } as const
-    const [results, expired] = await Promise.all([decide(store, decision, now), expireEnrollments(store, now + 1001)])
+    const [results, expired] = await Promise.all([
+      decide(store, decision, { now }),
+      expireEnrollments(store, now + 1001),
+    ])
     expect(expired).toContain(over)
     for (const { id, result } of results) {
       const { state, expiresAt } = await readEnrollment(store, id)

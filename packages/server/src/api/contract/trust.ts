@@ -21,8 +21,10 @@ const enrollmentFields = {
   createdAt: time,
   updatedAt: time,
   expiresAt: nullable(time),
-  /** Words that are still wanted. */
-  missing: Type.Array(Type.String()),
+  /** Who approved it, as far as it counts. */
+  approvedBy: Type.Array(Type.String()),
+  /** Kinds of alarms that block it. */
+  alarms: Type.Array(Type.String()),
 }
 const enrollment = named('Enrollment', closed(enrollmentFields))
 const enrollmentDetail = named(
@@ -37,7 +39,7 @@ const enrollmentDetail = named(
     words: Type.Array(word),
   }),
 )
-const decisionBody = closed({ reason: sentence, device: Type.Optional(name), zone: Type.Optional(name) })
+const decisionBody = closed({ reason: sentence })
 const enrollmentId = closed({ id: Type.Integer({ minimum: 1 }) })
 
 const certificate = named(
@@ -86,7 +88,7 @@ export const trustRoutes = {
     method: 'GET',
     path: '/enrollments',
     access: 'enrollment.read',
-    summary: 'Requests for certificates, waiting ones first',
+    summary: 'Requests for certificates, oldest first',
     status: 200,
     query: closed({
       ...paging,

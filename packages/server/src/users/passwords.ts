@@ -74,12 +74,17 @@ const alphabet = 'abcdefghjkmnpqrstuvwxyz23456789'
 
 /** A password of 24 random signs in groups of six, 118 bits. */
 export function makePassword(): string {
+  return makeSigns(24).replaceAll(/.{6}(?=.)/g, '$&-')
+}
+
+/** Random signs that a person can copy, almost five bits each. */
+export function makeSigns(count: number): string {
   let signs = ''
-  while (signs.length < 24) {
+  while (signs.length < count) {
     for (const byte of nodeCrypto.random(32)) {
       // A multiple of 31 below 256, so that every sign is as likely as the others.
-      if (byte < 248 && signs.length < 24) signs += alphabet[byte % alphabet.length] ?? ''
+      if (byte < 248 && signs.length < count) signs += alphabet[byte % alphabet.length] ?? ''
     }
   }
-  return signs.replaceAll(/.{6}(?=.)/g, '$&-')
+  return signs
 }

@@ -1,0 +1,318 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { sql } from 'kysely'
+import type { Permission } from '../users/roles.ts'
+import type { Store } from '../store/store.ts'
+
+/** Something that happened, as subscribers get it: written out once for all of them. */
+export interface LiveEvent {
+  /** Number; who has seen it never meets a smaller one later. */
+  readonly id: number
+  readonly kind: string
+  readonly plant: string | undefined
+  /** The event as JSON on one line: `id`, `at`, `kind`, `subject`, `plant`, `detail`. */
+  readonly json: string
+  /** The same as a message of an event stream (HTML, 9.2), with its number and kind. */
+  readonly frame: Uint8Array
+}
+
+/** What a subscriber wants, and what it may have. */
+export interface LiveWish {
+  /** Events after this number; undefined: from now on. */
+  readonly after?: number | undefined
+  /** Whether the subscriber is told of an event. */
+  readonly wants: (event: LiveEvent) => boolean
+}
+
+/** Why a subscription ended by itself. */
+export type LiveEnd =
+  /** It did not keep up: it may go on after the last number that it got. */
+  | 'slow'
+  /** What it wants to go on after is not kept any more: it must read everything anew. */
+  | 'too-old'
+  /** The manager ends: another one goes on after the same number. */
+  | 'closed'
+
+/** Events for one subscriber. */
+export interface LiveSubscription extends Disposable {
+  /** The next events, at least one and in order; undefined at the end. */
+  next(): Promise<readonly LiveEvent[] | undefined>
+  /** Why it ended; undefined until then, and when the subscriber ended it. */
+  readonly end: LiveEnd | undefined
+  /** The number after which whoever comes back goes on: of the last event that was looked at for this subscriber. */
+  readonly position: number
+}
+
+/** How events are read and passed on. */
+export interface LiveOptions {
+  readonly store: Store
+  /** Events that wait for one subscriber at most; default 1000. */
+  readonly queue?: number
+  /** How often the table is read when nobody wakes the reader, milliseconds; default 10 s. */
+  readonly pollMs?: number
+  /** How long after a failure the table is read again, milliseconds; default 1 s. */
+  readonly againMs?: number
+  /** Hears what hinders the reader; it goes on. */
+  readonly problem?: (error: Error) => void
+}
+
+/** Reads the table of events once for all subscribers of this process. */
+export interface LiveEvents extends AsyncDisposable {
+  subscribe(wish: LiveWish): LiveSubscription
+  /** How many there are. */
+  readonly subscribers: number
+}
+
+/** Rows read at a time. */
+const page = 500
+const defaultQueue = 1000
+const defaultPollMs = 10_000
+const defaultAgainMs = 1000
+
+/** Starts the reader of a process. While the store is away it tries again, and goes on where it was. */
+export function startLiveEvents(options: LiveOptions): LiveEvents {
+  return new Reader(options)
+}
+
+class Reader implements LiveEvents {
+  readonly #options: LiveOptions
+  readonly #over = new AbortController()
+  readonly #subscriptions = new Set<Subscription>()
+  readonly #listening: AsyncDisposable
+  readonly #running: Promise<void>
+  /** The newest event that was read; undefined until the table was first asked. */
+  #last: number | undefined
+  #nap = new AbortController()
+
+  constructor(options: LiveOptions) {
+    this.#options = options
+    this.#listening = options.store.listen('cordon_events', () => this.#nap.abort())
+    this.#running = this.#run()
+  }
+
+  get subscribers(): number {
+    return this.#subscriptions.size
+  }
+
+  subscribe(wish: LiveWish): LiveSubscription {
+    const subscription = new Subscription(wish, this.#options.queue ?? defaultQueue, () => {
+      this.#subscriptions.delete(subscription)
+    })
+    this.#subscriptions.add(subscription)
+    if (this.#over.signal.aborted) subscription.finish('closed')
+    else if (wish.after === undefined && this.#last !== undefined) subscription.begin(this.#last)
+    else void this.#catchUp(subscription, wish.after)
+    return subscription
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#over.abort()
+    this.#nap.abort()
+    await this.#listening[Symbol.asyncDispose]()
+    await this.#running
+    for (const subscription of this.#subscriptions) subscription.finish('closed')
+  }
+
+  async #run(): Promise<void> {
+    const { pollMs = defaultPollMs, againMs = defaultAgainMs, problem } = this.#options
+    while (!this.#over.signal.aborted) {
+      this.#nap = new AbortController()
+      let pauseMs = pollMs
+      try {
+        this.#last ??= await newest(this.#options.store)
+        while (await this.#readPage()) if (this.#over.signal.aborted) break
+      } catch (error) {
+        problem?.(error instanceof Error ? error : new Error(String(error)))
+        pauseMs = againMs
+      }
+      await sleep(pauseMs, undefined, { signal: this.#nap.signal }).catch(() => undefined)
+    }
+  }
+
+  /** Reads a page and passes it on; true where there may be more. */
+  async #readPage(): Promise<boolean> {
+    const events = await eventsAfter(this.#options.store, this.#last ?? 0)
+    const newestRead = events.at(-1)
+    if (newestRead === undefined) return false
+    this.#last = newestRead.id
+    for (const subscription of this.#subscriptions) subscription.offer(events)
+    return events.length === page
+  }
+
+  /** Gives a subscriber what it missed from the table, and then joins it to the reader without a gap. */
+  async #catchUp(subscription: Subscription, after: number | undefined): Promise<void> {
+    const { store, againMs = defaultAgainMs, problem } = this.#options
+    let position = after
+    while (!subscription.isOver) {
+      try {
+        if (position === undefined) position = await newest(store)
+        else if (position === after && (await isTooOld(store, position))) {
+          subscription.finish('too-old')
+          return
+        }
+        while (!subscription.isOver) {
+          const last = this.#last
+          if (last !== undefined && position >= last) {
+            // No turn of the event loop lies between this look and the next event of the reader.
+            subscription.begin(position)
+            return
+          }
+          const events = await eventsAfter(store, position)
+          position = events.at(-1)?.id ?? position
+          await subscription.feed(events)
+          if (events.length === 0) await sleep(10)
+        }
+      } catch (error) {
+        problem?.(error instanceof Error ? error : new Error(String(error)))
+        await sleep(againMs, undefined, { signal: this.#over.signal }).catch(() => undefined)
+      }
+    }
+  }
+}
+
+class Subscription implements LiveSubscription {
+  readonly #wish: LiveWish
+  readonly #most: number
+  readonly #ended: () => void
+  #queue: LiveEvent[] = []
+  #position: number
+  #isJoined = false
+  #end: LiveEnd | undefined
+  #isOver = false
+  #wake: () => void = () => undefined
+  #drained: () => void = () => undefined
+
+  constructor(wish: LiveWish, most: number, ended: () => void) {
+    this.#wish = wish
+    this.#most = most
+    this.#ended = ended
+    this.#position = wish.after ?? 0
+  }
+
+  get end(): LiveEnd | undefined {
+    return this.#end
+  }
+
+  get isOver(): boolean {
+    return this.#isOver
+  }
+
+  get position(): number {
+    return this.#queue[0] === undefined ? this.#position : this.#queue[0].id - 1
+  }
+
+  /** From here on the reader offers every event. */
+  begin(position: number): void {
+    this.#isJoined = true
+    this.#position = Math.max(this.#position, position)
+  }
+
+  /** Events of the reader: who does not take them in time is cut off. */
+  offer(events: readonly LiveEvent[]): void {
+    if (!this.#isJoined || this.#isOver) return
+    this.#take(events)
+    if (this.#queue.length > this.#most) this.finish('slow')
+  }
+
+  /** Events of the table, as fast as they are taken. */
+  async feed(events: readonly LiveEvent[]): Promise<void> {
+    this.#take(events)
+    while (!this.#isOver && this.#queue.length > 0)
+      await new Promise<void>((resume) => {
+        this.#drained = resume
+      })
+  }
+
+  finish(end: LiveEnd): void {
+    if (this.#isOver) return
+    this.#end = end
+    // What waits is left: who comes back begins there.
+    if (end === 'slow') this.#position = this.position
+    this[Symbol.dispose]()
+  }
+
+  async next(): Promise<readonly LiveEvent[] | undefined> {
+    while (this.#queue.length === 0 && !this.#isOver)
+      await new Promise<void>((resume) => {
+        this.#wake = resume
+      })
+    if (this.#queue.length === 0 || this.#end === 'slow') return undefined
+    const events = this.#queue
+    this.#queue = []
+    this.#drained()
+    return events
+  }
+
+  [Symbol.dispose](): void {
+    this.#isOver = true
+    this.#ended()
+    this.#wake()
+    this.#drained()
+  }
+
+  #take(events: readonly LiveEvent[]): void {
+    for (const event of events) {
+      if (event.id <= this.#position) continue
+      this.#position = event.id
+      if (this.#wish.wants(event)) this.#queue.push(event)
+    }
+    if (this.#queue.length > 0) this.#wake()
+  }
+}
+
+const encoder = new TextEncoder()
+
+async function eventsAfter({ db }: Store, after: number): Promise<readonly LiveEvent[]> {
+  const rows = await db.selectFrom('events').selectAll().where('id', '>', after).orderBy('id').limit(page).execute()
+  return rows.map(({ id, at, kind, subject, detail, plant }) => {
+    const json = JSON.stringify({ id, at, kind, subject, plant, detail })
+    // JSON of one line: it has no line break that would end the field.
+    return { id, kind, plant: plant ?? undefined, json, frame: encoder.encode(`id: ${id}\nevent: ${kind}\ndata: ${json}\n\n`) }
+  })
+}
+
+async function newest({ db }: Store): Promise<number> {
+  const { id } = await db
+    .selectFrom('events')
+    .select(({ fn }) => fn.max<number | null>('id').as('id'))
+    .executeTakeFirstOrThrow()
+  return id ?? 0
+}
+
+/**
+ * Whether events after a number are not kept any more, or the number is of another store. Numbers of transactions that
+ * were undone are missing too: of the two the careful one is told.
+ */
+async function isTooOld({ db }: Store, after: number): Promise<boolean> {
+  const { rows } = await sql<{ first: number | null; given: number }>`
+    select (select min(id) from events) as first,
+      coalesce(pg_sequence_last_value(pg_get_serial_sequence('events', 'id')::regclass), 0) as given`.execute(db)
+  const { first = null, given = 0 } = rows[0] ?? {}
+  if (after > given) return true
+  return first === null ? after < given : after + 1 < first
+}
+
+/** Kinds of events that not everybody who sees the plant may see, by how they begin. */
+const guarded: readonly (readonly [prefix: string, permission: Permission])[] = [
+  ['enrollment', 'enrollment.read'],
+  ['provisioning', 'enrollment.read'],
+  ['account', 'enrollment.read'],
+  ['certificate', 'certificate.read'],
+  ['user', 'user.read'],
+  ['session', 'user.read'],
+  ['token', 'user.read'],
+  ['audit', 'audit.read'],
+  ['setting', 'settings.read'],
+  ['notification', 'settings.read'],
+  ['est', 'enrollment.read'],
+]
+
+/** What it takes to be told of events of a kind. */
+export function eventPermission(kind: string): Permission {
+  return guarded.find(([prefix]) => kind.startsWith(prefix))?.[1] ?? 'plant.read'
+}
+
+/** Deletes events older than so many days; gives how many. A reader that wants to go on before them is told so. */
+export async function pruneEvents(store: Pick<Store, 'db'>, days: number): Promise<number> {
+  const { numAffectedRows } = await sql`delete from events where at < now() - ${days} * interval '1 day'`.execute(store.db)
+  return Number(numAffectedRows ?? 0)
+}

@@ -1,0 +1,95 @@
+import type { ComponentType } from 'react'
+import type { Session } from '../api-types.ts'
+import type { IconName } from '../components/icon.tsx'
+
+/** A page: where it lies, what it is called and how it is loaded. */
+export interface PageRoute {
+  /** Path with `$name` for what changes. */
+  readonly path: string
+  readonly title: string
+  /** Its group in the navigation; without one it has no entry there. */
+  readonly group?: 'Plant' | 'Change' | 'Trust' | 'Manager'
+  readonly icon?: IconName
+  /** Permission without which it is not offered. */
+  readonly needs?: Session['permissions'][number]
+  /** Second key of the shortcut `g …`. */
+  readonly key?: string
+  /** Shown without the shell. */
+  readonly bare?: boolean
+  readonly load: () => Promise<{ readonly Page: ComponentType }>
+}
+
+const laterPage = () => import('../pages/later/later.tsx')
+
+/** Every page, in the order of the navigation. A new one is a folder in `pages` and a line here. */
+export const pageRoutes: readonly PageRoute[] = [
+  {
+    path: '/',
+    title: 'Overview',
+    group: 'Plant',
+    icon: 'overview',
+    key: 'o',
+    load: () => import('../pages/overview/overview.tsx'),
+  },
+  {
+    path: '/plant',
+    title: 'Plant',
+    group: 'Plant',
+    icon: 'plant',
+    key: 'p',
+    load: () => import('../pages/plant/plant.tsx'),
+  },
+  {
+    path: '/devices',
+    title: 'Devices',
+    group: 'Plant',
+    icon: 'device',
+    key: 'd',
+    load: () => import('../pages/devices/devices.tsx'),
+  },
+  { path: '/devices/$device', title: 'Device', load: () => import('../pages/device/device.tsx') },
+  {
+    path: '/connections',
+    title: 'Connections',
+    group: 'Plant',
+    icon: 'connection',
+    key: 'c',
+    load: () => import('../pages/connections/connections.tsx'),
+  },
+  { path: '/editor', title: 'Editor', group: 'Change', icon: 'editor', key: 'e', load: laterPage },
+  { path: '/deployments', title: 'Plans & deployments', group: 'Change', icon: 'deploy', key: 'm', load: laterPage },
+  { path: '/deployments/$deployment', title: 'Deployment', load: laterPage },
+  { path: '/discovery', title: 'Discovery', group: 'Change', icon: 'discovery', key: 'f', load: laterPage },
+  {
+    path: '/enrollment',
+    title: 'Enrollment',
+    group: 'Trust',
+    icon: 'enrollment',
+    needs: 'enrollment.read',
+    key: 'n',
+    load: laterPage,
+  },
+  {
+    path: '/certificates',
+    title: 'Certificates',
+    group: 'Trust',
+    icon: 'certificate',
+    needs: 'certificate.read',
+    key: 't',
+    load: laterPage,
+  },
+  { path: '/jobs', title: 'Jobs', group: 'Manager', icon: 'job', key: 'j', load: laterPage },
+  { path: '/audit', title: 'Audit', group: 'Manager', icon: 'audit', needs: 'audit.read', key: 'a', load: laterPage },
+  { path: '/users', title: 'Users', group: 'Manager', icon: 'users', needs: 'user.read', key: 'u', load: laterPage },
+  {
+    path: '/settings',
+    title: 'Settings',
+    group: 'Manager',
+    icon: 'settings',
+    needs: 'settings.read',
+    key: 's',
+    load: laterPage,
+  },
+  { path: '/account', title: 'Account', group: 'Manager', icon: 'account', key: 'y', load: laterPage },
+  { path: '/sign-in', title: 'Sign in', bare: true, load: () => import('../pages/sign-in/sign-in.tsx') },
+]

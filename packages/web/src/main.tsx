@@ -1,0 +1,13 @@
+import '@mantine/core/styles.css'
+import './app/app.css'
+import { StrictMode } from 'react'
+import { createRoot } from 'react-dom/client'
+import { App } from './app/app.tsx'
+
+const place = document.getElementById('root')
+if (place === null) throw new Error('index.html has no element #root')
+createRoot(place).render(
+  <StrictMode>
+    <App />
+  </StrictMode>,
+)
