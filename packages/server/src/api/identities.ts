@@ -1,0 +1,66 @@
+import type { Actor } from '../audit/audit.ts'
+import type { Store } from '../store/store.ts'
+import type { Role } from '../users/roles.ts'
+import { isCsrfToken, type SessionState, useSession } from '../users/sessions.ts'
+import { useToken } from '../users/tokens.ts'
+import { userPolicy } from './user-policy.ts'
+
+/** States of a session in the words of the API. */
+export const sessionStates = {
+  full: 'signed-in',
+  'second-factor': 'second-factor',
+  'must-enrol': 'must-enroll',
+} as const satisfies Readonly<Record<SessionState, string>>
+
+/** Who showed a session or a token that is good. */
+interface FoundIdentity {
+  readonly actor: Actor
+  readonly user: { readonly id: string; readonly name: string; readonly display: string }
+  readonly roles: readonly Role[]
+  readonly state: (typeof sessionStates)[SessionState]
+  readonly session: string | undefined
+  readonly token: string | undefined
+  isCsrfToken(text: string): boolean
+}
+
+/** Finds who a request comes from, by the users of a store: what the application authenticates with. */
+export interface Identities {
+  /** By the secret of the session cookie. */
+  session(secret: string): Promise<FoundIdentity | undefined>
+  /** By an API token. */
+  token(secret: string): Promise<FoundIdentity | undefined>
+}
+
+/** {@link Identities} of the users in a store. */
+export function identitiesOf(store: Pick<Store, 'db'>): Identities {
+  return {
+    session: async (secret) => {
+      const use = await useSession(store, await userPolicy(store.db), secret, Date.now())
+      if (use === undefined) return undefined
+      const { session, user, actor } = use
+      return {
+        actor,
+        user: { id: user.id, name: user.name, display: user.displayName },
+        roles: user.roles,
+        state: sessionStates[session.state],
+        session: session.id,
+        token: undefined,
+        isCsrfToken: (text) => isCsrfToken(secret, text),
+      }
+    },
+    token: async (secret) => {
+      const use = await useToken(store, secret, Date.now())
+      if (use === undefined) return undefined
+      const { id, user, roles, actor } = use
+      return {
+        actor,
+        user: { id: user.id, name: user.name, display: user.displayName },
+        roles,
+        state: 'signed-in',
+        session: undefined,
+        token: id,
+        isCsrfToken: () => false,
+      }
+    },
+  }
+}
