@@ -1,5 +1,8 @@
+import type { DeploymentPlan } from '@cordon/core/deployment'
 import type { StoreAuthority } from '../authority/authority.ts'
+import type { LiveEvents } from '../jobs/live.ts'
 import type { Store } from '../store/store.ts'
+import type { Caller } from './handler.ts'
 
 /** A manager that works on this store, or did. */
 export interface ManagerEntry {
@@ -39,6 +42,14 @@ export interface CaptureVerdict {
   readonly notes: readonly string[]
 }
 
+/** An observed connection that a plan would break. */
+export interface Breakage {
+  readonly from: string
+  readonly to: string
+  readonly reason: string
+  readonly remedy: string
+}
+
 /** What handlers work with. The application puts it together once; a resource adds what it needs here. */
 export interface Services {
   readonly store: Store
@@ -46,6 +57,14 @@ export interface Services {
   /** Version of the product. */
   readonly version: string
   managers(): Promise<readonly ManagerEntry[]>
+  /** Events of the store as they happen. */
+  readonly live: LiveEvents
+  /** Whether a caller's session or token still counts: asked again and again while a stream is open. */
+  isSignedIn(caller: Caller): Promise<boolean>
+  /** Number of the newest version of a plant; undefined: there is no such plant. */
+  newestVersion(plant: string): Promise<number | undefined>
+  /** Observed connections that a plan would break. */
+  breaksOf(plan: DeploymentPlan, version: number | undefined): Promise<readonly Breakage[]>
   /** Undefined where this process serves no EST. */
   est?(): EstSummary
   /**

@@ -4,12 +4,23 @@
  */
 export { type Asker, systemActor } from './asker.ts'
 export { type ClaimedJob, type ClaimWish, claimJob, endJob, type JobEnd, jobLeaseMs } from './claim.ts'
+export {
+  type DeploymentDetail,
+  type DeploymentSummary,
+  listDeployments,
+  readDeployment,
+  type TargetState,
+} from './deployments.ts'
 export { type Job, jobEnds, type JobError, type JobProgress } from './job.ts'
 export type { JobRunner, JobRunners, JobWork, RunnerEnd } from './kind.ts'
 export { jobRunners } from './kinds/runners.ts'
 export type { Discovery, JobWorld, ObservedTables, PlantModel } from './kinds/world.ts'
+export { discoveryTargets } from './kinds/discover.ts'
 export {
+  type EventFilter,
   eventPermission,
+  listEvents,
+  type PastEvent,
   type LiveEnd,
   type LiveEvent,
   type LiveEvents,

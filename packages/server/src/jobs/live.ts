@@ -17,6 +17,8 @@ export interface LiveEvent {
 
 /** What a subscriber wants, and what it may have. */
 export interface LiveWish {
+  /** Who it is, to count how many of one there are. */
+  readonly owner?: string
   /** Events after this number; undefined: from now on. */
   readonly after?: number | undefined
   /** Whether the subscriber is told of an event. */
@@ -58,6 +60,10 @@ export interface LiveOptions {
 /** Reads the table of events once for all subscribers of this process. */
 export interface LiveEvents extends AsyncDisposable {
   subscribe(wish: LiveWish): LiveSubscription
+  /** How many of one owner there are. */
+  subscriptionsOf(owner: string): number
+  /** Number of the newest event there is. */
+  newest(): Promise<number>
   /** How many there are. */
   readonly subscribers: number
 }
@@ -91,6 +97,14 @@ class Reader implements LiveEvents {
 
   get subscribers(): number {
     return this.#subscriptions.size
+  }
+
+  subscriptionsOf(owner: string): number {
+    return [...this.#subscriptions].filter((one) => one.owner === owner).length
+  }
+
+  newest(): Promise<number> {
+    return newest(this.#options.store)
   }
 
   subscribe(wish: LiveWish): LiveSubscription {
@@ -190,6 +204,10 @@ class Subscription implements LiveSubscription {
 
   get end(): LiveEnd | undefined {
     return this.#end
+  }
+
+  get owner(): string | undefined {
+    return this.#wish.owner
   }
 
   get isOver(): boolean {
@@ -309,6 +327,49 @@ const guarded: readonly (readonly [prefix: string, permission: Permission])[] = 
 /** What it takes to be told of events of a kind. */
 export function eventPermission(kind: string): Permission {
   return guarded.find(([prefix]) => kind.startsWith(prefix))?.[1] ?? 'plant.read'
+}
+
+/** An event as it is listed. */
+export interface PastEvent {
+  readonly id: number
+  /** ISO 8601. */
+  readonly at: string
+  readonly kind: string
+  readonly subject: string
+  readonly plant: string | undefined
+  readonly detail: unknown
+}
+
+/** Which events are listed. */
+export interface EventFilter {
+  /** Those after this number; undefined: the newest ones. */
+  readonly after?: number | undefined
+  readonly limit: number
+  readonly plant?: string | undefined
+  readonly kind?: string | undefined
+  /** What whoever asks may see. */
+  readonly may: (permission: Permission) => boolean
+}
+
+/** Events in their order. */
+export async function listEvents(store: Pick<Store, 'db'>, filter: EventFilter): Promise<readonly PastEvent[]> {
+  const { after, limit, plant, kind, may } = filter
+  let query = store.db.selectFrom('events').selectAll().limit(limit)
+  if (plant !== undefined) query = query.where('plant', '=', plant)
+  if (kind !== undefined) query = query.where('kind', '=', kind)
+  if (!may('plant.read')) return []
+  for (const [prefix, permission] of guarded)
+    if (!may(permission)) query = query.where('kind', 'not like', `${prefix}%`)
+  const ordered = after === undefined ? query.orderBy('id', 'desc') : query.where('id', '>', after).orderBy('id')
+  const rows = (await ordered.execute()).map((row) => ({
+    id: row.id,
+    at: row.at.toISOString(),
+    kind: row.kind,
+    subject: row.subject,
+    plant: row.plant ?? undefined,
+    detail: row.detail,
+  }))
+  return after === undefined ? rows.reverse() : rows
 }
 
 /** Deletes events older than so many days; gives how many. A reader that wants to go on before them is told so. */

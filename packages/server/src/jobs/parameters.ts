@@ -7,6 +7,12 @@ export interface DeployParameters {
   /** Id of the deployment whose devices are done again. */
   readonly retry?: string
   readonly onlyDevices?: readonly string[]
+  /** Only devices of these zones, besides those that are named. */
+  readonly zones?: readonly string[]
+  /** SHA-256 of default certificates that a person compared, lower-case hex, by device. */
+  readonly fingerprints?: Readonly<Record<string, string>>
+  /** Why it is done, in the words of who asked. */
+  readonly message?: string
   /** Associations of the old settings are closed when the new ones apply. */
   readonly closeConnections?: boolean
   /** Whether plain ports close in this deployment; default `now`. */
@@ -18,11 +24,13 @@ export interface DeployParameters {
 }
 
 /** What a plan was asked for: as the deployment that may follow it. */
-export type PlanParameters = Omit<DeployParameters, 'plan' | 'retry'>
+export type PlanParameters = Omit<DeployParameters, 'plan' | 'retry' | 'message'>
 
 /** Which devices a release takes the policy off. */
 export interface ReleaseParameters {
   readonly devices: readonly string[]
+  /** Why it is done, in the words of who asked. */
+  readonly message?: string
 }
 
 /** What a verification looks at. */
@@ -41,10 +49,9 @@ export interface DriftParameters {
   readonly nearMs?: number
 }
 
-/** Whom a discovery asks: single addresses, whole networks as `192.0.2.0/24`, or by broadcast. */
+/** Whom a discovery asks: addresses, ranges such as `192.0.2.1-192.0.2.40`, networks such as `192.0.2.0/24`; by broadcast. */
 export interface DiscoverParameters {
   readonly targets?: readonly string[]
-  readonly networks?: readonly string[]
   readonly broadcast?: readonly string[]
   readonly localAddress?: string
   /** How long answers are waited for, milliseconds; default 2000. */

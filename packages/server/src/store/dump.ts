@@ -5,7 +5,7 @@ import { MalformedMessage, NotAllowed, NotTrusted, UsageError } from '@cordon/co
 import { nodeCrypto } from '@cordon/node/crypto'
 import { type Kysely, sql, type Transaction } from 'kysely'
 import { migrations } from './migrations.ts'
-import type { Schema } from './schema.ts'
+import { jsonText, type Schema } from './schema.ts'
 import { type SecretPlace, secretsUnder } from './secrets.ts'
 import { appliedMigration, keyProof, type Store } from './store.ts'
 
@@ -244,6 +244,7 @@ export async function restoreStore(store: Store, backup: Uint8Array, passphrase:
       )
     }
     await sealAnew(tx, store, oldKey)
+    await leaveWork(tx)
   })
   return {
     madeAt: document.madeAt,
@@ -273,6 +274,17 @@ async function refuseUnlessEmpty(tx: Transaction<Schema>): Promise<void> {
       )
     }
   }
+}
+
+/** What was under way when the backup was made is not taken up by whoever restores it, maybe long after. */
+async function leaveWork(tx: Transaction<Schema>): Promise<void> {
+  const error = { code: 'restored', message: 'the store was restored from a backup', next: 'Ask for the job again.' }
+  await tx
+    .updateTable('jobs')
+    .set({ state: 'cancelled', error: jsonText(error), lease_owner: null, lease_until: null, finished_at: new Date() })
+    .where('state', 'in', ['waiting', 'running'])
+    .execute()
+  await tx.deleteFrom('managers').execute()
 }
 
 async function sealAnew(tx: Transaction<Schema>, store: Store, oldKey: Uint8Array): Promise<void> {

@@ -6,6 +6,7 @@ import { claimedForMs } from '../../deploy/claims.ts'
 import type { Store } from '../../store/store.ts'
 import type { JobProgress } from '../job.ts'
 import type { JobWork } from '../kind.ts'
+import type { DeployParameters } from '../parameters.ts'
 import { findWindow } from '../window-records.ts'
 
 /** How long the claims of a manager that cannot be asked are waited for, milliseconds: they may be renewed for a while. */
@@ -32,8 +33,14 @@ export async function allowedDevices(
   { store }: { readonly store: Store },
   work: JobWork,
   plant: Plant,
-  named: readonly string[] | undefined,
+  { onlyDevices, zones }: Pick<DeployParameters, 'onlyDevices' | 'zones'>,
 ): Promise<readonly string[] | undefined> {
+  const strangeZone = zones?.find((zone) => !plant.zones.some(({ name }) => name === zone))
+  if (strangeZone !== undefined) throw new UsageError('bad-value', `${plant.name} has no zone ${strangeZone}`)
+  const inZones = (list: readonly string[]) =>
+    plant.devices.filter((device) => device.zone !== undefined && list.includes(device.zone)).map(({ name }) => name)
+  const isLimited = onlyDevices !== undefined || zones !== undefined
+  const named = isLimited ? [...new Set([...(onlyDevices ?? []), ...inZones(zones ?? [])])] : undefined
   const known = new Set(plant.devices.map(({ name }) => name))
   const stranger = named?.find((name) => !known.has(name))
   if (stranger !== undefined)
@@ -41,7 +48,7 @@ export async function allowedDevices(
   const { window: id } = work.job
   const zone = id === undefined ? undefined : (await findWindow(store.db, id))?.zone
   if (zone === undefined) return named
-  const within = plant.devices.filter((device) => device.zone === zone).map(({ name }) => name)
+  const within = inZones([zone])
   return named === undefined ? within : named.filter((name) => within.includes(name))
 }
 

@@ -6,7 +6,7 @@ import type { JobRunner, JobWork, RunnerEnd } from '../kind.ts'
 import type { DeployParameters } from '../parameters.ts'
 import { findJob } from '../requests.ts'
 import { allowedDevices, awaitFormerClaims, deploymentProgress } from './changing.ts'
-import { treatment } from './treatment.ts'
+import { compared, treatment } from './treatment.ts'
 import type { JobWorld, PlantModel } from './world.ts'
 
 /** Deployments, after a plan that people looked at or at once. */
@@ -30,7 +30,7 @@ export async function runDeployment(
   const { job } = work
   await awaitFormerClaims(world, work, plant.name)
   const agreed = await agreedPlan(world, parameters)
-  const only = await allowedDevices(world, work, plant, parameters.onlyDevices)
+  const only = await allowedDevices(world, work, plant, parameters)
   const earlier = job.deployment === undefined ? undefined : await findDeployment(store, plant.name, job.deployment)
   // Cancelled before it was taken over: what was begun is brought to its end, and nothing else.
   const isEnding = work.isCancelled()
@@ -46,7 +46,7 @@ export async function runDeployment(
     ...(earlier === undefined ? { begun: (trx, id) => work.begun(trx, id) } : { resume: earlier.id }),
   }
   const tell = deploymentProgress(devices?.length ?? plant.devices.length, (progress) => work.progress(progress))
-  const run = deploy({ plant, store, authority, options })
+  const run = deploy({ plant: compared(plant, parameters), store, authority, options })
   for await (const event of run) tell(event)
   const report = await run.report
   return { state: isWaiting(report) && !isEnding ? 'later' : report.outcome, result: summaryOf(report) }

@@ -1,5 +1,5 @@
 import { UsageError } from '@cordon/core/errors'
-import { formatAddress, parseNetwork } from '@cordon/core/policy'
+import { formatAddress, parseAddress, parseNetwork } from '@cordon/core/policy'
 import { discover, discoveryRow } from '@cordon/node/originator'
 import type { JobRunner } from '../kind.ts'
 import type { DiscoverParameters } from '../parameters.ts'
@@ -7,8 +7,8 @@ import type { JobWorld } from './world.ts'
 
 const defaultWaitMs = 2000
 const longestWaitMs = 60_000
-/** Addresses that one discovery asks at most: a /16. */
-const mostTargets = 65_536
+/** Addresses that one range or network has at most, and that one discovery asks at most. */
+const most = { each: 4096, all: 65_536 } as const
 /** Addresses that are asked at a time, so that answers find room. */
 const atATime = 1024
 
@@ -24,10 +24,10 @@ export function discoverRunner(world: JobWorld): JobRunner {
       signal,
       ...(localAddress === undefined ? {} : { localAddress }),
     }
-    const targets = targetsOf(parameters)
+    const targets = discoveryTargets(parameters.targets ?? [])
     const total = targets.length
     if (total === 0 && broadcast.length === 0)
-      throw new UsageError('missing', 'a discovery needs addresses, networks or broadcast addresses to ask')
+      throw new UsageError('missing', 'a discovery needs addresses to ask')
     const replies = broadcast.length === 0 ? [] : [...(await discover({ broadcast, ...common }))]
     for (let done = 0; done < total; done += atATime) {
       progress({ current: `asks from ${targets[done]}`, done, total })
@@ -35,22 +35,40 @@ export function discoverRunner(world: JobWorld): JobRunner {
     }
     // Whoever was asked twice answered twice.
     const found = [...new Map(replies.map((reply) => [reply.address, reply])).values()]
-    const asked = [...(parameters.targets ?? []), ...(parameters.networks ?? []), ...broadcast]
+    const asked = [...(parameters.targets ?? []), ...broadcast]
     await world.recordDiscovered({ plant: job.plant, replies: found, asked, at: Date.now() })
     return { state: 'complete', result: { devices: found.map(discoveryRow) } }
   }
 }
 
-/** @throws UsageError `bad-value` for what is no network, and for more than a /16 */
-function targetsOf({ targets = [], networks = [] }: DiscoverParameters): readonly string[] {
-  const all = new Set(targets)
-  for (const text of networks) {
-    const network = parseNetwork(text)
-    if (network === undefined) throw new UsageError('bad-value', `expected a network such as 192.0.2.0/24, got "${text.slice(0, 64)}"`)
-    if (network.prefix < 16) throw new UsageError('bad-value', `${text} is too large: ask networks of a /16 at most`)
-    const size = 2 ** (32 - network.prefix)
-    for (let place = size > 2 ? 1 : 0; place < (size > 2 ? size - 1 : size); place++) all.add(formatAddress(network.address + place))
-    if (all.size > mostTargets) throw new UsageError('bad-value', `one discovery asks at most ${mostTargets} addresses`)
+/**
+ * The addresses that texts stand for: `192.0.2.7`, `192.0.2.1-192.0.2.40` or `192.0.2.0/24`, each once.
+ * @throws UsageError `bad-value` for what is none of these, or more than may be asked
+ */
+export function discoveryTargets(texts: readonly string[]): readonly string[] {
+  const all = new Set<string>()
+  for (const text of texts) {
+    const [first, last] = rangeOf(text)
+    if (last - first >= most.each)
+      throw new UsageError('bad-value', `${text} has ${last - first + 1} addresses, at most ${most.each} are asked at once`)
+    for (let address = first; address <= last; address++) all.add(formatAddress(address))
+    if (all.size > most.all) throw new UsageError('bad-value', `one discovery asks at most ${most.all} addresses`)
   }
   return [...all]
+}
+
+function rangeOf(text: string): readonly [number, number] {
+  const [from = '', to = from, ...more] = text.split('-').map((part) => part.trim())
+  const first = parseAddress(from)
+  const last = parseAddress(to)
+  if (more.length === 0 && first !== undefined && last !== undefined && first <= last) return [first, last]
+  const network = parseNetwork(text)
+  if (network === undefined)
+    throw new UsageError(
+      'bad-value',
+      `expected an address, a range such as 192.0.2.1-192.0.2.40 or a network such as 192.0.2.0/24, got "${text.slice(0, 64)}"`,
+    )
+  const size = 2 ** (32 - network.prefix)
+  // The network's own address and the broadcast one are nobody's.
+  return size > 2 ? [network.address + 1, network.address + size - 2] : [network.address, network.address + size - 1]
 }

@@ -2,7 +2,7 @@ import { prepare } from '../../deploy/prepare.ts'
 import type { JobRunner } from '../kind.ts'
 import type { PlanParameters } from '../parameters.ts'
 import { allowedDevices } from './changing.ts'
-import { treatment } from './treatment.ts'
+import { compared, treatment } from './treatment.ts'
 import type { JobWorld } from './world.ts'
 
 /** Plans: reads every device and says what a deployment would do, as the DeploymentPlan in the result. */
@@ -13,9 +13,9 @@ export function planRunner(world: JobWorld): JobRunner {
     work.progress({ current: `reads ${plant.devices.length} devices` })
     // Written by requestJob.
     const parameters = job.parameters as PlanParameters
-    const only = await allowedDevices(world, work, plant, parameters.onlyDevices)
+    const only = await allowedDevices(world, work, plant, parameters)
     const options = treatment(world, model, parameters, only, work)
-    const { plan } = await prepare({ plant, store: world.store, authority: world.authority, options })
+    const { plan } = await prepare({ plant: compared(plant, parameters), store: world.store, authority: world.authority, options })
     return { state: plan.outcome, result: plan }
   }
 }

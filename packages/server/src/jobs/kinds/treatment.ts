@@ -1,3 +1,4 @@
+import type { Plant } from '@cordon/core/policy'
 import type { DeployOptions } from '../../deploy/prepare.ts'
 import type { JobWork } from '../kind.ts'
 import type { PlanParameters } from '../parameters.ts'
@@ -23,4 +24,12 @@ export function treatment(
     ...(renew === undefined ? {} : { renew, renewSince: Date.parse(job.startedAt ?? job.requestedAt) }),
     ...(acceptSelfSigned === undefined ? {} : { acceptSelfSigned }),
   }
+}
+
+/** A plant with the fingerprints of default certificates that a person compared. */
+export function compared(plant: Plant, { fingerprints = {} }: PlanParameters): Plant {
+  const given = new Map(Object.entries(fingerprints))
+  if (given.size === 0) return plant
+  const devices = plant.devices.map((device) => ({ ...device, fingerprint: given.get(device.name) ?? device.fingerprint }))
+  return { ...plant, devices }
 }
