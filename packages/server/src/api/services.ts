@@ -1,7 +1,7 @@
 import type { DeploymentPlan } from '@cordon/core/deployment'
 import type { StoreAuthority } from '../authority/authority.ts'
-import type { PlantReader } from '../plants/reader.ts'
 import type { LiveEvents } from '../jobs/live.ts'
+import type { PlantReader } from '../plants/reader.ts'
 import type { Store } from '../store/store.ts'
 import type { Caller } from './handler.ts'
 
