@@ -54,12 +54,17 @@ export function JobProgress({ job }: { readonly job: Shapes['Job'] }) {
       />
       {current.length === 0 ? null : (
         <p className={classes['current']}>
-          Now: {listed(current.map(({ device, step }) => `${device} (${step})`), 4)}
+          Now:{' '}
+          {listed(
+            current.map(({ device, step }) => `${device} (${step})`),
+            4,
+          )}
         </p>
       )}
       {attempts > 1 ? (
         <p className={classes['current']}>
-          Taken over{manager === null ? '' : ` by ${manager}`} after another manager stopped answering; attempt {attempts}.
+          Taken over{manager === null ? '' : ` by ${manager}`} after another manager stopped answering; attempt{' '}
+          {attempts}.
         </p>
       ) : null}
       {cancel.error === null ? null : <Failure cause={cancel.error} retry={() => cancel.mutate()} />}

@@ -32,7 +32,10 @@ export async function addKey(name: string): Promise<readonly string[]> {
   const response = await spoken(() =>
     startRegistration({ optionsJSON: options as PublicKeyCredentialCreationOptionsJSON }),
   )
-  const { codes } = await ask('Adding the security key', client.POST('/api/v1/account/webauthn', { body: { name, response } }))
+  const { codes } = await ask(
+    'Adding the security key',
+    client.POST('/api/v1/account/webauthn', { body: { name, response } }),
+  )
   return codes
 }
 
@@ -48,7 +51,9 @@ async function spoken<T>(work: () => Promise<T>): Promise<T> {
 export function keyRefusal(cause: unknown): string {
   const name = cause instanceof Error ? cause.name : ''
   if (name === 'InvalidStateError') return 'This key is registered already. Use another one.'
-  if (name === 'NotAllowedError') return 'No key answered in time, or it was cancelled. Try again and touch the key when it blinks.'
-  if (name === 'SecurityError') return 'Security keys work only at the address the manager was set up with, over HTTPS. Open that address.'
+  if (name === 'NotAllowedError')
+    return 'No key answered in time, or it was cancelled. Try again and touch the key when it blinks.'
+  if (name === 'SecurityError')
+    return 'Security keys work only at the address the manager was set up with, over HTTPS. Open that address.'
   return 'The key could not be used. Try again, or use another factor.'
 }

@@ -11,7 +11,8 @@ export function useTakeSession(): (session: Shapes['Session']) => void {
   const queries = useQueryClient()
   return (session) => {
     queries.setQueryData(['session'], session)
-    if (session.state === 'signed-in') void queries.invalidateQueries({ predicate: ({ queryKey }) => queryKey[0] !== 'session' })
+    if (session.state === 'signed-in')
+      void queries.invalidateQueries({ predicate: ({ queryKey }) => queryKey[0] !== 'session' })
   }
 }
 
@@ -22,17 +23,14 @@ export function useEnter(): (wanted: string | undefined) => void {
 }
 
 /** What a session still needs before everything is open: a factor to be shown, or to be set up. */
-export function SessionSteps({
-  session,
-  done,
-}: {
-  readonly session: Shapes['Session']
-  readonly done: () => void
-}) {
+export function SessionSteps({ session, done }: { readonly session: Shapes['Session']; readonly done: () => void }) {
   const take = useTakeSession()
   if (session.state === 'second-factor') {
     return (
-      <BarePage title="Second factor" lead={`Signed in as ${session.user.display || session.user.name}. One more step.`}>
+      <BarePage
+        title="Second factor"
+        lead={`Signed in as ${session.user.display || session.user.name}. One more step.`}
+      >
         <SecondFactor
           factors={session.factors}
           done={(next) => {

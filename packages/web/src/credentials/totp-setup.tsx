@@ -16,7 +16,8 @@ export function TotpSetup({ done }: { readonly done: (recoveryCodes: readonly st
     gcTime: 0,
   })
   const confirm = useMutation({
-    mutationFn: () => ask('Confirming the code', client.POST('/api/v1/account/totp/confirm', { body: { code: code.trim() } })),
+    mutationFn: () =>
+      ask('Confirming the code', client.POST('/api/v1/account/totp/confirm', { body: { code: code.trim() } })),
     onSuccess: ({ codes }) => done(codes),
   })
   const send = (event: FormEvent) => {

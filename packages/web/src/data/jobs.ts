@@ -41,7 +41,10 @@ export const activeJobsQuery = (plant: string) =>
   queryOptions({
     queryKey: ['jobs', 'active', plant],
     queryFn: ({ signal }) =>
-      ask('Reading the jobs', client.GET('/api/v1/jobs', { params: { query: { plant, active: true, limit: 50 } }, signal })),
+      ask(
+        'Reading the jobs',
+        client.GET('/api/v1/jobs', { params: { query: { plant, active: true, limit: 50 } }, signal }),
+      ),
     enabled: plant !== '',
   })
 
@@ -49,7 +52,8 @@ export const activeJobsQuery = (plant: string) =>
 export const jobQuery = (id: string) =>
   queryOptions({
     queryKey: ['jobs', 'one', id],
-    queryFn: ({ signal }) => ask('Reading the job', client.GET('/api/v1/jobs/{id}', { params: { path: { id } }, signal })),
+    queryFn: ({ signal }) =>
+      ask('Reading the job', client.GET('/api/v1/jobs/{id}', { params: { path: { id } }, signal })),
     enabled: id !== '',
   })
 
@@ -57,7 +61,8 @@ export const jobQuery = (id: string) =>
 export const planQuery = (id: string) =>
   queryOptions({
     queryKey: ['jobs', 'plan', id],
-    queryFn: ({ signal }) => ask('Reading the plan', client.GET('/api/v1/plans/{id}', { params: { path: { id } }, signal })),
+    queryFn: ({ signal }) =>
+      ask('Reading the plan', client.GET('/api/v1/plans/{id}', { params: { path: { id } }, signal })),
     enabled: id !== '',
   })
 
@@ -110,6 +115,9 @@ export const windowsQuery = (plant: string) =>
   queryOptions({
     queryKey: ['jobs', 'windows', plant],
     queryFn: ({ signal }) =>
-      ask('Reading the maintenance windows', client.GET('/api/v1/plants/{plant}/windows', { params: { path: { plant } }, signal })),
+      ask(
+        'Reading the maintenance windows',
+        client.GET('/api/v1/plants/{plant}/windows', { params: { path: { plant } }, signal }),
+      ),
     enabled: plant !== '',
   })

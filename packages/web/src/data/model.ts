@@ -57,7 +57,10 @@ export const discoveredQuery = (plant: string) =>
   queryOptions({
     queryKey: ['discovery', plant],
     queryFn: ({ signal }) =>
-      ask('Reading what answered', client.GET('/api/v1/plants/{plant}/discovered', { params: { path: { plant } }, signal })),
+      ask(
+        'Reading what answered',
+        client.GET('/api/v1/plants/{plant}/discovered', { params: { path: { plant } }, signal }),
+      ),
     enabled: plant !== '',
   })
 

@@ -38,7 +38,9 @@ export function Password() {
         )
       }
     >
-      {change.isSuccess && !isOpen ? <Remark tone="good">The password is changed. Your other sessions have ended.</Remark> : null}
+      {change.isSuccess && !isOpen ? (
+        <Remark tone="good">The password is changed. Your other sessions have ended.</Remark>
+      ) : null}
       {isOpen ? (
         <form onSubmit={send} style={{ maxWidth: '24rem' }}>
           <Stack gap="md">

@@ -42,7 +42,12 @@ export function Sessions() {
                   </>
                 ),
               },
-              { key: 'address', head: 'Address', width: '9rem', cell: ({ address }) => <span className="mono">{address}</span> },
+              {
+                key: 'address',
+                head: 'Address',
+                width: '9rem',
+                cell: ({ address }) => <span className="mono">{address}</span>,
+              },
               { key: 'since', head: 'Since', width: '11rem', cell: ({ createdAt }) => <Moment at={createdAt} /> },
               { key: 'seen', head: 'Last seen', width: '11rem', cell: ({ seenAt }) => <Moment at={seenAt} /> },
               {

@@ -23,7 +23,8 @@ export function Tokens({ roles }: { readonly roles: readonly Role[] }) {
   const [isMaking, setMaking] = useState(false)
   const changed = () => void queries.invalidateQueries({ queryKey: ['tokens'] })
   const revoke = useMutation({
-    mutationFn: (id: string) => ask('Revoking the token', client.DELETE('/api/v1/tokens/{id}', { params: { path: { id } } })),
+    mutationFn: (id: string) =>
+      ask('Revoking the token', client.DELETE('/api/v1/tokens/{id}', { params: { path: { id } } })),
     onSettled: changed,
   })
   return (
@@ -49,9 +50,19 @@ export function Tokens({ roles }: { readonly roles: readonly Role[] }) {
               id={({ id }) => id}
               columns={[
                 { key: 'name', head: 'Name', width: 'minmax(9rem, 1fr)', cell: ({ name }) => name },
-                { key: 'prefix', head: 'Begins with', width: '8rem', cell: ({ prefix }) => <span className="mono">{prefix}</span> },
+                {
+                  key: 'prefix',
+                  head: 'Begins with',
+                  width: '8rem',
+                  cell: ({ prefix }) => <span className="mono">{prefix}</span>,
+                },
                 { key: 'roles', head: 'Roles', width: 'minmax(7rem, 0.7fr)', cell: (row) => row.roles.join(', ') },
-                { key: 'used', head: 'Last used', width: '11rem', cell: ({ usedAt }) => <Moment at={usedAt} none="Never" /> },
+                {
+                  key: 'used',
+                  head: 'Last used',
+                  width: '11rem',
+                  cell: ({ usedAt }) => <Moment at={usedAt} none="Never" />,
+                },
                 {
                   key: 'ends',
                   head: 'Ends',
@@ -117,7 +128,10 @@ function NewToken({ held, close }: { readonly held: readonly Role[]; readonly cl
   const [chosen, setChosen] = useState<readonly Role[]>(held)
   const make = useMutation({
     mutationFn: () =>
-      ask('Making the token', client.POST('/api/v1/tokens', { body: { name: name.trim(), roles: [...chosen], days: Number(days) } })),
+      ask(
+        'Making the token',
+        client.POST('/api/v1/tokens', { body: { name: name.trim(), roles: [...chosen], days: Number(days) } }),
+      ),
   })
   if (make.data !== undefined) {
     const { secret } = make.data
@@ -156,7 +170,13 @@ function NewToken({ held, close }: { readonly held: readonly Role[]; readonly cl
           value={name}
           onChange={({ currentTarget }) => setName(currentTarget.value)}
         />
-        <NativeSelect label="Ends after" size="sm" data={lifetimes} value={days} onChange={({ currentTarget }) => setDays(currentTarget.value)} />
+        <NativeSelect
+          label="Ends after"
+          size="sm"
+          data={lifetimes}
+          value={days}
+          onChange={({ currentTarget }) => setDays(currentTarget.value)}
+        />
         <Checkbox.Group
           label="Roles"
           description="Give it no more than it needs."

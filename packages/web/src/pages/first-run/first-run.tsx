@@ -44,7 +44,10 @@ export function Page() {
     make.mutate()
   }
   return (
-    <BarePage title="Welcome to Cordon" lead="Make the first account. It administers this manager and can invite everybody else.">
+    <BarePage
+      title="Welcome to Cordon"
+      lead="Make the first account. It administers this manager and can invite everybody else."
+    >
       <form onSubmit={send}>
         <Stack gap="md">
           {linked === undefined ? (

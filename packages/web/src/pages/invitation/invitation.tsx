@@ -18,7 +18,10 @@ export function Page() {
   const enter = useEnter()
   const set = useMutation({
     mutationFn: (given: string) =>
-      ask('Setting the password', client.POST('/api/v1/invitation', { body: { token: given, password: password.password } })),
+      ask(
+        'Setting the password',
+        client.POST('/api/v1/invitation', { body: { token: given, password: password.password } }),
+      ),
     onSuccess: (next) => {
       take(next)
       if (next.state === 'signed-in') enter('/')
@@ -30,8 +33,8 @@ export function Page() {
     return (
       <BarePage title="This link is not complete">
         <p>
-          Open the whole link that you were given: a part of it is missing here. It works once and for a limited time; an
-          administrator can make a new one. <Link to="/sign-in">Go to the sign-in page</Link>.
+          Open the whole link that you were given: a part of it is missing here. It works once and for a limited time;
+          an administrator can make a new one. <Link to="/sign-in">Go to the sign-in page</Link>.
         </p>
       </BarePage>
     )
