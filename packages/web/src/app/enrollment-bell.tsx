@@ -1,15 +1,14 @@
 import { Icon } from '../components/icon.tsx'
 import { Link } from '../components/link.tsx'
-import { useOverview } from '../data/plants.ts'
+import { useWaiting } from '../data/plants.ts'
 import { usePermits } from '../data/session.ts'
 import classes from './enrollment-bell.module.css'
 
 /** How many devices wait for somebody to approve them. */
 export function EnrollmentBell() {
-  const { data } = useOverview()
   const mayRead = usePermits('enrollment.read')
+  const { data: waiting = 0 } = useWaiting(mayRead)
   if (!mayRead) return null
-  const waiting = data?.enrollmentsWaiting ?? 0
   const words =
     waiting === 0
       ? 'No enrollment waits'

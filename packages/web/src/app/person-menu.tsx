@@ -11,7 +11,7 @@ export function PersonMenu() {
   const router = useRouter()
   const account = useAddress({ to: '/account' })
   if (data === undefined || data === null) return null
-  const name = data.user.displayName ?? data.user.name
+  const name = data.user.display === '' ? data.user.name : data.user.display
   return (
     <Menu position="bottom-end" width={220}>
       <Menu.Target>
@@ -26,14 +26,13 @@ export function PersonMenu() {
         </Button>
       </Menu.Target>
       <Menu.Dropdown>
-        <Menu.Label>{data.user.roles.join(', ')}</Menu.Label>
+        <Menu.Label>{data.roles.join(', ')}</Menu.Label>
         <Menu.Item leftSection={<Icon name="account" />} onClick={() => router.history.push(account)}>
           Account
         </Menu.Item>
         <Menu.Item leftSection={<Icon name="leave" />} onClick={() => void signOut()}>
           Sign out
         </Menu.Item>
-        <Menu.Label>Cordon {data.version}</Menu.Label>
       </Menu.Dropdown>
     </Menu>
   )

@@ -1,4 +1,5 @@
 import type { ComponentType } from 'react'
+import type { Session } from '../api-types.ts'
 import type { IconName } from '../components/icon.tsx'
 
 /** A page: where it lies, what it is called and how it is loaded. */
@@ -10,7 +11,7 @@ export interface PageRoute {
   readonly group?: 'Plant' | 'Change' | 'Trust' | 'Manager'
   readonly icon?: IconName
   /** Permission without which it is not offered. */
-  readonly needs?: string
+  readonly needs?: Session['permissions'][number]
   /** Second key of the shortcut `g …`. */
   readonly key?: string
   /** Shown without the shell. */

@@ -69,7 +69,9 @@ export function Search({ wanted }: { readonly wanted: number }) {
       actions: (lower === '' ? [] : (devices.data?.items ?? [])).map(({ name, address, zone }) => ({
         id: `device ${name}`,
         label: name,
-        description: zone === null ? address : `${address}, zone ${zone}`,
+        description: [address, zone === null ? undefined : `zone ${zone}`]
+          .filter((part) => part !== undefined && part !== null)
+          .join(', '),
         leftSection: <Icon name="device" />,
         onClick: () => go(`/devices/${encodeURIComponent(name)}`),
       })),

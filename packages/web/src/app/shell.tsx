@@ -11,7 +11,7 @@ import { Link } from '../components/link.tsx'
 import { Loading } from '../components/loading.tsx'
 import { liveStream } from '../data/live-stream.ts'
 import { plantsQuery } from '../data/plants.ts'
-import { sessionQuery } from '../data/session.ts'
+import { sessionQuery, welcomeQuery } from '../data/session.ts'
 import { Banner } from './banner.tsx'
 import { ColorSchemeMenu } from './color-scheme-menu.tsx'
 import { EnrollmentBell } from './enrollment-bell.tsx'
@@ -85,11 +85,11 @@ function Frame() {
   const [helpIsOpen, setHelpOpen] = useState(false)
   const [searchWanted, setSearchWanted] = useState(0)
   const { pathname } = useLocation()
-  const session = useQuery(sessionQuery)
+  const welcome = useQuery(welcomeQuery)
   const choice = usePlantChoice()
   useShortcuts({ help: () => setHelpOpen(true), search: () => setSearchWanted((times) => times + 1) })
   const menuIsOpen = menuAt === pathname
-  const notice = session.data?.notice
+  const notice = welcome.data?.notice ?? ''
 
   return (
     <PlantContext value={choice}>
@@ -138,7 +138,7 @@ function Frame() {
           <main id="main" className={classes['main']} tabIndex={-1}>
             <Outlet />
           </main>
-          {notice === undefined ? null : <footer className={classes['notice']}>{notice}</footer>}
+          {notice === '' ? null : <footer className={classes['notice']}>{notice}</footer>}
         </div>
       </div>
       <Drawer opened={menuIsOpen} onClose={() => setMenuAt(undefined)} title="Navigation" size={260} padding="sm">

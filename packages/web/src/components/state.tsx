@@ -35,14 +35,14 @@ interface Words {
 
 /** The three ways in which traffic is protected. */
 export const protections: Readonly<Record<Protection, Words>> = {
-  encrypted: { word: 'Encrypted', tone: 'good', icon: 'lock', meaning: 'Authenticated and encrypted on the network' },
-  authenticated: {
+  Encrypted: { word: 'Encrypted', tone: 'good', icon: 'lock', meaning: 'Authenticated and encrypted on the network' },
+  Authenticated: {
     word: 'Authenticated',
     tone: 'part',
     icon: 'seal',
     meaning: 'Authenticated and protected against change; readable on the network',
   },
-  none: { word: 'None', tone: 'none', icon: 'open', meaning: 'Plain: neither authenticated nor encrypted' },
+  None: { word: 'None', tone: 'none', icon: 'open', meaning: 'Plain: neither authenticated nor encrypted' },
 }
 
 /** How traffic is protected. */
@@ -57,21 +57,30 @@ export function ProtectionState({ protection }: { readonly protection: Protectio
 
 /** How devices stand against their model. */
 export const standings: Readonly<Record<Standing, Words>> = {
-  secured: { word: 'Secured', tone: 'good', icon: 'check', meaning: 'Its policy is in force, as the model says' },
-  waiting: { word: 'Not deployed', tone: 'part', icon: 'clock', meaning: 'Its policy was not deployed yet' },
+  ok: { word: 'As modelled', tone: 'good', icon: 'check', meaning: 'Its policy is in force, as the model says' },
+  'not-deployed': { word: 'Not deployed', tone: 'part', icon: 'clock', meaning: 'Its policy was not deployed yet' },
   drift: { word: 'Drift', tone: 'warn', icon: 'drift', meaning: 'Its settings differ from the model' },
   failed: { word: 'Not complete', tone: 'bad', icon: 'cross', meaning: 'Its last deployment was not complete' },
   unreachable: { word: 'No answer', tone: 'bad', icon: 'away', meaning: 'It did not answer when it was last asked' },
-  plain: {
-    word: 'No CIP Security',
-    tone: 'none',
-    icon: 'open',
-    meaning: 'It has no CIP Security; it is reached by trusted address',
+  running: { word: 'Deploying', tone: 'part', icon: 'deploy', meaning: 'A deployment works on it now' },
+  left: {
+    word: 'Left the model',
+    tone: 'warn',
+    icon: 'leave',
+    meaning: 'The plant file names it no more, and a policy is still in force on it: release or keep it',
   },
 }
 
 /** Standings from the most urgent to the least. */
-export const standingOrder = ['failed', 'drift', 'unreachable', 'waiting', 'plain', 'secured'] as const
+export const standingOrder = [
+  'failed',
+  'drift',
+  'unreachable',
+  'left',
+  'running',
+  'not-deployed',
+  'ok',
+] as const satisfies readonly Standing[]
 
 /** How a device stands. */
 export function StandingState({ standing }: { readonly standing: Standing }) {
@@ -89,7 +98,7 @@ export const stages: Readonly<
 > = {
   observe: { word: 'Observe', meaning: 'Connections are watched; nothing is enforced yet', step: 1 },
   protect: { word: 'Protect', meaning: 'The policy is in force; plain ports are still open', step: 2 },
-  closed: { word: 'Plain closed', meaning: 'The policy is in force and plain ports are closed', step: 3 },
+  enforce: { word: 'Enforce', meaning: 'The policy is in force and plain ports are closed', step: 3 },
 }
 
 /** On which step a zone is. */
@@ -105,4 +114,10 @@ export function StageState({ stage }: { readonly stage: Stage }) {
       {word}
     </span>
   )
+}
+
+/** What a promise of the plant file means on the network. */
+export function protectionOf(promise: string): Protection {
+  if (promise === 'confidentiality') return 'Encrypted'
+  return promise === 'integrity' ? 'Authenticated' : 'None'
 }

@@ -13,44 +13,57 @@ export interface Bundle {
   readonly isMixed: boolean
 }
 
-const strength: readonly Protection[] = ['none', 'authenticated', 'encrypted']
+const strength: readonly Protection[] = ['None', 'Authenticated', 'Encrypted']
 
 /** The weaker of two protections. */
 export function weaker(a: Protection, b: Protection): Protection {
-  return strength[Math.min(strength.indexOf(a), strength.indexOf(b))] ?? 'none'
+  return strength[Math.min(strength.indexOf(a), strength.indexOf(b))] ?? 'None'
 }
 
 /** What a conduit promises: the weaker of its messaging and its I/O. */
-export function promiseOf({ messaging, io }: Pick<Conduit, 'messaging' | 'io'>): Protection {
-  return weaker(messaging, io)
+export function promiseOf({
+  messagingProtection,
+  ioProtection,
+}: Pick<Conduit, 'messagingProtection' | 'ioProtection'>): Protection {
+  return weaker(messagingProtection, ioProtection)
 }
 
-/** Conduits by the pair of zones that they join; those within one zone are left out. */
+/** Conduits by the pair of zones that they join; those within one zone, or to what lies in none, are left out. */
 export function bundled(conduits: readonly Conduit[]): readonly Bundle[] {
   const pairs = new Map<string, Conduit[]>()
   for (const conduit of conduits) {
-    if (conduit.fromZone === conduit.toZone) continue
-    const id = pairId(conduit.fromZone, conduit.toZone)
+    const [one, other] = conduit.zones
+    if (one === null || one === undefined || other === null || other === undefined || one === other) continue
+    const id = pairId(one, other)
     const pair = pairs.get(id)
     if (pair === undefined) pairs.set(id, [conduit])
     else pair.push(conduit)
   }
   return [...pairs].map(([id, members]) => {
     const promises = members.map(promiseOf)
-    const [{ fromZone = '', toZone = '' } = {}] = members
-    const [a, b] = fromZone < toZone ? [fromZone, toZone] : [toZone, fromZone]
+    const [a = '', b = ''] = endsOf(members[0])
     return {
       id,
       a,
       b,
       conduits: members,
-      protection: promises.reduce(weaker, 'encrypted'),
+      protection: promises.reduce(weaker, 'Encrypted'),
       isMixed: new Set(promises).size > 1,
     }
   })
 }
 
+function endsOf(conduit: Conduit | undefined): readonly string[] {
+  return (conduit?.zones ?? []).flatMap((zone) => zone ?? []).sort()
+}
+
 /** Name of a pair of zones, the same in both directions. */
 export function pairId(one: string, other: string): string {
   return one < other ? `${one}~${other}` : `${other}~${one}`
+}
+
+/** The zones of a pair's name; undefined where it is none. */
+export function pairOf(id: string | undefined): readonly [string, string] | undefined {
+  const [one, other, more] = id?.split('~') ?? []
+  return one === undefined || other === undefined || more !== undefined ? undefined : [one, other]
 }

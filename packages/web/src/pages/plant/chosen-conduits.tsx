@@ -18,14 +18,12 @@ export function ChosenConduits({ bundle, close }: { readonly bundle: Bundle; rea
         </ActionIcon>
       </div>
       <ul className={classes['conduits']}>
-        {bundle.conduits.map(({ id, from, to, messaging, io }) => (
+        {bundle.conduits.map(({ id, between, messagingProtection, ioProtection }) => (
           <li key={id}>
-            <div>
-              {from} – {to}
-            </div>
+            <div>{between.join(' – ')}</div>
             <div className={classes['promises']}>
-              <span>Messaging</span> <ProtectionState protection={messaging} />
-              <span>I/O</span> <ProtectionState protection={io} />
+              <span>Messaging</span> <ProtectionState protection={messagingProtection} />
+              <span>I/O</span> <ProtectionState protection={ioProtection} />
             </div>
           </li>
         ))}

@@ -33,7 +33,7 @@ export const ConduitLine = memo(function ConduitLine({ source, target, data }: E
     <g className={classes['line']} data-protection={bundle.protection} data-faded={isFaded} data-chosen={isChosen}>
       <path className={classes['hit']} d={d} />
       <path className={classes['stroke']} d={d} />
-      {bundle.protection === 'encrypted' ? <path className={classes['inner']} d={d} /> : null}
+      {bundle.protection === 'Encrypted' ? <path className={classes['inner']} d={d} /> : null}
       {isNear ? (
         <EdgeLabelRenderer>
           <span
@@ -65,9 +65,9 @@ function Marker({
   readonly x: number
   readonly y: number
 }) {
-  if (protection === 'encrypted')
+  if (protection === 'Encrypted')
     return <rect className={classes['marker']} x={x - 8} y={y - 8} width={16} height={16} />
-  return <circle className={classes['marker']} cx={x} cy={y} r={8} data-ring={protection === 'none'} />
+  return <circle className={classes['marker']} cx={x} cy={y} r={8} data-ring={protection === 'None'} />
 }
 
 function centre({ x, y }: { readonly x: number; readonly y: number }) {

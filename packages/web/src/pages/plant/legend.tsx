@@ -5,7 +5,7 @@ import classes from './legend.module.css'
 export function Legend() {
   return (
     <section className={classes['legend']} aria-label="Legend">
-      {(['encrypted', 'authenticated', 'none'] as const).map((protection) => (
+      {(['Encrypted', 'Authenticated', 'None'] as const).map((protection) => (
         <span key={protection} className={classes['entry']} title={protections[protection].meaning}>
           <svg width="44" height="12" aria-hidden="true" focusable="false" data-tone={protections[protection].tone}>
             <Sample protection={protection} />
@@ -18,14 +18,14 @@ export function Legend() {
 }
 
 function Sample({ protection }: { readonly protection: keyof typeof protections }) {
-  if (protection === 'encrypted')
+  if (protection === 'Encrypted')
     return (
       <>
         <path d="M0 4H44M0 8H44" stroke="currentColor" strokeWidth="1.7" />
         <rect x="17" y="1" width="10" height="10" fill="currentColor" />
       </>
     )
-  if (protection === 'authenticated')
+  if (protection === 'Authenticated')
     return (
       <>
         <path d="M0 6H44" stroke="currentColor" strokeWidth="2" />

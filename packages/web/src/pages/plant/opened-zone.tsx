@@ -1,11 +1,11 @@
 import { Button, TextInput } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { useContext, useEffect, useRef, useState } from 'react'
-import type { ZoneSummary } from '../../api-types.ts'
+import type { Zone } from '../../api-types.ts'
 import { Icon } from '../../components/icon.tsx'
 import { Link } from '../../components/link.tsx'
 import { Loaded } from '../../components/loading.tsx'
-import { ProtectionState, standings } from '../../components/state.tsx'
+import { ProtectionState, protectionOf, standings } from '../../components/state.tsx'
 import { zoneDevicesQuery } from '../../data/devices.ts'
 import { usePlant } from '../../data/plants.ts'
 import { MapActions } from './map-actions.ts'
@@ -14,15 +14,15 @@ import classes from './opened-zone.module.css'
 /** Most devices that are listed in a card; the list of devices has them all. */
 const most = 200
 
-const authentications = {
+const authentications: Readonly<Record<string, string>> = {
   certificate: 'by certificate',
   psk: 'by pre-shared key',
   'trusted-ip': 'by trusted address',
   none: 'not at all',
-} as const
+}
 
 /** What an opened zone shows: its protection and its devices. */
-export function OpenedZone({ zone }: { readonly zone: ZoneSummary }) {
+export function OpenedZone({ zone }: { readonly zone: Zone }) {
   const plant = usePlant()
   const { hide, pin, isPinned, select, device: marked } = useContext(MapActions)
   const devices = useQuery(zoneDevicesQuery(plant, zone.name))
@@ -38,20 +38,20 @@ export function OpenedZone({ zone }: { readonly zone: ZoneSummary }) {
       <dl className={classes['facts']}>
         <dt>Messaging</dt>
         <dd>
-          <ProtectionState protection={zone.messaging} />
+          <ProtectionState protection={protectionOf(zone.messaging)} />
         </dd>
         <dt>I/O</dt>
         <dd>
-          <ProtectionState protection={zone.io} />
+          <ProtectionState protection={protectionOf(zone.io)} />
         </dd>
         <dt>Peers known</dt>
-        <dd>{authentications[zone.authentication]}</dd>
+        <dd>{authentications[zone.authentication] ?? zone.authentication}</dd>
       </dl>
       <Loaded query={devices} lines={4}>
         {({ items }) => {
           const lower = text.trim().toLowerCase()
           const found = items.filter(
-            ({ name, address }) => name.toLowerCase().includes(lower) || address.includes(lower),
+            ({ name, address }) => name.toLowerCase().includes(lower) || (address ?? '').includes(lower),
           )
           return (
             <>

@@ -1,15 +1,15 @@
 import { Tabs } from '@mantine/core'
-import type { Conduit, Topology, ZoneSummary } from '../../api-types.ts'
+import type { Conduit, Topology, Zone } from '../../api-types.ts'
 import { oneOf, type UrlState } from '../../address/url-state.ts'
 import { type Column, DataTable } from '../../components/data-table.tsx'
 import { Empty } from '../../components/empty.tsx'
 import { Link } from '../../components/link.tsx'
-import { ProtectionState, StageState, stages, standings } from '../../components/state.tsx'
+import { ProtectionState, protectionOf, StageState, stages, standings } from '../../components/state.tsx'
 import classes from './plant.module.css'
 
-const wanting = ['failed', 'drift', 'unreachable', 'waiting'] as const
+const wanting = ['failed', 'drift', 'unreachable', 'not-deployed'] as const
 
-const zoneColumns: readonly Column<ZoneSummary>[] = [
+const zoneColumns: readonly Column<Zone>[] = [
   {
     id: 'name',
     header: 'Zone',
@@ -29,12 +29,12 @@ const zoneColumns: readonly Column<ZoneSummary>[] = [
     align: 'end',
   },
   ...wanting.map(
-    (standing): Column<ZoneSummary> => ({
+    (standing): Column<Zone> => ({
       id: standing,
       header: standings[standing].word,
-      sort: (zone) => zone.standings[standing] ?? 0,
-      cell: (zone) => zone.standings[standing] ?? '',
-      width: '112px',
+      sort: (zone) => zone.standings[standing],
+      cell: (zone) => zone.standings[standing] || '',
+      width: '116px',
       align: 'end',
     }),
   ),
@@ -42,14 +42,14 @@ const zoneColumns: readonly Column<ZoneSummary>[] = [
     id: 'messaging',
     header: 'Messaging',
     sort: ({ messaging }) => messaging,
-    cell: ({ messaging }) => <ProtectionState protection={messaging} />,
+    cell: ({ messaging }) => <ProtectionState protection={protectionOf(messaging)} />,
     width: '136px',
   },
   {
     id: 'io',
     header: 'I/O',
     sort: ({ io }) => io,
-    cell: ({ io }) => <ProtectionState protection={io} />,
+    cell: ({ io }) => <ProtectionState protection={protectionOf(io)} />,
     width: '136px',
   },
   {
@@ -57,54 +57,56 @@ const zoneColumns: readonly Column<ZoneSummary>[] = [
     header: 'Stage',
     sort: ({ stage }) => stages[stage].step,
     cell: ({ stage }) => <StageState stage={stage} />,
-    width: '140px',
+    width: '120px',
   },
 ]
 
 const conduitColumns: readonly Column<Conduit>[] = [
   {
     id: 'from',
-    header: 'From',
-    sort: ({ from }) => from,
-    cell: ({ from, fromZone }) => <End name={from} zone={fromZone} />,
+    header: 'Between',
+    sort: ({ between }) => between[0] ?? '',
+    cell: (conduit) => <End of={conduit} end={0} />,
   },
-  { id: 'to', header: 'To', sort: ({ to }) => to, cell: ({ to, toZone }) => <End name={to} zone={toZone} /> },
+  { id: 'to', header: 'And', sort: ({ between }) => between[1] ?? '', cell: (conduit) => <End of={conduit} end={1} /> },
   {
     id: 'authentication',
     header: 'Peers known by',
     sort: ({ authentication }) => authentication,
-    cell: ({ authentication }) => words[authentication],
+    cell: ({ authentication }) => words[authentication] ?? authentication,
     width: '150px',
   },
   {
     id: 'messaging',
     header: 'Messaging',
-    sort: ({ messaging }) => messaging,
-    cell: ({ messaging }) => <ProtectionState protection={messaging} />,
+    sort: ({ messagingProtection }) => messagingProtection,
+    cell: ({ messagingProtection }) => <ProtectionState protection={messagingProtection} />,
     width: '150px',
   },
   {
     id: 'io',
     header: 'I/O',
-    sort: ({ io }) => io,
-    cell: ({ io }) => <ProtectionState protection={io} />,
+    sort: ({ ioProtection }) => ioProtection,
+    cell: ({ ioProtection }) => <ProtectionState protection={ioProtection} />,
     width: '150px',
   },
 ]
 
-const words = {
+const words: Readonly<Record<string, string>> = {
   certificate: 'certificate',
   psk: 'pre-shared key',
   'trusted-ip': 'trusted address',
   none: 'nothing',
-} as const
+}
 
-function End({ name, zone }: { readonly name: string; readonly zone: string }) {
-  return name === zone ? (
-    <>zone {name}</>
-  ) : (
+function End({ of: { between, zones }, end }: { readonly of: Conduit; readonly end: 0 | 1 }) {
+  const name = between[end] ?? ''
+  const zone = zones[end] ?? null
+  if (name === zone) return <>zone {name}</>
+  return (
     <>
-      {name} <span style={{ color: 'var(--mantine-color-dimmed)' }}>in {zone}</span>
+      {name}
+      {zone === null ? null : <span style={{ color: 'var(--mantine-color-dimmed)' }}> in {zone}</span>}
     </>
   )
 }
@@ -124,7 +126,7 @@ export function PlantTable({
   const sort = { sort: url['sort'], onSort: (sort: string | undefined) => setUrl({ sort }) }
   const zones = topology.zones.filter(({ name }) => name.toLowerCase().includes(text))
   const conduits = topology.conduits.filter((conduit) =>
-    [conduit.from, conduit.to, conduit.fromZone, conduit.toZone].some((name) => name.toLowerCase().includes(text)),
+    [...conduit.between, ...conduit.zones].some((name) => name?.toLowerCase().includes(text)),
   )
   return (
     <Tabs

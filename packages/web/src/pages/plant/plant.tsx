@@ -132,7 +132,7 @@ function MapPlace({
   readonly change: (change: Partial<MapView>) => void
 }) {
   const plant = usePlant()
-  const mayWrite = usePermits('plant.write')
+  const mayWrite = usePermits('plant.read')
   const [{ zone, device, conduit, hide, pin }] = useUrl()
   const view = useMemo(
     () => ({ open: zone, device, chosen: conduit, hidden: listOf(hide), pinned: listOf(pin) }),

@@ -16,7 +16,10 @@ export function useLayout(
 ): Positions | undefined {
   const placed = useMemo(() => {
     const known: Record<string, Position> = {}
-    for (const { name, position } of topology.zones) if (position !== undefined) known[name] = position
+    for (const { name } of topology.zones) {
+      const position = topology.layout[name]
+      if (position !== undefined) known[name] = position
+    }
     return known
   }, [topology])
   const [laidOut, setLaidOut] = useState<Positions>({})

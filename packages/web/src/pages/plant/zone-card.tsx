@@ -1,10 +1,10 @@
 import type { Node, NodeProps } from '@xyflow/react'
 import { Handle, Position } from '@xyflow/react'
 import { type KeyboardEvent, memo, useContext } from 'react'
-import type { ZoneSummary } from '../../api-types.ts'
+import type { Zone } from '../../api-types.ts'
 import { Icon } from '../../components/icon.tsx'
-import { protections, StageState, standingOrder, standings } from '../../components/state.tsx'
-import { promiseOf } from './bundles.ts'
+import { protectionOf, protections, StageState, standingOrder, standings } from '../../components/state.tsx'
+import { weaker } from './bundles.ts'
 import { MapActions } from './map-actions.ts'
 import { OpenedZone } from './opened-zone.tsx'
 import classes from './zone-card.module.css'
@@ -12,7 +12,7 @@ import classes from './zone-card.module.css'
 /** A zone on the map. */
 export type ZoneNode = Node<
   {
-    readonly zone: ZoneSummary
+    readonly zone: Zone
     readonly isOpen: boolean
     readonly isPinned: boolean
     readonly isFaded: boolean
@@ -30,7 +30,7 @@ const stepBy: Readonly<Record<string, readonly [number, number]>> = {
 /** Card of a zone: counts by standing, protection and stage; opened, its devices. */
 export const ZoneCard = memo(function ZoneCard({ data: { zone, isOpen, isPinned, isFaded } }: NodeProps<ZoneNode>) {
   const { open, move } = useContext(MapActions)
-  const promise = promiseOf(zone)
+  const promise = weaker(protectionOf(zone.messaging), protectionOf(zone.io))
   const onKey = (event: KeyboardEvent) => {
     const step = event.altKey ? stepBy[event.key] : undefined
     if (step === undefined) return
@@ -57,7 +57,7 @@ export const ZoneCard = memo(function ZoneCard({ data: { zone, isOpen, isPinned,
         </span>
         <span className={classes['standings']}>
           {standingOrder.map((standing) => {
-            const count = zone.standings[standing] ?? 0
+            const count = zone.standings[standing]
             if (count === 0) return null
             const { tone, icon, word } = standings[standing]
             return (
