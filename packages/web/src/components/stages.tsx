@@ -1,7 +1,8 @@
 import { Button, Group, SegmentedControl, TextInput } from '@mantine/core'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
-import { ask, client, type Shapes } from '../data/ask.ts'
+import { api, ask } from '../api.ts'
+import type { Shapes } from '../api-types.ts'
 import { stagesQuery } from '../data/model.ts'
 import { usePermits } from '../data/session.ts'
 import { counted, stages } from '../words/states.ts'
@@ -26,7 +27,7 @@ export function Stages({ plant }: { readonly plant: string }) {
     mutationFn: () =>
       ask(
         'Setting the stages',
-        client.PUT('/api/v1/plants/{plant}/stages', {
+        api.PUT('/api/v1/plants/{plant}/stages', {
           params: { path: { plant } },
           body: {
             stages: Object.fromEntries(changes.map(({ zone }) => [zone, wanted[zone] ?? 'observe'])),

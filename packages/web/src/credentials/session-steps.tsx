@@ -1,6 +1,8 @@
 import { useQueryClient } from '@tanstack/react-query'
 import { useRouter } from '@tanstack/react-router'
-import { ask, client, type Shapes } from '../data/ask.ts'
+import { api, ask, setCsrfToken } from '../api.ts'
+import type { Shapes } from '../api-types.ts'
+import { sessionQuery } from '../data/session.ts'
 import { BarePage } from './bare-page.tsx'
 import { EnrollFactor } from './enroll-factor.tsx'
 import { SecondFactor } from './second-factor.tsx'
@@ -10,9 +12,11 @@ import { whereTo } from './where-to.ts'
 export function useTakeSession(): (session: Shapes['Session']) => void {
   const queries = useQueryClient()
   return (session) => {
-    queries.setQueryData(['session'], session)
-    if (session.state === 'signed-in')
-      void queries.invalidateQueries({ predicate: ({ queryKey }) => queryKey[0] !== 'session' })
+    setCsrfToken(session.csrf)
+    // What was asked before was answered with “not signed in”.
+    if (session.state !== 'signed-in') return
+    queries.setQueryData(sessionQuery.queryKey, session)
+    void queries.invalidateQueries({ predicate: ({ queryKey }) => queryKey[0] !== 'session' })
   }
 }
 
@@ -48,7 +52,7 @@ export function SessionSteps({ session, done }: { readonly session: Shapes['Sess
     >
       <EnrollFactor
         done={() =>
-          void ask('Reading who is signed in', client.GET('/api/v1/session')).then((next) => {
+          void ask('Reading who is signed in', api.GET('/api/v1/session')).then((next) => {
             take(next)
             if (next.state === 'signed-in') done()
           })

@@ -10,14 +10,14 @@ import { KeySetup } from '../../credentials/key-setup.tsx'
 import { RecoveryCodes } from '../../credentials/recovery-codes.tsx'
 import { canUseKeys } from '../../credentials/security-key.ts'
 import { TotpSetup } from '../../credentials/totp-setup.tsx'
-import { ask, client } from '../../data/ask.ts'
+import { api, ask } from '../../api.ts'
 import { type Guarded, WithPassword } from './with-password.tsx'
 
 /** One's second factors: codes from an app, security keys, recovery codes. */
 export function Factors() {
   const factors = useQuery({
     queryKey: ['account', 'factors'],
-    queryFn: ({ signal }) => ask('Reading your factors', client.GET('/api/v1/account/factors', { signal })),
+    queryFn: ({ signal }) => ask('Reading your factors', api.GET('/api/v1/account/factors', { signal })),
   })
   const queries = useQueryClient()
   const [setup, setSetup] = useState<'totp' | 'webauthn'>()
@@ -83,7 +83,7 @@ export function Factors() {
                             work: async (password) => {
                               await ask(
                                 'Removing the app',
-                                client.DELETE('/api/v1/account/totp', { body: { password } }),
+                                api.DELETE('/api/v1/account/totp', { body: { password } }),
                               )
                               changed()
                             },
@@ -114,7 +114,7 @@ export function Factors() {
                             work: async (password) => {
                               const made = await ask(
                                 'Making recovery codes',
-                                client.POST('/api/v1/account/recovery', { body: { password } }),
+                                api.POST('/api/v1/account/recovery', { body: { password } }),
                               )
                               setCodes(made.codes)
                               changed()
@@ -161,7 +161,7 @@ export function Factors() {
                             work: async (password) => {
                               await ask(
                                 'Removing the key',
-                                client.DELETE('/api/v1/account/webauthn/{id}', {
+                                api.DELETE('/api/v1/account/webauthn/{id}', {
                                   params: { path: { id } },
                                   body: { password },
                                 }),

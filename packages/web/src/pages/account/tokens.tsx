@@ -9,7 +9,8 @@ import { Rows } from '../../components/rows.tsx'
 import { Remark, Section } from '../../components/section.tsx'
 import { Tone } from '../../components/tone.tsx'
 import { Refused } from '../../credentials/refused.tsx'
-import { ask, client, type Shapes } from '../../data/ask.ts'
+import { api, ask } from '../../api.ts'
+import type { Shapes } from '../../api-types.ts'
 
 type Role = Shapes['Session']['roles'][number]
 
@@ -17,14 +18,14 @@ type Role = Shapes['Session']['roles'][number]
 export function Tokens({ roles }: { readonly roles: readonly Role[] }) {
   const tokens = useQuery({
     queryKey: ['tokens', 'mine'],
-    queryFn: ({ signal }) => ask('Reading your tokens', client.GET('/api/v1/tokens', { signal })),
+    queryFn: ({ signal }) => ask('Reading your tokens', api.GET('/api/v1/tokens', { signal })),
   })
   const queries = useQueryClient()
   const [isMaking, setMaking] = useState(false)
   const changed = () => void queries.invalidateQueries({ queryKey: ['tokens'] })
   const revoke = useMutation({
     mutationFn: (id: string) =>
-      ask('Revoking the token', client.DELETE('/api/v1/tokens/{id}', { params: { path: { id } } })),
+      ask('Revoking the token', api.DELETE('/api/v1/tokens/{id}', { params: { path: { id } } })),
     onSettled: changed,
   })
   return (
@@ -130,7 +131,7 @@ function NewToken({ held, close }: { readonly held: readonly Role[]; readonly cl
     mutationFn: () =>
       ask(
         'Making the token',
-        client.POST('/api/v1/tokens', { body: { name: name.trim(), roles: [...chosen], days: Number(days) } }),
+        api.POST('/api/v1/tokens', { body: { name: name.trim(), roles: [...chosen], days: Number(days) } }),
       ),
   })
   if (make.data !== undefined) {

@@ -16,7 +16,8 @@ import { RowButton } from '../../components/row-button.tsx'
 import { Rows } from '../../components/rows.tsx'
 import { Facts, Section } from '../../components/section.tsx'
 import { Tone } from '../../components/tone.tsx'
-import { ask, client, type Shapes } from '../../data/ask.ts'
+import { api, ask } from '../../api.ts'
+import type { Shapes } from '../../api-types.ts'
 import { deploymentQuery, jobQuery } from '../../data/jobs.ts'
 import { usePermits } from '../../data/session.ts'
 import { counted, deploymentStatus, isActive, jobPath, outcomes } from '../../words/states.ts'
@@ -46,14 +47,14 @@ function Body({ deployment }: { readonly deployment: Shapes['DeploymentDetail'] 
   }
   const retry = useMutation({
     mutationFn: () =>
-      ask('Starting the retry', client.POST('/api/v1/deployments/{id}/retry', { params: { path: { id } }, body: {} })),
+      ask('Starting the retry', api.POST('/api/v1/deployments/{id}/retry', { params: { path: { id } }, body: {} })),
     onSuccess: goTo,
   })
   const verify = useMutation({
     mutationFn: () =>
       ask(
         'Starting the verification',
-        client.POST('/api/v1/plants/{plant}/verifications', { params: { path: { plant } }, body: {} }),
+        api.POST('/api/v1/plants/{plant}/verifications', { params: { path: { plant } }, body: {} }),
       ),
     onSuccess: goTo,
   })

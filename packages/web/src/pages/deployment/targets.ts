@@ -1,4 +1,4 @@
-import type { Shapes } from '../../data/ask.ts'
+import type { Shapes } from '../../api-types.ts'
 import { duration } from '../../words/time.ts'
 
 type Target = Shapes['DeploymentTarget']

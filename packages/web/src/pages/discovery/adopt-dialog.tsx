@@ -3,7 +3,8 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { type FormEvent, useState } from 'react'
 import { Failure } from '../../components/failure.tsx'
 import { Rows } from '../../components/rows.tsx'
-import { ask, client, type Shapes } from '../../data/ask.ts'
+import { api, ask } from '../../api.ts'
+import type { Shapes } from '../../api-types.ts'
 import { plantQuery, zonesQuery } from '../../data/model.ts'
 import { counted } from '../../words/states.ts'
 import { namePattern } from '../editor/plant-form.ts'
@@ -39,7 +40,7 @@ export function AdoptDialog({
     mutationFn: () =>
       ask(
         'Adopting',
-        client.POST('/api/v1/plants/{plant}/discovered/adopt', {
+        api.POST('/api/v1/plants/{plant}/discovered/adopt', {
           params: { path: { plant } },
           body: {
             base: summary.data?.version ?? 1,

@@ -12,7 +12,8 @@ import { Moment } from '../../components/moment.tsx'
 import { Rows } from '../../components/rows.tsx'
 import { Remark } from '../../components/section.tsx'
 import { Tone } from '../../components/tone.tsx'
-import { ask, client, type Shapes } from '../../data/ask.ts'
+import { api, ask } from '../../api.ts'
+import type { Shapes } from '../../api-types.ts'
 import { discoveredQuery } from '../../data/model.ts'
 import { usePermits } from '../../data/session.ts'
 import { counted } from '../../words/states.ts'
@@ -38,7 +39,7 @@ export function Inbox({ plant }: { readonly plant: string }) {
     mutationFn: (wish: { readonly addresses: readonly string[]; readonly ignore: boolean }) =>
       ask(
         wish.ignore ? 'Hiding' : 'Showing again',
-        client.POST('/api/v1/plants/{plant}/discovered/ignore', {
+        api.POST('/api/v1/plants/{plant}/discovered/ignore', {
           params: { path: { plant } },
           body: { addresses: [...wish.addresses], ignore: wish.ignore },
         }),

@@ -2,7 +2,7 @@ import { Button, TextInput } from '@mantine/core'
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { type FormEvent, useState } from 'react'
 import { Failure } from '../../components/failure.tsx'
-import { ask, client } from '../../data/ask.ts'
+import { api, ask } from '../../api.ts'
 import { usePermits } from '../../data/session.ts'
 import { parseTargets } from './targets.ts'
 
@@ -16,7 +16,7 @@ export function SearchForm({ plant }: { readonly plant: string }) {
     mutationFn: () =>
       ask(
         'Starting the search',
-        client.POST('/api/v1/plants/{plant}/discoveries', {
+        api.POST('/api/v1/plants/{plant}/discoveries', {
           params: { path: { plant } },
           body: { targets: [...targets] },
         }),

@@ -4,7 +4,8 @@ import { lazy, Suspense } from 'react'
 import { Failure } from '../../components/failure.tsx'
 import { Loading } from '../../components/loading.tsx'
 import { Section } from '../../components/section.tsx'
-import { ask, client, type Shapes } from '../../data/ask.ts'
+import { api, ask } from '../../api.ts'
+import type { Shapes } from '../../api-types.ts'
 import { DryRunResult } from './dry-run-result.tsx'
 import { ModelChanges } from './model-changes.tsx'
 
@@ -26,7 +27,7 @@ export function Changes({
     mutationFn: () =>
       ask(
         'Comparing with observed connections',
-        client.POST('/api/v1/plants/{plant}/dry-run', { params: { path: { plant } }, body: { text: after } }),
+        api.POST('/api/v1/plants/{plant}/dry-run', { params: { path: { plant } }, body: { text: after } }),
       ),
   })
   if (before === after) return <p>Nothing is changed since this version.</p>

@@ -22,7 +22,7 @@ import {
 import { useComputedColorScheme } from '@mantine/core'
 import { useEffect, useRef } from 'react'
 import { styleNonce } from '../../components/nonce.ts'
-import type { Shapes } from '../../data/ask.ts'
+import type { Shapes } from '../../api-types.ts'
 import classes from './code-view.module.css'
 
 type Problem = Shapes['TextProblem']

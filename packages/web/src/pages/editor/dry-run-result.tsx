@@ -1,7 +1,7 @@
 import { Moment } from '../../components/moment.tsx'
 import { Rows } from '../../components/rows.tsx'
 import { Remark } from '../../components/section.tsx'
-import type { Shapes } from '../../data/ask.ts'
+import type { Shapes } from '../../api-types.ts'
 import { counted } from '../../words/states.ts'
 
 /** Observed connections that a model would break, each with what to do. */

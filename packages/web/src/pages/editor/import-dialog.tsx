@@ -4,8 +4,7 @@ import { useState } from 'react'
 import { Failure } from '../../components/failure.tsx'
 import { Remark } from '../../components/section.tsx'
 import { Refused } from '../../credentials/refused.tsx'
-import { RequestFailure } from '../../api.ts'
-import { ask, client } from '../../data/ask.ts'
+import { api, ask, RequestFailure } from '../../api.ts'
 import { textOfFile } from './read-file.ts'
 
 /** Brings a plant file, or devices from a table, into the editor. Nothing is saved by it. */
@@ -29,7 +28,7 @@ export function ImportDialog({
       }
       const proposal = await ask(
         'Importing the table',
-        client.POST('/api/v1/plants/{plant}/import', { params: { path: { plant } }, body: { csv: text } }),
+        api.POST('/api/v1/plants/{plant}/import', { params: { path: { plant } }, body: { csv: text } }),
       )
       imported(proposal.text, [
         ...proposal.notes,

@@ -1,5 +1,5 @@
 import { Tone } from '../../components/tone.tsx'
-import type { Shapes } from '../../data/ask.ts'
+import type { Shapes } from '../../api-types.ts'
 import classes from './editor.module.css'
 
 const kinds = {

@@ -1,5 +1,5 @@
 import { Icon } from '../../components/icon.tsx'
-import type { Shapes } from '../../data/ask.ts'
+import type { Shapes } from '../../api-types.ts'
 import classes from './editor.module.css'
 
 /** Most problems that are listed: whoever has more mends these first. */

@@ -3,7 +3,8 @@ import { useMutation } from '@tanstack/react-query'
 import { type FormEvent, useState } from 'react'
 import { Failure } from '../../components/failure.tsx'
 import { Remark } from '../../components/section.tsx'
-import { ask, client, Refusal, type Shapes } from '../../data/ask.ts'
+import { api, ask, RequestFailure } from '../../api.ts'
+import type { Shapes } from '../../api-types.ts'
 import { counted } from '../../words/states.ts'
 import type { Draft } from './draft.ts'
 import { MergeDialog } from './merge-dialog.tsx'
@@ -45,18 +46,18 @@ export function SaveDialog({
       try {
         const made = await ask(
           'Saving',
-          client.POST('/api/v1/plants/{plant}/versions', {
+          api.POST('/api/v1/plants/{plant}/versions', {
             params: { path: { plant } },
             body: { base: draft.base, text: draft.text, message: message.trim() },
           }),
         )
         saved(made.version)
       } catch (cause) {
-        const newest = cause instanceof Refusal ? cause.problem.outdated?.newest : undefined
+        const newest = cause instanceof RequestFailure ? cause.problem?.outdated?.newest : undefined
         if (newest === undefined) throw cause
         const { text, version } = await ask(
           `Reading version ${newest}`,
-          client.GET('/api/v1/plants/{plant}/versions/{version}', { params: { path: { plant, version: newest } } }),
+          api.GET('/api/v1/plants/{plant}/versions/{version}', { params: { path: { plant, version: newest } } }),
         )
         setTheirs({ version: newest, text, author: version.author, message: version.message })
       }

@@ -1,6 +1,6 @@
 import { useEffect, useState } from 'react'
-import { RequestFailure } from '../../api.ts'
-import { ask, client, type Shapes } from '../../data/ask.ts'
+import { api, ask, RequestFailure } from '../../api.ts'
+import type { Shapes } from '../../api-types.ts'
 
 /** How long nothing is typed before the text is looked at. */
 const pauseMs = 400
@@ -28,7 +28,7 @@ export function useValidation(text: string, plant: string, base: number): Valida
     const timer = setTimeout(() => {
       ask(
         'Checking the text',
-        client.POST('/api/v1/plants/validate', {
+        api.POST('/api/v1/plants/validate', {
           body: { text, ...(plant === '' || base < 1 ? {} : { against: { plant, version: base } }) },
           signal: abort.signal,
         }),

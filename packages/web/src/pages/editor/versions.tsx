@@ -7,7 +7,7 @@ import { Loaded } from '../../components/loading.tsx'
 import { Moment } from '../../components/moment.tsx'
 import { Rows } from '../../components/rows.tsx'
 import { Remark, Section } from '../../components/section.tsx'
-import { ask, client } from '../../data/ask.ts'
+import { api, ask } from '../../api.ts'
 import { differenceQuery } from '../../data/model.ts'
 import { usePermits } from '../../data/session.ts'
 import { ModelChanges } from './model-changes.tsx'
@@ -38,7 +38,7 @@ export function Versions({
     queryFn: ({ pageParam, signal }) =>
       ask(
         'Reading the versions',
-        client.GET('/api/v1/plants/{plant}/versions', {
+        api.GET('/api/v1/plants/{plant}/versions', {
           params: { path: { plant }, query: { limit: pageSize, ...(pageParam === '' ? {} : { cursor: pageParam }) } },
           signal,
         }),
@@ -189,7 +189,7 @@ function Restore({
     mutationFn: () =>
       ask(
         'Restoring',
-        client.POST('/api/v1/plants/{plant}/versions/{version}/restore', {
+        api.POST('/api/v1/plants/{plant}/versions/{version}/restore', {
           params: { path: { plant, version } },
           body: { base: newest, message: message.trim() },
         }),

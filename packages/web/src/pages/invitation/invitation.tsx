@@ -7,7 +7,8 @@ import { takeLinkToken } from '../../credentials/link-token.ts'
 import { isReady, NewPassword, noPassword } from '../../credentials/new-password.tsx'
 import { Refused } from '../../credentials/refused.tsx'
 import { SessionSteps, useEnter, useTakeSession } from '../../credentials/session-steps.tsx'
-import { ask, client, type Shapes } from '../../data/ask.ts'
+import { api, ask } from '../../api.ts'
+import type { Shapes } from '../../api-types.ts'
 
 /** Sets a password with the link of an invitation or a reset. */
 export function Page() {
@@ -20,7 +21,7 @@ export function Page() {
     mutationFn: (given: string) =>
       ask(
         'Setting the password',
-        client.POST('/api/v1/invitation', { body: { token: given, password: password.password } }),
+        api.POST('/api/v1/invitation', { body: { token: given, password: password.password } }),
       ),
     onSuccess: (next) => {
       take(next)

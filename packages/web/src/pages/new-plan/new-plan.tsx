@@ -10,7 +10,7 @@ import { Link, useAddress } from '../../components/link.tsx'
 import { PageBody } from '../../components/page.tsx'
 import { Remark, Section } from '../../components/section.tsx'
 import { Stages } from '../../components/stages.tsx'
-import { ask, client } from '../../data/ask.ts'
+import { api, ask } from '../../api.ts'
 import { plantQuery, zonesQuery } from '../../data/model.ts'
 import { usePlant } from '../../data/plants.ts'
 import { usePermits } from '../../data/session.ts'
@@ -57,7 +57,7 @@ export function Page() {
         )
       return await ask(
         'Making the plan',
-        client.POST('/api/v1/plants/{plant}/plans', {
+        api.POST('/api/v1/plants/{plant}/plans', {
           params: { path: { plant } },
           body: {
             ...limits,
@@ -189,7 +189,7 @@ function DeviceChoice({
     queryFn: ({ signal }) =>
       ask(
         'Searching devices',
-        client.GET('/api/v1/plants/{plant}/devices', {
+        api.GET('/api/v1/plants/{plant}/devices', {
           params: { path: { plant }, query: { limit: 50, ...(search === '' ? {} : { search }) } },
           signal,
         }),
@@ -227,7 +227,7 @@ async function changedNow(plant: string, deployed: number | null, newest: number
     const query: { limit: number; cursor?: string } = cursor === '' ? { limit: pageSize } : { limit: pageSize, cursor }
     const { items, next }: { items: ScopedDevice[]; next: string | null } = await ask(
       'Reading the devices',
-      client.GET('/api/v1/plants/{plant}/devices', { params: { path, query } }),
+      api.GET('/api/v1/plants/{plant}/devices', { params: { path, query } }),
     )
     devices.push(...items)
     cursor = next
@@ -238,7 +238,7 @@ async function changedNow(plant: string, deployed: number | null, newest: number
       : (
           await ask(
             'Comparing the versions',
-            client.GET('/api/v1/plants/{plant}/difference', {
+            api.GET('/api/v1/plants/{plant}/difference', {
               params: { path, query: { from: deployed, to: newest } },
             }),
           )

@@ -3,11 +3,11 @@ import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { useRouter } from '@tanstack/react-router'
 import { type FormEvent, useState } from 'react'
 import { useUrl } from '../../address/use-url.ts'
-import { RequestFailure } from '../../api.ts'
 import { Failure } from '../../components/failure.tsx'
 import { PageBody } from '../../components/page.tsx'
 import { Refused } from '../../credentials/refused.tsx'
-import { ask, client, Refusal, type Shapes } from '../../data/ask.ts'
+import { api, ask, RequestFailure } from '../../api.ts'
+import type { Shapes } from '../../api-types.ts'
 import { addressPattern, namePattern } from '../editor/plant-form.ts'
 import { Problems } from '../editor/problems.tsx'
 import { textOfFile } from '../editor/read-file.ts'
@@ -29,7 +29,7 @@ export function Page() {
       setProblems([])
       const text =
         kind === 'nothing' ? firstText({ plant, zone, manager }) : file === null ? '' : await textOfFile(file)
-      const checked = await ask('Checking the text', client.POST('/api/v1/plants/validate', { body: { text } }))
+      const checked = await ask('Checking the text', api.POST('/api/v1/plants/validate', { body: { text } }))
       if (!checked.valid) {
         setProblems(checked.problems)
         throw new Error('The file has errors; nothing was made. They are listed below.')
@@ -37,12 +37,12 @@ export function Page() {
       try {
         await ask(
           'Making the plant',
-          client.POST('/api/v1/plants', {
+          api.POST('/api/v1/plants', {
             body: { text, message: kind === 'nothing' ? 'First version' : `From ${file?.name ?? 'a file'}` },
           }),
         )
       } catch (cause) {
-        if (cause instanceof Refusal) setProblems(cause.problem.problems ?? [])
+        if (cause instanceof RequestFailure) setProblems(cause.problem?.problems ?? [])
         throw cause
       }
       return checked.summary?.name ?? plant

@@ -5,7 +5,8 @@ import { useState } from 'react'
 import { Failure } from '../../components/failure.tsx'
 import { useAddress } from '../../components/link.tsx'
 import { Remark } from '../../components/section.tsx'
-import { ask, client, type Shapes } from '../../data/ask.ts'
+import { api, ask } from '../../api.ts'
+import type { Shapes } from '../../api-types.ts'
 import { windowsQuery } from '../../data/jobs.ts'
 import { counted, listed } from '../../words/states.ts'
 import { moment } from '../../words/time.ts'
@@ -36,7 +37,7 @@ export function DeployDialog({
     mutationFn: () =>
       ask(
         'Starting the deployment',
-        client.POST('/api/v1/plants/{plant}/deployments', {
+        api.POST('/api/v1/plants/{plant}/deployments', {
           params: { path: { plant: job.plant } },
           body: {
             plan: job.id,

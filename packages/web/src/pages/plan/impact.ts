@@ -1,4 +1,4 @@
-import type { Shapes } from '../../data/ask.ts'
+import type { Shapes } from '../../api-types.ts'
 import { actions } from '../../words/states.ts'
 
 type Planned = Shapes['PlannedDevice']

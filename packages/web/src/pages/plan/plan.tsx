@@ -15,7 +15,8 @@ import { RowButton } from '../../components/row-button.tsx'
 import { Rows } from '../../components/rows.tsx'
 import { Facts, Remark, Section } from '../../components/section.tsx'
 import { Tone } from '../../components/tone.tsx'
-import { ask, client, type Shapes } from '../../data/ask.ts'
+import { api, ask } from '../../api.ts'
+import type { Shapes } from '../../api-types.ts'
 import { latestJobsQuery, planQuery } from '../../data/jobs.ts'
 import { differenceQuery, plantQuery } from '../../data/model.ts'
 import { usePermits } from '../../data/session.ts'
@@ -81,7 +82,7 @@ function Done({ job, plan }: { readonly job: Shapes['Job']; readonly plan: NonNu
     mutationFn: () =>
       ask(
         'Starting the rehearsal',
-        client.POST('/api/v1/plants/{plant}/rehearsals', {
+        api.POST('/api/v1/plants/{plant}/rehearsals', {
           params: { path: { plant: job.plant } },
           body: {
             ...(job.version === null ? {} : { version: job.version }),

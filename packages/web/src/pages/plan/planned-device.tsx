@@ -4,7 +4,7 @@ import { Link } from '../../components/link.tsx'
 import { Messages } from '../../components/messages.tsx'
 import { Facts, Remark, Section } from '../../components/section.tsx'
 import { Tone } from '../../components/tone.tsx'
-import type { Shapes } from '../../data/ask.ts'
+import type { Shapes } from '../../api-types.ts'
 import { actions } from '../../words/states.ts'
 import classes from './planned-device.module.css'
 

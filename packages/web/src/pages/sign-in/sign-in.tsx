@@ -7,7 +7,8 @@ import { BarePage, SystemUseNotice } from '../../credentials/bare-page.tsx'
 import classes from '../../credentials/credentials.module.css'
 import { Refused } from '../../credentials/refused.tsx'
 import { SessionSteps, useEnter, useTakeSession } from '../../credentials/session-steps.tsx'
-import { ask, client, type Shapes } from '../../data/ask.ts'
+import { api, ask } from '../../api.ts'
+import type { Shapes } from '../../api-types.ts'
 
 /** Signing in: name and password or a provider, then what else the session needs. */
 export function Page() {
@@ -16,7 +17,7 @@ export function Page() {
   const session = useQuery({
     queryKey: ['sign-in-session'],
     queryFn: async () => {
-      const { data } = await client.GET('/api/v1/session')
+      const { data } = await api.GET('/api/v1/session')
       return data ?? null
     },
     gcTime: 0,
@@ -58,12 +59,12 @@ function Form({
 }) {
   const welcome = useQuery({
     queryKey: ['welcome'],
-    queryFn: ({ signal }) => ask('Reading the sign-in page', client.GET('/api/v1/welcome', { signal })),
+    queryFn: ({ signal }) => ask('Reading the sign-in page', api.GET('/api/v1/welcome', { signal })),
   })
   const [name, setName] = useState('')
   const [password, setPassword] = useState('')
   const signIn = useMutation({
-    mutationFn: () => ask('Signing in', client.POST('/api/v1/session', { body: { name: name.trim(), password } })),
+    mutationFn: () => ask('Signing in', api.POST('/api/v1/session', { body: { name: name.trim(), password } })),
     onSuccess: done,
     onError: () => setPassword(''),
   })

@@ -6,7 +6,7 @@ import { Loading } from '../../components/loading.tsx'
 import { Moment } from '../../components/moment.tsx'
 import { Remark, Section } from '../../components/section.tsx'
 import { Tone } from '../../components/tone.tsx'
-import { ask, client } from '../../data/ask.ts'
+import { api, ask } from '../../api.ts'
 import { latestJobsQuery } from '../../data/jobs.ts'
 import { plantQuery, versionQuery } from '../../data/model.ts'
 import { usePermits } from '../../data/session.ts'
@@ -36,7 +36,7 @@ export function Learn({ plant }: { readonly plant: string }) {
     mutationFn: () =>
       ask(
         'Starting to observe',
-        client.POST('/api/v1/plants/{plant}/observations', { params: { path: { plant } }, body: {} }),
+        api.POST('/api/v1/plants/{plant}/observations', { params: { path: { plant } }, body: {} }),
       ),
     onSuccess: () => void queries.invalidateQueries({ queryKey: ['jobs'] }),
   })
@@ -44,11 +44,11 @@ export function Learn({ plant }: { readonly plant: string }) {
     mutationFn: async () => {
       const proposal = await ask(
         'Making the proposal',
-        client.POST('/api/v1/plants/{plant}/propose', { params: { path: { plant } } }),
+        api.POST('/api/v1/plants/{plant}/propose', { params: { path: { plant } } }),
       )
       const checked = await ask(
         'Checking the proposal',
-        client.POST('/api/v1/plants/validate', { body: { text: proposal.text, against: { plant, version } } }),
+        api.POST('/api/v1/plants/validate', { body: { text: proposal.text, against: { plant, version } } }),
       )
       return { ...proposal, changes: checked.changes, valid: checked.valid }
     },
@@ -57,7 +57,7 @@ export function Learn({ plant }: { readonly plant: string }) {
     mutationFn: (text: string) =>
       ask(
         'Saving the proposal',
-        client.POST('/api/v1/plants/{plant}/versions', {
+        api.POST('/api/v1/plants/{plant}/versions', {
           params: { path: { plant } },
           body: { base: version, text, message: message.trim() },
         }),

@@ -8,7 +8,8 @@ import { Rows } from '../../components/rows.tsx'
 import { Remark } from '../../components/section.tsx'
 import { Stages } from '../../components/stages.tsx'
 import { Tone } from '../../components/tone.tsx'
-import { ask, client, type Shapes } from '../../data/ask.ts'
+import { api, ask } from '../../api.ts'
+import type { Shapes } from '../../api-types.ts'
 import { latestJobsQuery } from '../../data/jobs.ts'
 import { dryRunQuery, plantQuery, zonesQuery } from '../../data/model.ts'
 import { usePermits } from '../../data/session.ts'
@@ -215,7 +216,7 @@ function Verify({ plant }: { readonly plant: string }) {
     mutationFn: () =>
       ask(
         'Starting the verification',
-        client.POST('/api/v1/plants/{plant}/verifications', { params: { path: { plant } }, body: {} }),
+        api.POST('/api/v1/plants/{plant}/verifications', { params: { path: { plant } }, body: {} }),
       ),
     onSuccess: () => void queries.invalidateQueries({ queryKey: ['jobs'] }),
   })

@@ -1,4 +1,4 @@
-import type { Shapes } from '../../data/ask.ts'
+import type { Shapes } from '../../api-types.ts'
 
 /** Steps of the first hour, in order. */
 export const steps = ['plant', 'discover', 'group', 'learn', 'dry-run', 'deploy', 'verify', 'go-on'] as const
