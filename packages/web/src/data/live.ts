@@ -27,7 +27,12 @@ const stale: Readonly<Record<string, readonly string[]>> = {
   settings: ['settings'],
   stage: ['topology', 'device', 'overview'],
   token: ['tokens'],
+  tokens: ['tokens'],
   user: ['users'],
+  users: ['users', 'tokens'],
+  factors: ['users'],
+  providers: ['users'],
+  window: ['jobs'],
   version: ['plants', 'versions', 'overview', 'topology', 'devices', 'device'],
 }
 
