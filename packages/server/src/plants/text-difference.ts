@@ -19,7 +19,8 @@ const limits = { timeout: 2_000, maxEditLength: 20_000 } as const
 export function textDifference(from: string, to: string, names: readonly [string, string]): TextDifference {
   if (from === to) return { text: '', isCoarse: false }
   const patch = createTwoFilesPatch(names[0], names[1], from, to, undefined, undefined, { context: 3, ...limits })
-  const text = patch ?? coarsePatch(from, to, names)
+  // The line of `=` before the names is for lists of many files.
+  const text = patch?.replace(/^=+\n/, '') ?? coarsePatch(from, to, names)
   return { text: text.length > longestDifference ? undefined : text, isCoarse: patch === undefined }
 }
 

@@ -113,8 +113,10 @@ function mergeWords(merge: Merge): string {
       return merge.judgement.accepted
         ? 'both changes together are a valid plant'
         : 'both changes together are no valid plant'
-    case 'conflict':
-      return `${merge.conflicts.length + merge.more} places were changed by both`
+    case 'conflict': {
+      const places = merge.conflicts.length + merge.more
+      return `${places === 1 ? '1 place was' : `${places} places were`} changed by both`
+    }
     case 'too-different':
       return 'the two texts are too different to be merged'
   }
