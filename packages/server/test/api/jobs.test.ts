@@ -134,7 +134,7 @@ describe('jobs by the API', () => {
     const detail = await ask('GET', `/deployments/${job.deployment}`)
     expect(detail).toMatchObject({
       status: 200,
-      body: { kind: 'apply', version: 3, by: 'administrator', devices: { total: 4, running: 0 } },
+      body: { kind: 'apply', version: 3, by: 'administrator', devices: { total: 3, running: 0 } },
     })
     const listed = await ask('GET', '/plants/small/deployments?limit=1')
     expect(listed.body).toMatchObject({ items: [{ id: job.deployment }], next: null })
