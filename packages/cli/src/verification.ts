@@ -22,13 +22,16 @@ export function verificationStep(
     run: async (show, rename) => {
       const { workspace, ...request } = await input()
       const { authority, store } = workspace
-      const result = await verifyDeployed({ ...request, authority, store }, {
-        signal: context.signal,
-        onEvent: (event) => {
-          if (event.kind === 'checked') show(`checks ${bar(event.done, event.total)}`)
-          else if (event.kind === 'read') show(`read back ${bar(event.done, event.total)}  ${event.device}`)
+      const result = await verifyDeployed(
+        { ...request, authority, store },
+        {
+          signal: context.signal,
+          onEvent: (event) => {
+            if (event.kind === 'checked') show(`checks ${bar(event.done, event.total)}`)
+            else if (event.kind === 'read') show(`read back ${bar(event.done, event.total)}  ${event.device}`)
+          },
         },
-      })
+      )
       rename(`Verify from outside, in a process of its own: ${countsText(result)}`)
       done(result)
     },

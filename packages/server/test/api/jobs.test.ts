@@ -99,7 +99,9 @@ class Stream implements AsyncDisposable {
       const parts = (rest + Buffer.from(chunk as Uint8Array).toString()).split('\n\n')
       rest = parts.pop() ?? ''
       for (const part of parts) {
-        const fields = part.split('\n').map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 2)])
+        const fields = part
+          .split('\n')
+          .map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 2)])
         this.messages.push(Object.fromEntries(fields) as { id?: string })
       }
     }
@@ -175,7 +177,11 @@ describe('jobs by the API', () => {
 
 describe('the event stream', () => {
   const happen = async (kind: string, plant: string | null = null) =>
-    await store.db.insertInto('events').values({ kind, subject: 's', detail: null, plant }).returning('id').executeTakeFirstOrThrow()
+    await store.db
+      .insertInto('events')
+      .values({ kind, subject: 's', detail: null, plant })
+      .returning('id')
+      .executeTakeFirstOrThrow()
 
   test('goes on behind Last-Event-ID, and tells nobody what they may not see', async () => {
     const { id } = await happen('job', 'small')
