@@ -48,7 +48,7 @@ const layers = {
     ['est', 'jobs'],
     ['api'],
   ],
-  web: [['api-types', 'address'], ['api'], ['data'], ['components'], ['pages'], ['app'], ['main']],
+  web: [['api-types', 'address'], ['api'], ['data'], ['words'], ['components'], ['credentials'], ['pages'], ['app'], ['main']],
 }
 
 /** Imports within one layer, each with its reason. */

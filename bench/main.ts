@@ -12,6 +12,7 @@ const measurements: Readonly<Record<string, () => Promise<readonly Figure[]>>> =
   pages: async () => (await import('./pages.ts')).pageFigures(),
   connections: async () => (await import('./connections.ts')).connectionFigures(),
   plants: async () => (await import('./plants.ts')).plantFigures(),
+  web: async () => (await import('./web.ts')).webFigures(),
   commissioning: async () => (await import('./commissioning.ts')).commissioningFigures(),
 }
 

@@ -85,7 +85,12 @@ async function measure(means: PlantMeans, store: Store): Promise<Figure[]> {
       target: `at most ${targets.saveMs} ms, validated before`,
       met: save <= targets.saveMs,
     },
-    { name: 'plants-10000-save-unread', value: rounded(median(cold)), unit: 'ms', target: 'reported: the text is read first' },
+    {
+      name: 'plants-10000-save-unread',
+      value: rounded(median(cold)),
+      unit: 'ms',
+      target: 'reported: the text is read first',
+    },
     {
       name: 'plants-10000-save-blocks',
       value: rounded(block),

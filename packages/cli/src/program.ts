@@ -33,6 +33,8 @@ const argumentMeanings: Readonly<Record<string, string>> = {
   name: 'a letter, then letters, digits, _ and -',
   file: 'file of the backup',
   'plant-name': 'name of the plant at the manager',
+  pem: 'a PEM file',
+  sha256: 'SHA-256 fingerprint, as "cordon vendor list" shows it',
   link: 'the one-time link that the manager printed',
   version: 'number of a version',
   from: 'number of the earlier version',

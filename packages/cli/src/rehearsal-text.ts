@@ -38,7 +38,9 @@ export function rehearsalText(output: Output, report: RehearsalReport): string {
     )
     parts.push([output.strong('Devices'), rows])
   }
-  const told = [...messages, ...devices.flatMap((device) => device.messages)].filter(({ severity }) => severity !== 'information')
+  const told = [...messages, ...devices.flatMap((device) => device.messages)].filter(
+    ({ severity }) => severity !== 'information',
+  )
   if (told.length > 0) {
     const lines = told.map(({ severity, code, subject, cause, evidence, next }) =>
       output.paragraph(

@@ -10,6 +10,7 @@ import {
   type RehearsalReport,
   reportRehearsal,
   type Twin,
+  twinSuffix,
   writeTwin,
 } from '@cordon/core/rehearsal'
 import type { VerificationResult } from '@cordon/core/verification'
@@ -18,7 +19,6 @@ import { type ApplyOptions, deploy, prepare, type StoredReport, storePsk } from 
 import { openStore } from '@cordon/server/store'
 import { type ConnectionStatus, defaultDirectory } from '@cordon/simulator'
 import { boughtUnit } from './bought-unit.ts'
-import { twinSuffix } from './commands/simulate.ts'
 import type { CommandContext } from './context.ts'
 import { vendorRoots } from './deploy-options.ts'
 import { deferred } from './deferred-deployment.ts'

@@ -1,6 +1,8 @@
 import type { components } from '@cordon/client'
 
-type Schemas = components['schemas']
+/** Shapes of the API by name. */
+export type Shapes = components['schemas']
+type Schemas = Shapes
 
 /** A connection as it was last observed. */
 export type Connection = Schemas['Connection']

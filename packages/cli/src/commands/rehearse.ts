@@ -1,21 +1,12 @@
 import { UsageError } from '@cordon/core/errors'
 import { type Stage, type Stages, stagedDevices, stagedPlant } from '@cordon/core/policy'
-import {
-  type KnownDevices,
-  type KnownPlant,
-  mergeKnown,
-  parseKnown,
-  type RehearsalReport,
-} from '@cordon/core/rehearsal'
-import { maximumFileLength } from '@cordon/core/policy'
-import { readDeviceRecords, readUnitIdentities } from '@cordon/server/deploy'
+import { type KnownDevices, mergeKnown, type RehearsalReport } from '@cordon/core/rehearsal'
 import { acceptedPlant } from '../accepted-plant.ts'
 import type { CommandContext } from '../context.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
-import { readBounded } from '../input-file.ts'
 import { rehearse } from '../rehearsal.ts'
+import { knownFile, storedKnowledge } from '../rehearsal-knowledge.ts'
 import { rehearsalText } from '../rehearsal-text.ts'
-import { openWorkspace } from '../workspace.ts'
 
 interface RehearseFlags {
   readonly fromState?: boolean
@@ -80,51 +71,4 @@ function stagesOf(flags: readonly string[]): Stages {
 
 function isStage(text: string): text is Stage {
   return stageWords.includes(text)
-}
-
-/** What deployments and readings have left in the store of this state, which is only read. */
-async function storedKnowledge(context: CommandContext, plant: string): Promise<KnownDevices> {
-  await using workspace = await openWorkspace(context)
-  const [records, identities] = await Promise.all([
-    readDeviceRecords(workspace.store, plant),
-    readUnitIdentities(workspace.store, plant),
-  ])
-  return new Map(
-    [...records.values()].map(({ device, capabilities, configured, serial }) => {
-      const unit = identities.get(device)
-      const identity =
-        unit === undefined
-          ? serial === undefined
-            ? {}
-            : { identity: { serial } }
-          : {
-              identity: {
-                vendor: unit.vendorId,
-                type: unit.deviceType,
-                product: unit.productCode,
-                major: unit.major,
-                minor: unit.minor,
-                serial: unit.serialNumber,
-                name: unit.productName,
-              },
-            }
-      return [device, { configured, ...identity, ...(capabilities === undefined ? {} : { capabilities }) }]
-    }),
-  )
-}
-
-/** @throws UsageError `missing`, `bad-option` with every problem of the file */
-async function knownFile(file: string): Promise<KnownPlant> {
-  let text: string
-  try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(await readBounded(file, maximumFileLength))
-  } catch (cause) {
-    throw new UsageError('missing', `--known: cannot read ${file} as UTF-8 text`, { cause })
-  }
-  const { known, problems } = parseKnown(text, file)
-  if (known !== undefined) return known
-  const lines = problems.map(
-    ({ line, column, message, expected }) => `${file}:${line}:${column}: ${message}; expected ${expected}`,
-  )
-  throw new UsageError('bad-option', lines.join('\n'))
 }

@@ -1,7 +1,7 @@
 import { dirname } from 'node:path'
 import { MalformedMessage, UsageError } from '@cordon/core/errors'
 import { judgePlant, type Plant, type Simulation } from '@cordon/core/policy'
-import { maximumTwinLength, readTwin } from '@cordon/core/rehearsal'
+import { maximumTwinLength, readTwin, twinSuffix } from '@cordon/core/rehearsal'
 import { keyLogWarning } from '@cordon/node/transports'
 import { defaultDirectory, runSimulator } from '@cordon/simulator'
 import type { CommandContext } from '../context.ts'
@@ -42,9 +42,6 @@ export async function run(context: CommandContext, options: SimulateOptions, fil
   const { plant, simulation, simulationFile } = files
   return await simulate(context, options, { file, plant, simulation, simulationFile })
 }
-
-/** The end of the names of files that `cordon rehearse` writes for the plant's own process. */
-export const twinSuffix = '.twin.json'
 
 /** @throws UsageError `missing`, MalformedMessage for what is no twin */
 async function twinOf(file: string): Promise<ReturnType<typeof readTwin>> {

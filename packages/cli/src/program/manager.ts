@@ -175,4 +175,33 @@ export function addManager({ program, add, group }: Declare): void {
     undefined,
     async () => (await import('../remote/admin.ts')).revokeToken,
   )
+  const vendor = group(
+    'vendor',
+    'vendors that a manager believes at first contact with a device',
+    'vendor list --server https://127.0.0.1:8443',
+  )
+  add(
+    vendor,
+    'list',
+    'vendor authorities',
+    'vendor list',
+    undefined,
+    async () => (await import('../remote/admin.ts')).vendors,
+  )
+  add(
+    vendor,
+    'add <pem>',
+    'believe the vendor authorities of a PEM file',
+    'vendor add vendor.pem',
+    undefined,
+    async () => (await import('../remote/admin.ts')).addVendor,
+  )
+  add(
+    vendor,
+    'remove <sha256>',
+    'believe a vendor authority no more',
+    'vendor remove 9f2c…',
+    undefined,
+    async () => (await import('../remote/admin.ts')).removeVendor,
+  )
 }

@@ -1,5 +1,6 @@
 import { answered } from '@cordon/client'
 import { UsageError } from '@cordon/core/errors'
+import { readFile } from 'node:fs/promises'
 import type { CommandContext } from '../context.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
 import { table } from '../output.ts'
@@ -79,5 +80,46 @@ export async function revokeToken(context: CommandContext, _: unknown, id: strin
   const client = await managerClient(context)
   await answered(client.DELETE('/api/v1/tokens/{id}', { params: { path: { id } } }))
   context.output.document({ id, revoked: true }, () => `token ${id} is revoked`)
+  return exitCodes.ok
+}
+
+/** `cordon vendor list` */
+export async function vendors(context: CommandContext): Promise<ExitCode> {
+  const { output } = context
+  const client = await managerClient(context)
+  const found = await answered(client.GET('/api/v1/vendor-anchors', {}))
+  output.document(found, () =>
+    table(
+      output,
+      found.items,
+      [
+        { title: 'subject', value: ({ subject }) => subject },
+        { title: 'SHA-256', value: ({ fingerprint }) => fingerprint },
+        { title: 'ends', value: ({ notAfter }) => notAfter, rank: 1 },
+        { title: 'added', value: ({ addedAt, addedBy }) => `${addedAt} by ${addedBy}`, rank: 1 },
+      ],
+      'no vendor is believed; add one with "cordon vendor add FILE"',
+    ),
+  )
+  return exitCodes.ok
+}
+
+/** `cordon vendor add FILE` */
+export async function addVendor(context: CommandContext, _: unknown, file: string): Promise<ExitCode> {
+  const pem = await readFile(file, 'utf8').catch((cause: unknown) => {
+    throw new UsageError('missing', `cannot read ${file}`, { cause })
+  })
+  const client = await managerClient(context)
+  const found = await answered(client.POST('/api/v1/vendor-anchors', { body: { pem } }))
+  context.output.document(found, () => `${found.items.length} vendor authorities are believed at first contact`)
+  return exitCodes.ok
+}
+
+/** `cordon vendor remove SHA256` */
+export async function removeVendor(context: CommandContext, _: unknown, fingerprint: string): Promise<ExitCode> {
+  const client = await managerClient(context)
+  const path = { fingerprint: fingerprint.replaceAll(':', '').toLowerCase() }
+  await answered(client.DELETE('/api/v1/vendor-anchors/{fingerprint}', { params: { path } }))
+  context.output.document({ ...path, removed: true }, () => `${path.fingerprint} is believed no more`)
   return exitCodes.ok
 }

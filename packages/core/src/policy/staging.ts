@@ -230,7 +230,7 @@ function openings(zone: Zone, stage: Stage, analyses: readonly GroupAnalysis[], 
   }
   for (const [peer, { names, ports }] of peers)
     lines.push(
-      `plain traffic with zone ${peer}, which is only observed: ${[...ports].join(', ')} of ${listNames(names)} stay open, for its addresses alone where the device has rules of class 0x63`,
+      `zone ${peer} is only observed: ${listNames(names)} let its addresses in on ${[...ports].join(', ')}, and anybody where a device has no rules of class 0x63`,
     )
   if (capable.length === 0) lines.push('plain EtherNet/IP, as the plant file says: no device here gets an identity')
   return lines

@@ -23,4 +23,4 @@ export {
   type TwinConnection,
 } from './report.ts'
 export { type Assumption, buildTwin, type Twin, type TwinRequest } from './twin.ts'
-export { maximumTwinLength, readTwin, writeTwin } from './twin-file.ts'
+export { maximumTwinLength, readTwin, twinSuffix, writeTwin } from './twin-file.ts'

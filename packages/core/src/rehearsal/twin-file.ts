@@ -6,6 +6,9 @@ import type { Twin } from './twin.ts'
 /** Says what kind of file this is, before anything in it is believed. */
 const mark = 'cordon-twin/1'
 
+/** The end of the name of a twin's file. */
+export const twinSuffix = '.twin.json'
+
 /** Longest file of a twin that is read, characters. */
 export const maximumTwinLength = 256 * 1024 * 1024
 

@@ -11,6 +11,7 @@ import type {
   Simulation,
 } from '../policy/simulation-model.ts'
 import { tagSize } from '../policy/validate-simulation.ts'
+import { findSuite, suiteHex } from '../security/cipher-suites.ts'
 import { securityProfiles } from '../security/profiles.ts'
 import { type AddressMap, mapAddresses } from './addresses.ts'
 import type { KnownDevice, KnownDevices, SeenConnection } from './known.ts'
@@ -265,10 +266,18 @@ class UnitMaker {
     }
     const revisions = capabilities.objectRevisions
     const { suites: allSuites } = assumedCapabilities
-    const suites = or(capabilities.suites, read?.suites, allSuites, 'suites offered: all but 0xD001')
+    const usable = (offered: readonly number[]): readonly number[] =>
+      offered.filter((id) => {
+        const isUsable = findSuite(id) !== undefined && id !== 0xd001
+        if (!isUsable) this.#note(`suite ${suiteHex(id)} is not offered: no TLS library has it`, name)
+        return isUsable
+      })
+    const suites = usable(or(capabilities.suites, read?.suites, allSuites, 'suites offered: all but 0xD001'))
     return {
       suites,
-      originatorSuites: capabilities.originatorSuites ?? capabilities.suites ?? read?.originatorSuites ?? suites,
+      originatorSuites: usable(
+        capabilities.originatorSuites ?? capabilities.suites ?? read?.originatorSuites ?? suites,
+      ),
       objectRevisions: {
         cipSecurity: or(cipSecurityRevision, read?.objectRevisions.cipSecurity, 4, 'class revision of 0x5D: 4'),
         ethernetIpSecurity: or(

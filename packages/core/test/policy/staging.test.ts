@@ -382,7 +382,7 @@ describe('the consequences of stages, for people', () => {
       'within the zone: messages with confidentiality (certificate), I/O with integrity (certificate)',
     ])
     expect(line?.open).toEqual([
-      'plain traffic with zone press, which is only observed: tcp/44818, udp/2222 of PLC stay open, for its addresses alone where the device has rules of class 0x63',
+      'zone press is only observed: PLC let its addresses in on tcp/44818, udp/2222, and anybody where a device has no rules of class 0x63',
     ])
     expect(zones.find(({ zone }) => zone === 'press')).toMatchObject({ stage: 'observe', devices: 0, protects: [] })
     expect(testsSetAside).toBe(1)

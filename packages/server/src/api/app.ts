@@ -15,6 +15,7 @@ import { routes } from './contract/all.ts'
 import { problem } from './contract/common.ts'
 import type { Route } from './contract/route.ts'
 import type { Authenticate } from './authenticate.ts'
+import { lazyCompilers } from './compilers.ts'
 import { failureOf } from './failures.ts'
 import { callerOfRequest, guard, rememberCallers } from './guard.ts'
 import type { Call, Handler, SomeHandlers, Upload } from './handler.ts'
@@ -107,8 +108,7 @@ export async function openApi(options: ApiOptions): Promise<Api> {
     forceCloseConnections: true,
     exposeHeadRoutes: false,
     routerOptions: { maxParamLength: 2048 },
-    // Bodies have types; what is unknown is refused, not removed in silence.
-    ajv: { customOptions: { removeAdditional: false, coerceTypes: false, useDefaults: true, allErrors: false } },
+    schemaController: { compilersFactory: lazyCompilers },
     frameworkErrors: (error, request, reply) => void answerFailure(error, request, reply),
   })
   rememberCallers(app)

@@ -14,8 +14,20 @@ export {
 export { routes } from './contract/all.ts'
 export type { Access, Route, Routes } from './contract/route.ts'
 export type { Call, Caller, Handler, Handlers, SomeHandlers, Upload } from './handler.ts'
+export {
+  listen,
+  type ListenCredential,
+  listenForMetrics,
+  type Listening,
+  type ListenLimits,
+  type ListenOptions,
+} from './listen.ts'
 export { type Log, logLevels, type LogOptions, openLog } from './log.ts'
+export { type Manager, type ManagerOptions, openManager } from './manager.ts'
+export { managerCredential, type ManagerNames, shownFingerprint } from './manager-credential.ts'
 export type { Measured, Metrics, StoreGauge } from './metrics.ts'
 export { apiPrefix, openApiDocument } from './openapi.ts'
 export { notFound, type Problem, RequestProblem } from './problem.ts'
-export type { Services } from './services.ts'
+export { handlers } from './routes/all.ts'
+export type { CaptureVerdict, Services } from './services.ts'
+export { userPolicy } from './user-policy.ts'

@@ -1,6 +1,7 @@
 import type { DeploymentPlan } from '@cordon/core/deployment'
 import type { StoreAuthority } from '../authority/authority.ts'
 import type { LiveEvents } from '../jobs/live.ts'
+import type { PlantReader } from '../plants/reader.ts'
 import type { Store } from '../store/store.ts'
 import type { Caller } from './handler.ts'
 
@@ -54,6 +55,8 @@ export interface Breakage {
 export interface Services {
   readonly store: Store
   readonly authority: StoreAuthority
+  /** Reads plants in a thread of its own. */
+  readonly reader: PlantReader
   /** Version of the product. */
   readonly version: string
   managers(): Promise<readonly ManagerEntry[]>

@@ -1,11 +1,11 @@
 import { UsageError } from '@cordon/core/errors'
-import { sql } from 'kysely'
+import { type RawBuilder, sql } from 'kysely'
 import type { DeviceObserved } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
 import { noPlant, type PlantMeans } from './means.ts'
 import type { ObservedTables } from './learn.ts'
 import type { WantedOfDevice } from './questions.ts'
-import { lastTarget, openFindings, type Standing, standingOf } from './standing.ts'
+import { ofAll, ofFew, type Standing, standingOf } from './standing.ts'
 import { newestVersion, readVersion, versionKey } from './versions.ts'
 
 /** A device as lists show it. */
@@ -90,7 +90,7 @@ const columns = sql`p.name, p.address, p.zone, p.chassis, p.slot, p.capable, ${s
   d.identity->>'productName' as product, d.serial, c.not_after as expires_at, coalesce(f.open, 0) as drift, d.updated_at`
 
 const joins = sql`left join devices d on d.plant = p.plant and d.name = p.name
-  left join certificates c on c.fingerprint = d.certificate_fingerprint ${lastTarget} ${openFindings}`
+  left join certificates c on c.fingerprint = d.certificate_fingerprint`
 
 /**
  * Devices of a plant by name, a page at a time; those that left the plant while under its policy are among them, with no
@@ -108,35 +108,45 @@ export async function listDevices(
   }
   if ((await newestVersion(db, plant)) === undefined) throw noPlant(plant)
   const pattern = search === undefined || search === '' ? undefined : `%${search.replace(/[\\%_]/g, '\\$&')}%`
-  const after_ = after === undefined ? sql`` : sql`and p.name > ${after}`
-  const found = (name: string) =>
-    pattern === undefined ? sql`` : sql`and (p.${sql.ref(name)} ilike ${pattern} or p.address ilike ${pattern})`
-  const own =
-    standing === 'left'
-      ? []
-      : (
-          await sql<Row>`select ${columns} from plant_devices p ${joins}
-            where p.plant = ${plant} ${after_} ${zone === undefined ? sql`` : sql`and p.zone = ${zone}`} ${found('name')}
-              ${standing === undefined ? sql`` : sql`and ${standingOf} = ${standing}`}
-            order by p.name limit ${limit + 1}`.execute(db)
-        ).rows
-  const left =
-    zone !== undefined || (standing !== undefined && standing !== 'left')
-      ? []
-      : (
-          await sql<Row>`
-            select p.name, p.address, null as zone, null as chassis, null as slot, true as capable, 'left' as standing,
-              d.identity->>'productName' as product, d.serial, c.not_after as expires_at, 0 as drift, d.updated_at
-            from (select o.plant, o.device collate "C" as name, o.address from orphans o where o.plant = ${plant}
-                and not exists (select from plant_devices q where q.plant = o.plant and q.name = o.device)) p
-              left join devices d on d.plant = p.plant and d.name = p.name
-              left join certificates c on c.fingerprint = d.certificate_fingerprint
-            where true ${after_} ${found('name')} order by p.name limit ${limit + 1}`.execute(db)
-        ).rows
+  const which = sql`
+    ${after === undefined ? sql`` : sql`and p.name collate "C" > ${after}`}
+    ${zone === undefined ? sql`` : sql`and p.zone = ${zone}`}
+    ${pattern === undefined ? sql`` : sql`and (p.name ilike ${pattern} or p.address ilike ${pattern})`}`
+  const page = sql`order by p.name collate "C" limit ${limit + 1}`
+  const own = standing === 'left' ? [] : (await ownDevices(plant, standing, which, page).execute(db)).rows
+  const isLeft = zone === undefined && (standing === undefined || standing === 'left')
+  const left = isLeft ? (await departedDevices(plant, which, page).execute(db)).rows : []
   // Names are ASCII, so the order of code units is that of the database's collation "C".
   const rows = left.length === 0 ? own : [...own, ...left].sort((a, b) => (a.name < b.name ? -1 : 1))
   const items = rows.slice(0, limit).map(listed)
   return { items, next: rows.length > limit ? items.at(-1)?.name : undefined }
+}
+
+/** Without a standing to look for, the page is cut first and told of then; with one, all devices are told of first. */
+function ownDevices(
+  plant: string,
+  standing: Standing | undefined,
+  which: RawBuilder<unknown>,
+  page: RawBuilder<unknown>,
+) {
+  if (standing === undefined) {
+    return sql<Row>`select ${columns}
+      from (select p.* from plant_devices p where p.plant = ${plant} ${which} ${page}) p ${joins} ${ofFew}
+      order by p.name collate "C"`
+  }
+  const all = ofAll(plant)
+  return sql<Row>`${all.with} select ${columns} from plant_devices p ${joins} ${all.joins}
+    where p.plant = ${plant} ${which} and ${standingOf} = ${standing} ${page}`
+}
+
+/** Devices that the plant does not name any more and that are still under its policy. */
+function departedDevices(plant: string, which: RawBuilder<unknown>, page: RawBuilder<unknown>) {
+  return sql<Row>`
+    select p.name, p.address, null as zone, null as chassis, null as slot, true as capable, 'left' as standing,
+      d.identity->>'productName' as product, d.serial, c.not_after as expires_at, 0 as drift, d.updated_at
+    from (select o.plant, o.device as name, o.address from orphans o where o.plant = ${plant}
+        and not exists (select from plant_devices q where q.plant = o.plant and q.name = o.device)) p ${joins}
+    where true ${which} ${page}`
 }
 
 /** A difference of a device from its model. */
@@ -238,7 +248,7 @@ export async function readDevice({ store, reader }: PlantMeans, plant: string, n
 }
 
 async function findDevice({ db }: Pick<Store, 'db'>, plant: string, name: string): Promise<ListedDevice> {
-  const { rows } = await sql<Row>`select ${columns} from plant_devices p ${joins}
+  const { rows } = await sql<Row>`select ${columns} from plant_devices p ${joins} ${ofFew}
     where p.plant = ${plant} and p.name = ${name}`.execute(db)
   const [row] = rows
   if (row !== undefined) return listed(row)

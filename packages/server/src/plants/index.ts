@@ -24,6 +24,7 @@ export {
   listDiscovered,
   recordDiscovered,
 } from './discovered.ts'
+export { type FindingQuestion, listFindings } from './findings.ts'
 export { type EditRequest, editedText, importTable, saveEdits } from './edit.ts'
 export type {
   Breakage,
@@ -49,7 +50,7 @@ export type { Acting, PlantMeans } from './means.ts'
 export type { Conflict } from './merge.ts'
 export type { Judgement, PlantProblem, VersionTexts } from './models.ts'
 export { type DryRun, dryRunPlant, listConnections, proposePlant, recordObserved } from './observed.ts'
-export type { Difference, Edited, Merge, PlantModel, WantedOfDevice } from './questions.ts'
+export type { Difference, Edited, Merge, PlantModel, StageMeaning, WantedOfDevice } from './questions.ts'
 export { PlantReader, type ReaderLimits } from './reader.ts'
 export {
   type CreateResult,
@@ -61,7 +62,15 @@ export {
   type SaveResult,
   saveVersion,
 } from './save.ts'
-export { currentStages, type Stage, type StageEntry, setStages, stageHistory, stageWithoutWord } from './stages.ts'
+export {
+  currentStages,
+  listStages,
+  type StageEntry,
+  setStages,
+  stageHistory,
+  stageWithoutWord,
+  type ZoneStage,
+} from './stages.ts'
 export { type Standing, type StandingCounts, standings } from './standing.ts'
 export type { TextDifference } from './text-difference.ts'
 export {

@@ -1,10 +1,10 @@
-import type { OutlineConduit, OutlineZone, PlantOutline } from '@cordon/core/policy'
+import type { OutlineConduit, OutlineZone, PlantOutline, Stage } from '@cordon/core/policy'
 import { UsageError } from '@cordon/core/errors'
 import { sql } from 'kysely'
 import type { Store } from '../store/store.ts'
 import { type Acting, tell } from './means.ts'
 import { readOutline } from './outline.ts'
-import { currentStages, type Stage, stageWithoutWord } from './stages.ts'
+import { currentStages, stageWithoutWord } from './stages.ts'
 import { noStandings, type StandingCounts, standingsByZone } from './standing.ts'
 
 /** A zone with how its devices stand. */

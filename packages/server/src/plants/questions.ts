@@ -9,6 +9,8 @@ import {
   type Plant,
   type PlantEdit,
   type PlantIndex,
+  type Stage,
+  stageConsequences,
   parseDeviceTable,
 } from '@cordon/core/policy'
 import { suiteName } from '@cordon/core/security'
@@ -104,6 +106,12 @@ export interface PlantModel {
   readonly capabilities: Capabilities
 }
 
+/** What the stage of a zone means, in one line for people. */
+export interface StageMeaning {
+  readonly zone: string
+  readonly consequence: string
+}
+
 /** The questions with their answers. */
 export interface Questions {
   judge: { input: VersionTexts; answer: Judgement }
@@ -115,6 +123,15 @@ export interface Questions {
   device: {
     input: { readonly model: ModelReference; readonly device: string }
     answer: WantedOfDevice | Unknown | undefined
+  }
+  stages: {
+    input: {
+      readonly model: ModelReference
+      readonly stages: readonly (readonly [zone: string, stage: Stage])[]
+      /** Devices that are under a policy now. */
+      readonly held: readonly string[]
+    }
+    answer: readonly StageMeaning[] | Unknown
   }
   difference: {
     input: { readonly from: VersionTexts; readonly to: VersionTexts; readonly names: readonly [string, string] }
@@ -161,6 +178,10 @@ const answers: Answers = {
   device: (models, { model, device }) => {
     const found = find(models, model)
     return found === undefined ? unknown : wantedOf(found, device)
+  },
+  stages: (models, { model, stages, held }) => {
+    const found = find(models, model)
+    return found === undefined ? unknown : stageMeanings(found, stages, held)
   },
   difference: (models, { from, to, names }) => difference(models, from, to, names),
   changes: (models, { from, to }) => changesBetween(models, from, to),
@@ -301,6 +322,34 @@ function tableProposal(models: Models, text: string, csv: string): Proposal {
     ...fresh.map((zone) => `zone ${zone} is new: certificate, messages encrypted, I/O authenticated; check that`),
   ]
   return { text: result.text, notes, problems }
+}
+
+function stageMeanings(
+  { read }: Model,
+  stages: readonly (readonly [string, Stage])[],
+  held: readonly string[],
+): readonly StageMeaning[] {
+  if (read === undefined) return []
+  const known = new Set(read.plant.zones.map(({ name }) => name))
+  // A stage of a zone that an older version had says nothing now.
+  const { zones, release } = stageConsequences(
+    read.plant,
+    new Map(stages.filter(([zone]) => known.has(zone))),
+    new Set(held),
+  )
+  return zones.map(({ zone, protects, open }) => {
+    const first = release.filter((one) => one.zone === zone).map(({ device }) => device)
+    const sentences = [
+      ...protects,
+      ...open,
+      ...(first.length === 0
+        ? []
+        : [
+            `to be released first: ${first.slice(0, 5).join(', ')}${first.length > 5 ? ` and ${first.length - 5} more` : ''}`,
+          ]),
+    ]
+    return { zone, consequence: sentences.length === 0 ? 'nothing is in force' : sentences.join('; ') }
+  })
 }
 
 /** Most peers of a device that are listed. */

@@ -59,7 +59,7 @@ export class PlantReader implements AsyncDisposable {
   }
 
   /** Asks about a model; `load` gives its texts when they are not kept any more. */
-  async about<Name extends 'parts' | 'model' | 'device' | 'connections'>(
+  async about<Name extends 'parts' | 'model' | 'device' | 'stages' | 'connections'>(
     name: Name,
     key: string,
     load: () => Promise<VersionTexts>,

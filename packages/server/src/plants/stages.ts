@@ -1,11 +1,10 @@
 import { UsageError } from '@cordon/core/errors'
+import type { Stage } from '@cordon/core/policy'
 import { sql } from 'kysely'
 import type { Store } from '../store/store.ts'
-import { type Acting, checkedMessage, tell } from './means.ts'
+import { type Acting, checkedMessage, noPlant, type PlantMeans, tell } from './means.ts'
 import { readOutlineZones } from './outline.ts'
-
-/** How far a zone is enforced. `observe`: nothing is refused yet. `protect`: secured, plain still open. `enforce`: all. */
-export type Stage = 'observe' | 'protect' | 'enforce'
+import { newestVersion, readVersion, versionKey } from './versions.ts'
 
 /** The stage of a zone of which nobody said one: what the plant file says holds as a whole. */
 export const stageWithoutWord: Stage = 'enforce'
@@ -78,5 +77,39 @@ export async function setStages(
       subject: plant,
       detail: { stages: Object.fromEntries(stages), message: why, by },
     })
+  })
+}
+
+/** A zone with its stage, and what that means. */
+export interface ZoneStage {
+  readonly zone: string
+  readonly stage: Stage
+  /** Undefined where nobody said one. */
+  readonly since: Date | undefined
+  readonly by: string | undefined
+  /** What is protected and what still is open, in one line. */
+  readonly consequence: string
+}
+
+/** The stages of all zones of the newest version. @throws UsageError `missing` */
+export async function listStages({ store, reader }: PlantMeans, plant: string): Promise<readonly ZoneStage[]> {
+  const version = await newestVersion(store.db, plant)
+  const key = version === undefined ? undefined : await versionKey(store.db, plant, version)
+  if (version === undefined || key === undefined) throw noPlant(plant)
+  const set = await currentStages(store, plant)
+  const held = await store.db
+    .selectFrom('devices')
+    .select('name')
+    .where('plant', '=', plant)
+    .where(sql<boolean>`observed->>'configured' = 'true'`)
+    .execute()
+  const stages = [...set.values()].map(({ zone, stage }) => [zone, stage] as const)
+  const meanings = await reader.about('stages', key, () => readVersion(store, plant, version), {
+    stages,
+    held: held.map(({ name }) => name),
+  })
+  return meanings.map(({ zone, consequence }) => {
+    const { stage = stageWithoutWord, since, by } = set.get(zone) ?? {}
+    return { zone, stage, since, by, consequence }
   })
 }

@@ -28,17 +28,30 @@ export function noStandings(): Record<Standing, number> {
   return { ok: 0, 'not-deployed': 0, drift: 0, failed: 0, unreachable: 0, running: 0, left: 0 }
 }
 
-/** The last deployment of a device `p`, as `t`: its index is by device, so that it is found row by row. */
-export const lastTarget = sql`left join lateral (
-  select t.deployment, t.status, t.result, t.lease_until, t.updated_at, x.created_at
-  from deployment_targets t join deployments x on x.id = t.deployment
-  where t.device = p.name and x.plant = p.plant order by x.created_at desc limit 1) t on true`
+/** The last target `t` and the open findings `f` of each device `p` of a few: found row by row. */
+export const ofFew = sql`left join lateral (
+    select t.status, t.lease_until
+    from deployment_targets t join deployments x on x.id = t.deployment
+    where t.device = p.name and x.plant = p.plant order by x.created_at desc limit 1) t on true
+  left join lateral (
+    select count(*)::int as open, bool_or(g.finding->>'kind' in ('missing', 'unreadable')) as away,
+      bool_or(g.finding->>'weight' = 'drift' and g.finding->>'kind' <> 'not-deployed') as drifted
+    from drift_findings g where g.plant = p.plant and g.device = p.name and g.gone_at is null) f on true`
 
-/** The open findings about a device `p`, as `f`. */
-export const openFindings = sql`left join lateral (
-  select count(*)::int as open, coalesce(bool_or(g.finding->>'kind' in ('missing', 'unreadable')), false) as away,
-    coalesce(bool_or(g.finding->>'weight' = 'drift' and g.finding->>'kind' <> 'not-deployed'), false) as drifted
-  from drift_findings g where g.plant = p.plant and g.device = p.name and g.gone_at is null) f on true`
+/** The same of all devices of a plant, each in one pass: `with` begins the statement. */
+export function ofAll(plant: string) {
+  return {
+    with: sql`with t as materialized (
+        select distinct on (t.device) t.device, t.status, t.lease_until
+        from deployments x join deployment_targets t on t.deployment = x.id
+        where x.plant = ${plant} order by t.device, x.created_at desc),
+      f as materialized (
+        select g.device, count(*)::int as open, bool_or(g.finding->>'kind' in ('missing', 'unreadable')) as away,
+          bool_or(g.finding->>'weight' = 'drift' and g.finding->>'kind' <> 'not-deployed') as drifted
+        from drift_findings g where g.plant = ${plant} and g.gone_at is null group by g.device)`,
+    joins: sql`left join t on t.device = p.name left join f on f.device = p.name`,
+  }
+}
 
 /** The standing of a device `p` with its record `d`, its last target `t` and its findings `f`. */
 export const standingOf = sql<Standing>`case
@@ -51,19 +64,11 @@ export const standingOf = sql<Standing>`case
 
 /** How the devices of each zone of a plant stand. */
 export async function standingsByZone(db: Kysely<Schema>, plant: string): Promise<ReadonlyMap<string, StandingCounts>> {
-  // Over all devices at once: the last target of each is found in one pass, not row by row.
-  const { rows } = await sql<{ zone: string; standing: Standing; count: number }>`
-    with t as (
-      select distinct on (t.device) t.device, t.status, t.lease_until
-      from deployments x join deployment_targets t on t.deployment = x.id
-      where x.plant = ${plant} order by t.device, x.created_at desc),
-    f as (
-      select g.device, bool_or(g.finding->>'kind' in ('missing', 'unreadable')) as away,
-        bool_or(g.finding->>'weight' = 'drift' and g.finding->>'kind' <> 'not-deployed') as drifted
-      from drift_findings g where g.plant = ${plant} and g.gone_at is null group by g.device)
+  const all = ofAll(plant)
+  const { rows } = await sql<{ zone: string; standing: Standing; count: number }>`${all.with}
     select p.zone, ${standingOf} as standing, count(*)::int as count
     from plant_devices p left join devices d on d.plant = p.plant and d.name = p.name
-      left join t on t.device = p.name left join f on f.device = p.name
+      ${all.joins}
     where p.plant = ${plant} group by 1, 2`.execute(db)
   const counts = new Map<string, Record<Standing, number>>()
   for (const { zone, standing, count } of rows) {

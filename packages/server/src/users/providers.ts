@@ -38,7 +38,7 @@ export interface ProviderEntry {
   readonly clientId: string
   /** Undefined keeps the one that is there, empty removes it: a public client. */
   readonly clientSecret?: string | undefined
-  /** Default `openid profile email`. */
+  /** Undefined keeps those that are there; of a new provider `openid profile email`. */
   readonly scopes?: readonly string[] | undefined
   readonly roleClaim: string
   readonly roleMap: Readonly<Record<string, readonly string[]>>
@@ -80,7 +80,7 @@ export function isLoopback({ hostname }: URL): boolean {
   return hostname === 'localhost' || hostname === '[::1]' || /^127(?:\.\d{1,3}){3}$/.test(hostname)
 }
 
-function checkedEntry(entry: ProviderEntry) {
+function checkedEntry(entry: ProviderEntry, before: readonly string[] = usualScopes) {
   const name = checkedName(entry.name, 'name of the provider')
   const issuer = checkedIssuer(entry.issuer)
   if (!/^[\x20-\x7e]{1,256}$/.test(entry.clientId))
@@ -88,7 +88,7 @@ function checkedEntry(entry: ProviderEntry) {
   if (entry.clientSecret !== undefined && !/^[\x20-\x7e]{0,1024}$/.test(entry.clientSecret)) {
     throw new UsageError('bad-value', 'expected a client secret of at most 1024 ASCII characters')
   }
-  const scopes = entry.scopes ?? usualScopes
+  const scopes = entry.scopes ?? before
   if (scopes.length > 20 || scopes.some((scope) => !/^[\x21\x23-\x5b\x5d-\x7e]{1,256}$/.test(scope))) {
     throw new UsageError('bad-value', 'expected at most 20 scopes without spaces and quotes (RFC 6749, 3.3)')
   }
@@ -212,10 +212,10 @@ export async function changeProvider(
   entry: ProviderEntry,
   asker: Asker,
 ): Promise<IdentityProvider> {
-  const values = checkedEntry(entry)
   return await store.db.transaction().execute(async (tx) => {
     await lockUsers(tx)
     const before = await providerRow(tx, id)
+    const values = checkedEntry(entry, before.scopes)
     await refuseTakenName(tx, values, id)
     const isElsewhere = before.issuer !== values.issuer
     if (isElsewhere && before.sealed !== null && entry.clientSecret === undefined) {

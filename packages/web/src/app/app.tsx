@@ -2,7 +2,7 @@ import { MantineProvider } from '@mantine/core'
 import { QueryClientProvider } from '@tanstack/react-query'
 import { RouterProvider } from '@tanstack/react-router'
 import { queryClient } from '../data/query-client.ts'
-import { styleNonce } from './nonce.ts'
+import { styleNonce } from '../components/nonce.ts'
 import { router } from './router.tsx'
 import { theme, variables } from './theme.ts'
 

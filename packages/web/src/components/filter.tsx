@@ -32,7 +32,9 @@ export function Filter({
           onClick={() => choose(choice.value)}
         >
           {choice.label}
-          {choice.count === undefined ? null : <span className={classes['count']}>{choice.count.toLocaleString('en-US')}</span>}
+          {choice.count === undefined ? null : (
+            <span className={classes['count']}>{choice.count.toLocaleString('en-US')}</span>
+          )}
         </button>
       ))}
     </div>

@@ -1,6 +1,7 @@
 import { Button, Progress } from '@mantine/core'
 import { useMutation, useQueryClient } from '@tanstack/react-query'
-import { ask, client, type Shapes } from '../data/ask.ts'
+import { api, ask } from '../api.ts'
+import type { Shapes } from '../api-types.ts'
 import { usePermits } from '../data/session.ts'
 import { isActive, jobKinds, jobStates, listed } from '../words/states.ts'
 import { Failure } from './failure.tsx'
@@ -14,7 +15,7 @@ export function JobProgress({ job }: { readonly job: Shapes['Job'] }) {
   const queries = useQueryClient()
   const permitted = usePermits('deploy')
   const cancel = useMutation({
-    mutationFn: () => ask('Cancelling', client.POST('/api/v1/jobs/{id}/cancel', { params: { path: { id: job.id } } })),
+    mutationFn: () => ask('Cancelling', api.POST('/api/v1/jobs/{id}/cancel', { params: { path: { id: job.id } } })),
     onSuccess: () => void queries.invalidateQueries({ queryKey: ['jobs'] }),
   })
   if (!isActive(state)) return null
@@ -54,12 +55,17 @@ export function JobProgress({ job }: { readonly job: Shapes['Job'] }) {
       />
       {current.length === 0 ? null : (
         <p className={classes['current']}>
-          Now: {listed(current.map(({ device, step }) => `${device} (${step})`), 4)}
+          Now:{' '}
+          {listed(
+            current.map(({ device, step }) => `${device} (${step})`),
+            4,
+          )}
         </p>
       )}
       {attempts > 1 ? (
         <p className={classes['current']}>
-          Taken over{manager === null ? '' : ` by ${manager}`} after another manager stopped answering; attempt {attempts}.
+          Taken over{manager === null ? '' : ` by ${manager}`} after another manager stopped answering; attempt{' '}
+          {attempts}.
         </p>
       ) : null}
       {cancel.error === null ? null : <Failure cause={cancel.error} retry={() => cancel.mutate()} />}

@@ -1,4 +1,4 @@
-import type { Shapes } from '../data/ask.ts'
+import type { Shapes } from '../api-types.ts'
 import { Icon } from './icon.tsx'
 import classes from './messages.module.css'
 

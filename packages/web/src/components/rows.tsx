@@ -62,7 +62,11 @@ export function Rows<Row>({
             ))}
           </div>
         </div>
-        <div role="rowgroup" className={classes['body']} style={isLong ? { height: virtual.getTotalSize() } : undefined}>
+        <div
+          role="rowgroup"
+          className={classes['body']}
+          style={isLong ? { height: virtual.getTotalSize() } : undefined}
+        >
           {drawn.map(({ index, start }) => {
             const row = rows[index]
             if (row === undefined) return null

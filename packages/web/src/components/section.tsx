@@ -42,7 +42,13 @@ export function Facts({ facts }: { readonly facts: readonly (readonly [string, R
 }
 
 /** A sentence that must not be overlooked, with a shape of its own. */
-export function Remark({ tone, children }: { readonly tone: 'info' | 'warn' | 'bad' | 'good'; readonly children: ReactNode }) {
+export function Remark({
+  tone,
+  children,
+}: {
+  readonly tone: 'info' | 'warn' | 'bad' | 'good'
+  readonly children: ReactNode
+}) {
   return (
     <div className={classes['remark']} data-tone={tone}>
       {children}

@@ -1,7 +1,8 @@
 import { Button, Group, SegmentedControl, TextInput } from '@mantine/core'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
-import { ask, client, type Shapes } from '../data/ask.ts'
+import { api, ask } from '../api.ts'
+import type { Shapes } from '../api-types.ts'
 import { stagesQuery } from '../data/model.ts'
 import { usePermits } from '../data/session.ts'
 import { counted, stages } from '../words/states.ts'
@@ -19,14 +20,19 @@ export function Stages({ plant }: { readonly plant: string }) {
   const [wanted, setWanted] = useState<Readonly<Record<string, Stage>>>({})
   const [message, setMessage] = useState('')
   const permitted = usePermits('deploy')
-  const changes = (current.data?.items ?? []).filter(({ zone, stage }) => wanted[zone] !== undefined && wanted[zone] !== stage)
+  const changes = (current.data?.items ?? []).filter(
+    ({ zone, stage }) => wanted[zone] !== undefined && wanted[zone] !== stage,
+  )
   const set = useMutation({
     mutationFn: () =>
       ask(
         'Setting the stages',
-        client.PUT('/api/v1/plants/{plant}/stages', {
+        api.PUT('/api/v1/plants/{plant}/stages', {
           params: { path: { plant } },
-          body: { stages: Object.fromEntries(changes.map(({ zone }) => [zone, wanted[zone] ?? 'observe'])), message: message.trim() },
+          body: {
+            stages: Object.fromEntries(changes.map(({ zone }) => [zone, wanted[zone] ?? 'observe'])),
+            message: message.trim(),
+          },
         }),
       ),
     onSuccess: (data) => {
@@ -71,7 +77,11 @@ export function Stages({ plant }: { readonly plant: string }) {
                 width: 'minmax(16rem, 1.5fr)',
                 cell: ({ zone, stage, consequence }) => {
                   const chosen = wanted[zone] ?? stage
-                  return <span style={{ whiteSpace: 'normal' }}>{chosen === stage ? consequence : stages[chosen].meaning}</span>
+                  return (
+                    <span style={{ whiteSpace: 'normal' }}>
+                      {chosen === stage ? consequence : stages[chosen].meaning}
+                    </span>
+                  )
                 },
               },
             ]}

@@ -45,7 +45,9 @@ export function NewPassword({
         withAsterisk={false}
       />
       <p id="password-hint" className={classes['hint']} data-tone={hint.tone} aria-live="polite">
-        {hint.tone === 'none' ? null : <Icon name={hint.tone === 'good' ? 'check' : hint.tone === 'warn' ? 'warning' : 'cross'} size={13} />}
+        {hint.tone === 'none' ? null : (
+          <Icon name={hint.tone === 'good' ? 'check' : hint.tone === 'warn' ? 'warning' : 'cross'} size={13} />
+        )}
         {hint.text}
       </p>
       <PasswordInput

@@ -18,18 +18,30 @@ export function passwordHint(password: string, name = ''): PasswordHint {
   const characters = Array.from(password)
   const length = characters.length
   if (length === 0) {
-    return { isAcceptable: false, tone: 'none', text: `At least ${shortestPassword} characters. A few unrelated words are good.` }
+    return {
+      isAcceptable: false,
+      tone: 'none',
+      text: `At least ${shortestPassword} characters. A few unrelated words are good.`,
+    }
   }
   if (length < shortestPassword) {
     const missing = shortestPassword - length
-    return { isAcceptable: false, tone: 'bad', text: `${missing} more ${missing === 1 ? 'character' : 'characters'} needed.` }
+    return {
+      isAcceptable: false,
+      tone: 'bad',
+      text: `${missing} more ${missing === 1 ? 'character' : 'characters'} needed.`,
+    }
   }
   if (length > longestPassword) {
     return { isAcceptable: false, tone: 'bad', text: `At most ${longestPassword} characters.` }
   }
   const plain = password.toLowerCase()
   if (name.length >= 3 && plain.includes(name.toLowerCase())) {
-    return { isAcceptable: plain !== name.toLowerCase(), tone: 'warn', text: 'It contains your name, which is guessed first.' }
+    return {
+      isAcceptable: plain !== name.toLowerCase(),
+      tone: 'warn',
+      text: 'It contains your name, which is guessed first.',
+    }
   }
   const different = new Set(characters).size
   if (different < 5) return { isAcceptable: false, tone: 'bad', text: 'Too few different characters.' }
@@ -37,6 +49,7 @@ export function passwordHint(password: string, name = ''): PasswordHint {
   if (found !== undefined && length < 20) {
     return { isAcceptable: true, tone: 'warn', text: `It contains “${found}”, which is guessed first.` }
   }
-  if (length < 16 && different < 9) return { isAcceptable: true, tone: 'warn', text: 'Long enough. A longer one is safer.' }
+  if (length < 16 && different < 9)
+    return { isAcceptable: true, tone: 'warn', text: 'Long enough. A longer one is safer.' }
   return { isAcceptable: true, tone: 'good', text: 'Good length.' }
 }

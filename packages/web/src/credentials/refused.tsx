@@ -3,7 +3,13 @@ import { Icon } from '../components/icon.tsx'
 import classes from './credentials.module.css'
 
 /** Why a form was not taken, in its place. Nothing where nothing failed. */
-export function Refused({ cause, words }: { readonly cause: unknown; readonly words?: ((status: number) => string | undefined) | undefined }) {
+export function Refused({
+  cause,
+  words,
+}: {
+  readonly cause: unknown
+  readonly words?: ((status: number) => string | undefined) | undefined
+}) {
   if (cause === null || cause === undefined) return null
   return (
     <div role="alert" className={classes['refused']}>

@@ -1,7 +1,8 @@
 import { Button, SegmentedControl, TextInput } from '@mantine/core'
 import { useMutation } from '@tanstack/react-query'
 import { type FormEvent, useState } from 'react'
-import { ask, client, type Shapes } from '../data/ask.ts'
+import { api, ask } from '../api.ts'
+import type { Shapes } from '../api-types.ts'
 import { Refused } from './refused.tsx'
 import { canUseKeys, proveWithKey } from './security-key.ts'
 
@@ -29,8 +30,8 @@ export function SecondFactor({
       if (chosen === 'webauthn') return proveWithKey()
       const body = { code: code.trim() }
       return chosen === 'totp'
-        ? ask('Signing in', client.POST('/api/v1/session/totp', { body }))
-        : ask('Signing in', client.POST('/api/v1/session/recovery', { body }))
+        ? ask('Signing in', api.POST('/api/v1/session/totp', { body }))
+        : ask('Signing in', api.POST('/api/v1/session/recovery', { body }))
     },
     onSuccess: done,
   })

@@ -1,6 +1,8 @@
 import { useQueryClient } from '@tanstack/react-query'
 import { useRouter } from '@tanstack/react-router'
-import { ask, client, type Shapes } from '../data/ask.ts'
+import { api, ask, setCsrfToken } from '../api.ts'
+import type { Shapes } from '../api-types.ts'
+import { sessionQuery } from '../data/session.ts'
 import { BarePage } from './bare-page.tsx'
 import { EnrollFactor } from './enroll-factor.tsx'
 import { SecondFactor } from './second-factor.tsx'
@@ -10,8 +12,11 @@ import { whereTo } from './where-to.ts'
 export function useTakeSession(): (session: Shapes['Session']) => void {
   const queries = useQueryClient()
   return (session) => {
-    queries.setQueryData(['session'], session)
-    if (session.state === 'signed-in') void queries.invalidateQueries({ predicate: ({ queryKey }) => queryKey[0] !== 'session' })
+    setCsrfToken(session.csrf)
+    // What was asked before was answered with “not signed in”.
+    if (session.state !== 'signed-in') return
+    queries.setQueryData(sessionQuery.queryKey, session)
+    void queries.invalidateQueries({ predicate: ({ queryKey }) => queryKey[0] !== 'session' })
   }
 }
 
@@ -22,17 +27,14 @@ export function useEnter(): (wanted: string | undefined) => void {
 }
 
 /** What a session still needs before everything is open: a factor to be shown, or to be set up. */
-export function SessionSteps({
-  session,
-  done,
-}: {
-  readonly session: Shapes['Session']
-  readonly done: () => void
-}) {
+export function SessionSteps({ session, done }: { readonly session: Shapes['Session']; readonly done: () => void }) {
   const take = useTakeSession()
   if (session.state === 'second-factor') {
     return (
-      <BarePage title="Second factor" lead={`Signed in as ${session.user.display || session.user.name}. One more step.`}>
+      <BarePage
+        title="Second factor"
+        lead={`Signed in as ${session.user.display || session.user.name}. One more step.`}
+      >
         <SecondFactor
           factors={session.factors}
           done={(next) => {
@@ -50,7 +52,7 @@ export function SessionSteps({
     >
       <EnrollFactor
         done={() =>
-          void ask('Reading who is signed in', client.GET('/api/v1/session')).then((next) => {
+          void ask('Reading who is signed in', api.GET('/api/v1/session')).then((next) => {
             take(next)
             if (next.state === 'signed-in') done()
           })

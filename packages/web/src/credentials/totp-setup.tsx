@@ -2,7 +2,7 @@ import { Button, Code, TextInput } from '@mantine/core'
 import { useMutation, useQuery } from '@tanstack/react-query'
 import { type FormEvent, useState } from 'react'
 import { Loaded } from '../components/loading.tsx'
-import { ask, client } from '../data/ask.ts'
+import { api, ask } from '../api.ts'
 import { QrCode } from './qr-code.tsx'
 import { Refused } from './refused.tsx'
 
@@ -11,12 +11,13 @@ export function TotpSetup({ done }: { readonly done: (recoveryCodes: readonly st
   const [code, setCode] = useState('')
   const setup = useQuery({
     queryKey: ['totp-setup'],
-    queryFn: () => ask('Beginning to set up codes', client.POST('/api/v1/account/totp')),
+    queryFn: () => ask('Beginning to set up codes', api.POST('/api/v1/account/totp')),
     // A secret that was shown is not kept for another time.
     gcTime: 0,
   })
   const confirm = useMutation({
-    mutationFn: () => ask('Confirming the code', client.POST('/api/v1/account/totp/confirm', { body: { code: code.trim() } })),
+    mutationFn: () =>
+      ask('Confirming the code', api.POST('/api/v1/account/totp/confirm', { body: { code: code.trim() } })),
     onSuccess: ({ codes }) => done(codes),
   })
   const send = (event: FormEvent) => {

@@ -1,5 +1,6 @@
 import { infiniteQueryOptions, queryOptions } from '@tanstack/react-query'
-import { ask, client, type Shapes } from './ask.ts'
+import { api, ask } from '../api.ts'
+import type { Shapes } from '../api-types.ts'
 
 /** What the list of jobs shows. */
 export interface JobFilter {
@@ -18,7 +19,7 @@ export const jobsQuery = (filter: JobFilter) =>
     queryFn: ({ pageParam, signal }) =>
       ask(
         'Reading the jobs',
-        client.GET('/api/v1/jobs', {
+        api.GET('/api/v1/jobs', {
           params: { query: { ...filter, limit: pageSize, ...(pageParam === '' ? {} : { cursor: pageParam }) } },
           signal,
         }),
@@ -32,7 +33,7 @@ export const latestJobsQuery = (plant: string, kind: Shapes['Job']['kind'], limi
   queryOptions({
     queryKey: ['jobs', 'latest', plant, kind, limit],
     queryFn: ({ signal }) =>
-      ask('Reading the jobs', client.GET('/api/v1/jobs', { params: { query: { plant, kind, limit } }, signal })),
+      ask('Reading the jobs', api.GET('/api/v1/jobs', { params: { query: { plant, kind, limit } }, signal })),
     enabled: plant !== '',
   })
 
@@ -41,7 +42,10 @@ export const activeJobsQuery = (plant: string) =>
   queryOptions({
     queryKey: ['jobs', 'active', plant],
     queryFn: ({ signal }) =>
-      ask('Reading the jobs', client.GET('/api/v1/jobs', { params: { query: { plant, active: true, limit: 50 } }, signal })),
+      ask(
+        'Reading the jobs',
+        api.GET('/api/v1/jobs', { params: { query: { plant, active: true, limit: 50 } }, signal }),
+      ),
     enabled: plant !== '',
   })
 
@@ -49,7 +53,8 @@ export const activeJobsQuery = (plant: string) =>
 export const jobQuery = (id: string) =>
   queryOptions({
     queryKey: ['jobs', 'one', id],
-    queryFn: ({ signal }) => ask('Reading the job', client.GET('/api/v1/jobs/{id}', { params: { path: { id } }, signal })),
+    queryFn: ({ signal }) =>
+      ask('Reading the job', api.GET('/api/v1/jobs/{id}', { params: { path: { id } }, signal })),
     enabled: id !== '',
   })
 
@@ -57,7 +62,8 @@ export const jobQuery = (id: string) =>
 export const planQuery = (id: string) =>
   queryOptions({
     queryKey: ['jobs', 'plan', id],
-    queryFn: ({ signal }) => ask('Reading the plan', client.GET('/api/v1/plans/{id}', { params: { path: { id } }, signal })),
+    queryFn: ({ signal }) =>
+      ask('Reading the plan', api.GET('/api/v1/plans/{id}', { params: { path: { id } }, signal })),
     enabled: id !== '',
   })
 
@@ -66,7 +72,7 @@ export const rehearsalQuery = (id: string) =>
   queryOptions({
     queryKey: ['jobs', 'rehearsal', id],
     queryFn: ({ signal }) =>
-      ask('Reading the rehearsal', client.GET('/api/v1/rehearsals/{id}', { params: { path: { id } }, signal })),
+      ask('Reading the rehearsal', api.GET('/api/v1/rehearsals/{id}', { params: { path: { id } }, signal })),
     enabled: id !== '',
   })
 
@@ -75,7 +81,7 @@ export const verificationQuery = (id: string) =>
   queryOptions({
     queryKey: ['jobs', 'verification', id],
     queryFn: ({ signal }) =>
-      ask('Reading the verification', client.GET('/api/v1/verifications/{id}', { params: { path: { id } }, signal })),
+      ask('Reading the verification', api.GET('/api/v1/verifications/{id}', { params: { path: { id } }, signal })),
     enabled: id !== '',
   })
 
@@ -86,7 +92,7 @@ export const deploymentsQuery = (plant: string) =>
     queryFn: ({ pageParam, signal }) =>
       ask(
         'Reading the deployments',
-        client.GET('/api/v1/plants/{plant}/deployments', {
+        api.GET('/api/v1/plants/{plant}/deployments', {
           params: { path: { plant }, query: { limit: pageSize, ...(pageParam === '' ? {} : { cursor: pageParam }) } },
           signal,
         }),
@@ -101,7 +107,7 @@ export const deploymentQuery = (id: string) =>
   queryOptions({
     queryKey: ['deployments', 'one', id],
     queryFn: ({ signal }) =>
-      ask('Reading the deployment', client.GET('/api/v1/deployments/{id}', { params: { path: { id } }, signal })),
+      ask('Reading the deployment', api.GET('/api/v1/deployments/{id}', { params: { path: { id } }, signal })),
     enabled: id !== '',
   })
 
@@ -110,6 +116,9 @@ export const windowsQuery = (plant: string) =>
   queryOptions({
     queryKey: ['jobs', 'windows', plant],
     queryFn: ({ signal }) =>
-      ask('Reading the maintenance windows', client.GET('/api/v1/plants/{plant}/windows', { params: { path: { plant } }, signal })),
+      ask(
+        'Reading the maintenance windows',
+        api.GET('/api/v1/plants/{plant}/windows', { params: { path: { plant } }, signal }),
+      ),
     enabled: plant !== '',
   })

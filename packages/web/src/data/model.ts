@@ -1,12 +1,12 @@
 import { queryOptions } from '@tanstack/react-query'
-import { ask, client } from './ask.ts'
+import { api, ask } from '../api.ts'
 
 /** The plant: its newest version, standings and last deployment. */
 export const plantQuery = (plant: string) =>
   queryOptions({
     queryKey: ['plants', 'one', plant],
     queryFn: ({ signal }) =>
-      ask('Reading the plant', client.GET('/api/v1/plants/{plant}', { params: { path: { plant } }, signal })),
+      ask('Reading the plant', api.GET('/api/v1/plants/{plant}', { params: { path: { plant } }, signal })),
     enabled: plant !== '',
   })
 
@@ -15,7 +15,7 @@ export const zonesQuery = (plant: string) =>
   queryOptions({
     queryKey: ['topology', 'zones', plant],
     queryFn: ({ signal }) =>
-      ask('Reading the zones', client.GET('/api/v1/plants/{plant}/zones', { params: { path: { plant } }, signal })),
+      ask('Reading the zones', api.GET('/api/v1/plants/{plant}/zones', { params: { path: { plant } }, signal })),
     enabled: plant !== '',
   })
 
@@ -24,7 +24,7 @@ export const stagesQuery = (plant: string) =>
   queryOptions({
     queryKey: ['topology', 'stages', plant],
     queryFn: ({ signal }) =>
-      ask('Reading the stages', client.GET('/api/v1/plants/{plant}/stages', { params: { path: { plant } }, signal })),
+      ask('Reading the stages', api.GET('/api/v1/plants/{plant}/stages', { params: { path: { plant } }, signal })),
     enabled: plant !== '',
   })
 
@@ -35,7 +35,7 @@ export const versionQuery = (plant: string, version: number) =>
     queryFn: ({ signal }) =>
       ask(
         `Reading version ${version}`,
-        client.GET('/api/v1/plants/{plant}/versions/{version}', { params: { path: { plant, version } }, signal }),
+        api.GET('/api/v1/plants/{plant}/versions/{version}', { params: { path: { plant, version } }, signal }),
       ),
     enabled: plant !== '' && version > 0,
   })
@@ -47,7 +47,7 @@ export const differenceQuery = (plant: string, from: number, to: number) =>
     queryFn: ({ signal }) =>
       ask(
         'Comparing the versions',
-        client.GET('/api/v1/plants/{plant}/difference', { params: { path: { plant }, query: { from, to } }, signal }),
+        api.GET('/api/v1/plants/{plant}/difference', { params: { path: { plant }, query: { from, to } }, signal }),
       ),
     enabled: plant !== '' && from > 0 && to > 0 && from !== to,
   })
@@ -57,7 +57,10 @@ export const discoveredQuery = (plant: string) =>
   queryOptions({
     queryKey: ['discovery', plant],
     queryFn: ({ signal }) =>
-      ask('Reading what answered', client.GET('/api/v1/plants/{plant}/discovered', { params: { path: { plant } }, signal })),
+      ask(
+        'Reading what answered',
+        api.GET('/api/v1/plants/{plant}/discovered', { params: { path: { plant } }, signal }),
+      ),
     enabled: plant !== '',
   })
 
@@ -68,7 +71,7 @@ export const dryRunQuery = (plant: string, version: number) =>
     queryFn: ({ signal }) =>
       ask(
         'Comparing with observed connections',
-        client.POST('/api/v1/plants/{plant}/dry-run', { params: { path: { plant } }, body: { version }, signal }),
+        api.POST('/api/v1/plants/{plant}/dry-run', { params: { path: { plant } }, body: { version }, signal }),
       ),
     enabled: plant !== '' && version > 0,
   })

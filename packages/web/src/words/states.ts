@@ -1,4 +1,4 @@
-import type { Shapes } from '../data/ask.ts'
+import type { Shapes } from '../api-types.ts'
 
 /** How a state is shown: each has a shape of its own beside its colour. */
 export type Tone = 'good' | 'warn' | 'bad' | 'busy' | 'wait' | 'none'

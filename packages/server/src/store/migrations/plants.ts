@@ -40,7 +40,7 @@ export async function plants(db: Kysely<unknown>): Promise<void> {
   await db.schema
     .createTable('plant_devices')
     .addColumn('plant', 'text', (c) => c.notNull().references('plants.name'))
-    .addColumn('name', sql`text collate "C"`, (c) => c.notNull())
+    .addColumn('name', 'text', (c) => c.notNull())
     .addColumn('address', 'text')
     .addColumn('zone', 'text', (c) => c.notNull())
     .addColumn('chassis', 'text')
@@ -49,7 +49,9 @@ export async function plants(db: Kysely<unknown>): Promise<void> {
     .addColumn('managed', 'boolean', (c) => c.notNull())
     .addPrimaryKeyConstraint('plant_devices_pkey', ['plant', 'name'])
     .execute()
-  await db.schema.createIndex('plant_devices_by_zone').on('plant_devices').columns(['plant', 'zone', 'name']).execute()
+  // Pages go by code points, wherever the database was made; joins go by the collation that all names have.
+  await sql`create index plant_devices_in_order on plant_devices (plant, name collate "C")`.execute(db)
+  await sql`create index plant_devices_by_zone on plant_devices (plant, zone, name collate "C")`.execute(db)
   await db.schema.createIndex('plant_devices_by_address').on('plant_devices').columns(['plant', 'address']).execute()
   await db.schema
     .createTable('plant_layout')

@@ -2,7 +2,7 @@ import { SegmentedControl, useMantineColorScheme } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { PageBody } from '../../components/page.tsx'
 import { Facts, Section } from '../../components/section.tsx'
-import { ask, client } from '../../data/ask.ts'
+import { api, ask } from '../../api.ts'
 import { Factors } from './factors.tsx'
 import { Password } from './password.tsx'
 import { Sessions } from './sessions.tsx'
@@ -14,7 +14,7 @@ const schemes = ['light', 'dark', 'auto'] as const
 export function Page() {
   const session = useQuery({
     queryKey: ['account', 'me'],
-    queryFn: ({ signal }) => ask('Reading who is signed in', client.GET('/api/v1/session', { signal })),
+    queryFn: ({ signal }) => ask('Reading who is signed in', api.GET('/api/v1/session', { signal })),
   })
   const { colorScheme, setColorScheme } = useMantineColorScheme()
   const me = session.data

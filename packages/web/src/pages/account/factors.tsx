@@ -10,14 +10,14 @@ import { KeySetup } from '../../credentials/key-setup.tsx'
 import { RecoveryCodes } from '../../credentials/recovery-codes.tsx'
 import { canUseKeys } from '../../credentials/security-key.ts'
 import { TotpSetup } from '../../credentials/totp-setup.tsx'
-import { ask, client } from '../../data/ask.ts'
+import { api, ask } from '../../api.ts'
 import { type Guarded, WithPassword } from './with-password.tsx'
 
 /** One's second factors: codes from an app, security keys, recovery codes. */
 export function Factors() {
   const factors = useQuery({
     queryKey: ['account', 'factors'],
-    queryFn: ({ signal }) => ask('Reading your factors', client.GET('/api/v1/account/factors', { signal })),
+    queryFn: ({ signal }) => ask('Reading your factors', api.GET('/api/v1/account/factors', { signal })),
   })
   const queries = useQueryClient()
   const [setup, setSetup] = useState<'totp' | 'webauthn'>()
@@ -81,7 +81,10 @@ export function Factors() {
                             words: 'Its codes will open nothing any more.',
                             button: 'Remove',
                             work: async (password) => {
-                              await ask('Removing the app', client.DELETE('/api/v1/account/totp', { body: { password } }))
+                              await ask(
+                                'Removing the app',
+                                api.DELETE('/api/v1/account/totp', { body: { password } }),
+                              )
                               changed()
                             },
                           })
@@ -95,7 +98,10 @@ export function Factors() {
                 [
                   'Recovery codes',
                   <Group gap="sm" key="recovery">
-                    <Tone tone={recovery === 0 ? 'none' : recovery < 3 ? 'warn' : 'good'} text={recovery === 0 ? 'None left' : `${recovery} left`} />
+                    <Tone
+                      tone={recovery === 0 ? 'none' : recovery < 3 ? 'warn' : 'good'}
+                      text={recovery === 0 ? 'None left' : `${recovery} left`}
+                    />
                     {totp !== null || webauthn.length > 0 ? (
                       <Button
                         size="compact-xs"
@@ -106,7 +112,10 @@ export function Factors() {
                             words: 'The old ones end. The new ones are shown once.',
                             button: 'Make new codes',
                             work: async (password) => {
-                              const made = await ask('Making recovery codes', client.POST('/api/v1/account/recovery', { body: { password } }))
+                              const made = await ask(
+                                'Making recovery codes',
+                                api.POST('/api/v1/account/recovery', { body: { password } }),
+                              )
                               setCodes(made.codes)
                               changed()
                             },
@@ -128,7 +137,12 @@ export function Factors() {
                 columns={[
                   { key: 'name', head: 'Security key', width: 'minmax(8rem, 1fr)', cell: ({ name }) => name },
                   { key: 'made', head: 'Added', width: '11rem', cell: ({ createdAt }) => <Moment at={createdAt} /> },
-                  { key: 'used', head: 'Last used', width: '11rem', cell: ({ usedAt }) => <Moment at={usedAt} none="Never" /> },
+                  {
+                    key: 'used',
+                    head: 'Last used',
+                    width: '11rem',
+                    cell: ({ usedAt }) => <Moment at={usedAt} none="Never" />,
+                  },
                   {
                     key: 'do',
                     head: <span className="visually-hidden">Remove</span>,
@@ -147,7 +161,10 @@ export function Factors() {
                             work: async (password) => {
                               await ask(
                                 'Removing the key',
-                                client.DELETE('/api/v1/account/webauthn/{id}', { params: { path: { id } }, body: { password } }),
+                                api.DELETE('/api/v1/account/webauthn/{id}', {
+                                  params: { path: { id } },
+                                  body: { password },
+                                }),
                               )
                               changed()
                             },

@@ -4,7 +4,7 @@ import { type FormEvent, useState } from 'react'
 import { Remark, Section } from '../../components/section.tsx'
 import { isReady, NewPassword, noPassword } from '../../credentials/new-password.tsx'
 import { Refused } from '../../credentials/refused.tsx'
-import { ask, client } from '../../data/ask.ts'
+import { api, ask } from '../../api.ts'
 
 /** Changes one's password. */
 export function Password() {
@@ -14,7 +14,7 @@ export function Password() {
   const queries = useQueryClient()
   const change = useMutation({
     mutationFn: () =>
-      ask('Changing the password', client.POST('/api/v1/account/password', { body: { current, next: next.password } })),
+      ask('Changing the password', api.POST('/api/v1/account/password', { body: { current, next: next.password } })),
     onSuccess: () => {
       setOpen(false)
       setCurrent('')
@@ -38,7 +38,9 @@ export function Password() {
         )
       }
     >
-      {change.isSuccess && !isOpen ? <Remark tone="good">The password is changed. Your other sessions have ended.</Remark> : null}
+      {change.isSuccess && !isOpen ? (
+        <Remark tone="good">The password is changed. Your other sessions have ended.</Remark>
+      ) : null}
       {isOpen ? (
         <form onSubmit={send} style={{ maxWidth: '24rem' }}>
           <Stack gap="md">

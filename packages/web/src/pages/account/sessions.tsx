@@ -6,19 +6,19 @@ import { Moment } from '../../components/moment.tsx'
 import { Rows } from '../../components/rows.tsx'
 import { Section } from '../../components/section.tsx'
 import { Tone } from '../../components/tone.tsx'
-import { ask, client } from '../../data/ask.ts'
+import { api, ask } from '../../api.ts'
 import { agentWords } from './agent-words.ts'
 
 /** Where one is signed in, with a way to end it. */
 export function Sessions() {
   const sessions = useQuery({
     queryKey: ['account', 'sessions'],
-    queryFn: ({ signal }) => ask('Reading your sessions', client.GET('/api/v1/account/sessions', { signal })),
+    queryFn: ({ signal }) => ask('Reading your sessions', api.GET('/api/v1/account/sessions', { signal })),
   })
   const queries = useQueryClient()
   const end = useMutation({
     mutationFn: (id: string) =>
-      ask('Ending the session', client.DELETE('/api/v1/account/sessions/{id}', { params: { path: { id } } })),
+      ask('Ending the session', api.DELETE('/api/v1/account/sessions/{id}', { params: { path: { id } } })),
     onSettled: () => void queries.invalidateQueries({ queryKey: ['account', 'sessions'] }),
   })
   return (
@@ -42,7 +42,12 @@ export function Sessions() {
                   </>
                 ),
               },
-              { key: 'address', head: 'Address', width: '9rem', cell: ({ address }) => <span className="mono">{address}</span> },
+              {
+                key: 'address',
+                head: 'Address',
+                width: '9rem',
+                cell: ({ address }) => <span className="mono">{address}</span>,
+              },
               { key: 'since', head: 'Since', width: '11rem', cell: ({ createdAt }) => <Moment at={createdAt} /> },
               { key: 'seen', head: 'Last seen', width: '11rem', cell: ({ seenAt }) => <Moment at={seenAt} /> },
               {

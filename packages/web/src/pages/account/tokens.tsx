@@ -9,7 +9,8 @@ import { Rows } from '../../components/rows.tsx'
 import { Remark, Section } from '../../components/section.tsx'
 import { Tone } from '../../components/tone.tsx'
 import { Refused } from '../../credentials/refused.tsx'
-import { ask, client, type Shapes } from '../../data/ask.ts'
+import { api, ask } from '../../api.ts'
+import type { Shapes } from '../../api-types.ts'
 
 type Role = Shapes['Session']['roles'][number]
 
@@ -17,13 +18,14 @@ type Role = Shapes['Session']['roles'][number]
 export function Tokens({ roles }: { readonly roles: readonly Role[] }) {
   const tokens = useQuery({
     queryKey: ['tokens', 'mine'],
-    queryFn: ({ signal }) => ask('Reading your tokens', client.GET('/api/v1/tokens', { signal })),
+    queryFn: ({ signal }) => ask('Reading your tokens', api.GET('/api/v1/tokens', { signal })),
   })
   const queries = useQueryClient()
   const [isMaking, setMaking] = useState(false)
   const changed = () => void queries.invalidateQueries({ queryKey: ['tokens'] })
   const revoke = useMutation({
-    mutationFn: (id: string) => ask('Revoking the token', client.DELETE('/api/v1/tokens/{id}', { params: { path: { id } } })),
+    mutationFn: (id: string) =>
+      ask('Revoking the token', api.DELETE('/api/v1/tokens/{id}', { params: { path: { id } } })),
     onSettled: changed,
   })
   return (
@@ -49,9 +51,19 @@ export function Tokens({ roles }: { readonly roles: readonly Role[] }) {
               id={({ id }) => id}
               columns={[
                 { key: 'name', head: 'Name', width: 'minmax(9rem, 1fr)', cell: ({ name }) => name },
-                { key: 'prefix', head: 'Begins with', width: '8rem', cell: ({ prefix }) => <span className="mono">{prefix}</span> },
+                {
+                  key: 'prefix',
+                  head: 'Begins with',
+                  width: '8rem',
+                  cell: ({ prefix }) => <span className="mono">{prefix}</span>,
+                },
                 { key: 'roles', head: 'Roles', width: 'minmax(7rem, 0.7fr)', cell: (row) => row.roles.join(', ') },
-                { key: 'used', head: 'Last used', width: '11rem', cell: ({ usedAt }) => <Moment at={usedAt} none="Never" /> },
+                {
+                  key: 'used',
+                  head: 'Last used',
+                  width: '11rem',
+                  cell: ({ usedAt }) => <Moment at={usedAt} none="Never" />,
+                },
                 {
                   key: 'ends',
                   head: 'Ends',
@@ -117,7 +129,10 @@ function NewToken({ held, close }: { readonly held: readonly Role[]; readonly cl
   const [chosen, setChosen] = useState<readonly Role[]>(held)
   const make = useMutation({
     mutationFn: () =>
-      ask('Making the token', client.POST('/api/v1/tokens', { body: { name: name.trim(), roles: [...chosen], days: Number(days) } })),
+      ask(
+        'Making the token',
+        api.POST('/api/v1/tokens', { body: { name: name.trim(), roles: [...chosen], days: Number(days) } }),
+      ),
   })
   if (make.data !== undefined) {
     const { secret } = make.data
@@ -156,7 +171,13 @@ function NewToken({ held, close }: { readonly held: readonly Role[]; readonly cl
           value={name}
           onChange={({ currentTarget }) => setName(currentTarget.value)}
         />
-        <NativeSelect label="Ends after" size="sm" data={lifetimes} value={days} onChange={({ currentTarget }) => setDays(currentTarget.value)} />
+        <NativeSelect
+          label="Ends after"
+          size="sm"
+          data={lifetimes}
+          value={days}
+          onChange={({ currentTarget }) => setDays(currentTarget.value)}
+        />
         <Checkbox.Group
           label="Roles"
           description="Give it no more than it needs."

@@ -29,7 +29,12 @@ export function WithPassword({ wanted, close }: { readonly wanted: Guarded | und
     if (wanted !== undefined) act.mutate(wanted)
   }
   return (
-    <Modal opened={wanted !== undefined} onClose={leave} title={wanted?.title} closeButtonProps={{ 'aria-label': 'Close' }}>
+    <Modal
+      opened={wanted !== undefined}
+      onClose={leave}
+      title={wanted?.title}
+      closeButtonProps={{ 'aria-label': 'Close' }}
+    >
       <form onSubmit={send}>
         <p>{wanted?.words}</p>
         <PasswordInput

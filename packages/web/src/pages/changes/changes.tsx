@@ -42,7 +42,10 @@ export function Page() {
               'Deployed',
               summary.data.deployed === null ? 'Never' : `version ${summary.data.deployed.version ?? 'unknown'}`,
             ],
-            ['Devices as wanted', `${summary.data.standings.ok.toLocaleString('en-US')} of ${summary.data.devices.toLocaleString('en-US')}`],
+            [
+              'Devices as wanted',
+              `${summary.data.standings.ok.toLocaleString('en-US')} of ${summary.data.devices.toLocaleString('en-US')}`,
+            ],
             ['Drift', counted(summary.data.drift, 'finding')],
           ]}
         />
@@ -50,7 +53,8 @@ export function Page() {
       {(active.data?.items ?? []).map((job) => (
         <div key={job.id}>
           <p>
-            <Link to={jobPath(job)}>{jobKinds[job.kind]}</Link>, asked for by {job.requestedBy} <Moment at={job.requestedAt} />
+            <Link to={jobPath(job)}>{jobKinds[job.kind]}</Link>, asked for by {job.requestedBy}{' '}
+            <Moment at={job.requestedAt} />
           </p>
           <JobProgress job={job} />
         </div>
@@ -81,8 +85,18 @@ export function Page() {
                         </Link>
                       ),
                     },
-                    { key: 'kind', head: 'Kind', width: '7rem', cell: ({ kind }) => (kind === 'apply' ? 'Deployment' : 'Release') },
-                    { key: 'status', head: 'Result', width: '13rem', cell: ({ status }) => <Tone {...deploymentStatus(status)} /> },
+                    {
+                      key: 'kind',
+                      head: 'Kind',
+                      width: '7rem',
+                      cell: ({ kind }) => (kind === 'apply' ? 'Deployment' : 'Release'),
+                    },
+                    {
+                      key: 'status',
+                      head: 'Result',
+                      width: '13rem',
+                      cell: ({ status }) => <Tone {...deploymentStatus(status)} />,
+                    },
                     {
                       key: 'devices',
                       head: 'Devices',
@@ -90,12 +104,23 @@ export function Page() {
                       cell: ({ devices: { total, complete, warnings, failed } }) =>
                         `${complete + warnings} of ${total}${failed > 0 ? `, ${failed} not complete` : ''}${warnings > 0 ? `, ${warnings} with warnings` : ''}`,
                     },
-                    { key: 'version', head: 'Version', width: '5rem', end: true, cell: ({ version }) => version ?? '–' },
+                    {
+                      key: 'version',
+                      head: 'Version',
+                      width: '5rem',
+                      end: true,
+                      cell: ({ version }) => version ?? '–',
+                    },
                     { key: 'by', head: 'By', width: 'minmax(6rem, 0.5fr)', cell: ({ by }) => by ?? '–' },
                   ]}
                 />
                 {deployments.hasNextPage ? (
-                  <Button mt="sm" variant="default" loading={deployments.isFetchingNextPage} onClick={() => void deployments.fetchNextPage()}>
+                  <Button
+                    mt="sm"
+                    variant="default"
+                    loading={deployments.isFetchingNextPage}
+                    onClick={() => void deployments.fetchNextPage()}
+                  >
                     Show older ones
                   </Button>
                 ) : null}

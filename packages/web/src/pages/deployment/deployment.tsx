@@ -16,7 +16,8 @@ import { RowButton } from '../../components/row-button.tsx'
 import { Rows } from '../../components/rows.tsx'
 import { Facts, Section } from '../../components/section.tsx'
 import { Tone } from '../../components/tone.tsx'
-import { ask, client, type Shapes } from '../../data/ask.ts'
+import { api, ask } from '../../api.ts'
+import type { Shapes } from '../../api-types.ts'
 import { deploymentQuery, jobQuery } from '../../data/jobs.ts'
 import { usePermits } from '../../data/session.ts'
 import { counted, deploymentStatus, isActive, jobPath, outcomes } from '../../words/states.ts'
@@ -30,7 +31,8 @@ export function Page() {
 }
 
 function Body({ deployment }: { readonly deployment: Shapes['DeploymentDetail'] }) {
-  const { id, plant, version, kind, status, startedAt, finishedAt, by, devices, targets, connections, messages } = deployment
+  const { id, plant, version, kind, status, startedAt, finishedAt, by, devices, targets, connections, messages } =
+    deployment
   const [{ state = '', text = '', device }, change] = useUrl()
   const job = useQuery(jobQuery(deployment.job ?? '')).data
   const queries = useQueryClient()
@@ -44,12 +46,16 @@ function Body({ deployment }: { readonly deployment: Shapes['DeploymentDetail'] 
     router.history.push(address.replace('/jobs/ID', jobPath(next)))
   }
   const retry = useMutation({
-    mutationFn: () => ask('Starting the retry', client.POST('/api/v1/deployments/{id}/retry', { params: { path: { id } }, body: {} })),
+    mutationFn: () =>
+      ask('Starting the retry', api.POST('/api/v1/deployments/{id}/retry', { params: { path: { id } }, body: {} })),
     onSuccess: goTo,
   })
   const verify = useMutation({
     mutationFn: () =>
-      ask('Starting the verification', client.POST('/api/v1/plants/{plant}/verifications', { params: { path: { plant } }, body: {} })),
+      ask(
+        'Starting the verification',
+        api.POST('/api/v1/plants/{plant}/verifications', { params: { path: { plant } }, body: {} }),
+      ),
     onSuccess: goTo,
   })
   const isRunning = finishedAt === null
@@ -76,7 +82,12 @@ function Body({ deployment }: { readonly deployment: Shapes['DeploymentDetail'] 
                 Retry the {counted(failed, 'device')} that failed
               </Button>
             ) : null}
-            <Button variant={failed > 0 ? 'default' : 'filled'} disabled={!mayOperate} loading={verify.isPending} onClick={() => verify.mutate()}>
+            <Button
+              variant={failed > 0 ? 'default' : 'filled'}
+              disabled={!mayOperate}
+              loading={verify.isPending}
+              onClick={() => verify.mutate()}
+            >
               Verify
             </Button>
           </>
@@ -87,14 +98,21 @@ function Body({ deployment }: { readonly deployment: Shapes['DeploymentDetail'] 
         facts={[
           ['Result', <Tone key="r" {...(isRunning ? { tone: 'busy', text: 'Running' } : words)} strong />],
           ['Devices', `${done.toLocaleString('en-US')} of ${devices.total.toLocaleString('en-US')} done`],
-          ['Complete', `${devices.complete + devices.warnings}${devices.warnings > 0 ? `, ${devices.warnings} with warnings` : ''}`],
+          [
+            'Complete',
+            `${devices.complete + devices.warnings}${devices.warnings > 0 ? `, ${devices.warnings} with warnings` : ''}`,
+          ],
           ['Not complete', devices.failed === 0 ? '0' : <Tone key="f" tone="bad" text={`${devices.failed}`} />],
         ]}
       />
       {job !== undefined && isActive(job.state) ? (
         <JobProgress job={job} />
       ) : isRunning ? (
-        <Progress mb="md" value={devices.total === 0 ? 0 : (100 * done) / devices.total} aria-label="Progress of the deployment" />
+        <Progress
+          mb="md"
+          value={devices.total === 0 ? 0 : (100 * done) / devices.total}
+          aria-label="Progress of the deployment"
+        />
       ) : null}
       {job === undefined ? null : <JobError job={job} />}
       {retry.error === null ? null : <Failure cause={retry.error} retry={() => retry.mutate()} />}
@@ -103,7 +121,12 @@ function Body({ deployment }: { readonly deployment: Shapes['DeploymentDetail'] 
       <Section
         title="Devices"
         actions={
-          <TextInput aria-label="Find a device" placeholder="Name or address" value={text} onChange={({ currentTarget }) => change({ text: currentTarget.value })} />
+          <TextInput
+            aria-label="Find a device"
+            placeholder="Name or address"
+            value={text}
+            onChange={({ currentTarget }) => change({ text: currentTarget.value })}
+          />
         }
       >
         <div style={{ marginBottom: 8 }}>
@@ -114,7 +137,11 @@ function Body({ deployment }: { readonly deployment: Shapes['DeploymentDetail'] 
             choices={[
               { value: '', label: 'All', count: targets.length },
               ...targetOrder
-                .map((word) => ({ value: word, label: outcomes[word].text, count: targets.filter((target) => target.state === word).length }))
+                .map((word) => ({
+                  value: word,
+                  label: outcomes[word].text,
+                  count: targets.filter((target) => target.state === word).length,
+                }))
                 .filter(({ count }) => count > 0),
             ]}
           />
@@ -135,7 +162,12 @@ function Body({ deployment }: { readonly deployment: Shapes['DeploymentDetail'] 
                 width: 'minmax(9rem, 0.7fr)',
                 cell: (row) => <RowButton open={() => change({ device: row.device })}>{row.device}</RowButton>,
               },
-              { key: 'address', head: 'Address', width: '9rem', cell: (row) => <span className="mono">{row.address ?? '–'}</span> },
+              {
+                key: 'address',
+                head: 'Address',
+                width: '9rem',
+                cell: (row) => <span className="mono">{row.address ?? '–'}</span>,
+              },
               { key: 'state', head: 'State', width: '13rem', cell: (row) => <Tone {...outcomes[row.state]} /> },
               {
                 key: 'step',
@@ -166,7 +198,12 @@ function Body({ deployment }: { readonly deployment: Shapes['DeploymentDetail'] 
               { key: 'before', head: 'Before', width: '8rem', cell: ({ before }) => before ?? '–' },
               { key: 'after', head: 'After', width: '8rem', cell: ({ after }) => after ?? '–' },
               { key: 'gap', head: 'Gap', width: '7rem', end: true, cell: ({ gapMs }) => gapWords(gapMs) },
-              { key: 'outcome', head: 'Result', width: '13rem', cell: ({ outcome }) => <Tone {...outcomes[outcome]} /> },
+              {
+                key: 'outcome',
+                head: 'Result',
+                width: '13rem',
+                cell: ({ outcome }) => <Tone {...outcomes[outcome]} />,
+              },
             ]}
           />
           {connections.some((connection) => connection.messages.length > 0) ? (
@@ -181,14 +218,32 @@ function Body({ deployment }: { readonly deployment: Shapes['DeploymentDetail'] 
   )
 }
 
-function Target({ target: { address, state, configuration, messages, steps, updatedAt } }: { readonly target: Shapes['DeploymentTarget'] }) {
+function Target({
+  target: { address, state, configuration, messages, steps, updatedAt },
+}: {
+  readonly target: Shapes['DeploymentTarget']
+}) {
   return (
     <>
       <Facts
         facts={[
           ['State', <Tone key="s" {...outcomes[state]} strong />],
-          ['Address', <span key="a" className="mono">{address ?? '–'}</span>],
-          ['Configuration', configuration === null ? '–' : <span key="c" className="mono" title={configuration}>{configuration.slice(0, 12)}</span>],
+          [
+            'Address',
+            <span key="a" className="mono">
+              {address ?? '–'}
+            </span>,
+          ],
+          [
+            'Configuration',
+            configuration === null ? (
+              '–'
+            ) : (
+              <span key="c" className="mono" title={configuration}>
+                {configuration.slice(0, 12)}
+              </span>
+            ),
+          ],
           ['Updated', <Moment key="u" at={updatedAt} />],
         ]}
       />
@@ -203,7 +258,12 @@ function Target({ target: { address, state, configuration, messages, steps, upda
             id={({ step }, index) => `${index} ${step}`}
             columns={[
               { key: 'step', head: 'Step', width: 'minmax(10rem, 1fr)', cell: ({ step }) => step },
-              { key: 'result', head: 'Result', width: 'minmax(7rem, 0.7fr)', cell: ({ result }) => <span title={result}>{result}</span> },
+              {
+                key: 'result',
+                head: 'Result',
+                width: 'minmax(7rem, 0.7fr)',
+                cell: ({ result }) => <span title={result}>{result}</span>,
+              },
               { key: 'took', head: 'Took', width: '6rem', end: true, cell: ({ tookMs }) => duration(tookMs) },
             ]}
           />

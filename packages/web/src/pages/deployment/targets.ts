@@ -1,10 +1,17 @@
-import type { Shapes } from '../../data/ask.ts'
+import type { Shapes } from '../../api-types.ts'
 import { duration } from '../../words/time.ts'
 
 type Target = Shapes['DeploymentTarget']
 
 /** States in the order in which people need to see them. */
-export const targetOrder = ['not-complete', 'complete-with-warnings', 'running', 'waiting', 'complete', 'skipped'] as const satisfies readonly Target['state'][]
+export const targetOrder = [
+  'not-complete',
+  'complete-with-warnings',
+  'running',
+  'waiting',
+  'complete',
+  'skipped',
+] as const satisfies readonly Target['state'][]
 
 /** The devices that a person looks for, those that need attention first. */
 export function shownTargets(targets: readonly Target[], state: string, text: string): readonly Target[] {

@@ -6,7 +6,8 @@ import { takeLinkToken } from '../../credentials/link-token.ts'
 import { isReady, NewPassword, noPassword } from '../../credentials/new-password.tsx'
 import { Refused } from '../../credentials/refused.tsx'
 import { SessionSteps, useEnter, useTakeSession } from '../../credentials/session-steps.tsx'
-import { ask, client, type Shapes } from '../../data/ask.ts'
+import { api, ask } from '../../api.ts'
+import type { Shapes } from '../../api-types.ts'
 
 /** Makes the first administrator with the link that the manager printed. */
 export function Page() {
@@ -23,7 +24,7 @@ export function Page() {
     mutationFn: () =>
       ask(
         'Making the first administrator',
-        client.POST('/api/v1/first-run', {
+        api.POST('/api/v1/first-run', {
           body: {
             token,
             name: name.trim(),
@@ -44,7 +45,10 @@ export function Page() {
     make.mutate()
   }
   return (
-    <BarePage title="Welcome to Cordon" lead="Make the first account. It administers this manager and can invite everybody else.">
+    <BarePage
+      title="Welcome to Cordon"
+      lead="Make the first account. It administers this manager and can invite everybody else."
+    >
       <form onSubmit={send}>
         <Stack gap="md">
           {linked === undefined ? (

@@ -7,7 +7,8 @@ import { takeLinkToken } from '../../credentials/link-token.ts'
 import { isReady, NewPassword, noPassword } from '../../credentials/new-password.tsx'
 import { Refused } from '../../credentials/refused.tsx'
 import { SessionSteps, useEnter, useTakeSession } from '../../credentials/session-steps.tsx'
-import { ask, client, type Shapes } from '../../data/ask.ts'
+import { api, ask } from '../../api.ts'
+import type { Shapes } from '../../api-types.ts'
 
 /** Sets a password with the link of an invitation or a reset. */
 export function Page() {
@@ -18,7 +19,10 @@ export function Page() {
   const enter = useEnter()
   const set = useMutation({
     mutationFn: (given: string) =>
-      ask('Setting the password', client.POST('/api/v1/invitation', { body: { token: given, password: password.password } })),
+      ask(
+        'Setting the password',
+        api.POST('/api/v1/invitation', { body: { token: given, password: password.password } }),
+      ),
     onSuccess: (next) => {
       take(next)
       if (next.state === 'signed-in') enter('/')
@@ -30,8 +34,8 @@ export function Page() {
     return (
       <BarePage title="This link is not complete">
         <p>
-          Open the whole link that you were given: a part of it is missing here. It works once and for a limited time; an
-          administrator can make a new one. <Link to="/sign-in">Go to the sign-in page</Link>.
+          Open the whole link that you were given: a part of it is missing here. It works once and for a limited time;
+          an administrator can make a new one. <Link to="/sign-in">Go to the sign-in page</Link>.
         </p>
       </BarePage>
     )

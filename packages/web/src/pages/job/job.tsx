@@ -9,7 +9,7 @@ import { Moment } from '../../components/moment.tsx'
 import { PageBody } from '../../components/page.tsx'
 import { Facts } from '../../components/section.tsx'
 import { Tone } from '../../components/tone.tsx'
-import type { Shapes } from '../../data/ask.ts'
+import type { Shapes } from '../../api-types.ts'
 import { jobQuery } from '../../data/jobs.ts'
 import { jobKinds, jobPath, jobStates } from '../../words/states.ts'
 import { span } from '../../words/time.ts'
@@ -30,7 +30,14 @@ function Body({ job }: { readonly job: Shapes['Job'] }) {
     if (hasOwnPage) router.history.replace(address)
   }, [hasOwnPage, address, router])
   return (
-    <PageBody title={jobKinds[kind]} lead={<>Asked for by {requestedBy} <Moment at={requestedAt} />.</>}>
+    <PageBody
+      title={jobKinds[kind]}
+      lead={
+        <>
+          Asked for by {requestedBy} <Moment at={requestedAt} />.
+        </>
+      }
+    >
       <Facts
         facts={[
           ['State', <Tone key="s" {...jobStates[state]} strong />],
@@ -47,9 +54,25 @@ function Body({ job }: { readonly job: Shapes['Job'] }) {
           It follows <Link to={`/jobs/${encodeURIComponent(follows)}`}>this job</Link>.
         </p>
       )}
-      {kind === 'discover' ? <p>What answered is in the <Link to="/discovery">discovery inbox</Link>.</p> : null}
-      {kind === 'drift' ? <p>What it found is with the <Link to="/devices" search={{ standing: 'drift' }}>devices that drift</Link>.</p> : null}
-      {kind === 'observe' ? <p>What it read is in the list of <Link to="/connections">connections</Link>.</p> : null}
+      {kind === 'discover' ? (
+        <p>
+          What answered is in the <Link to="/discovery">discovery inbox</Link>.
+        </p>
+      ) : null}
+      {kind === 'drift' ? (
+        <p>
+          What it found is with the{' '}
+          <Link to="/devices" search={{ standing: 'drift' }}>
+            devices that drift
+          </Link>
+          .
+        </p>
+      ) : null}
+      {kind === 'observe' ? (
+        <p>
+          What it read is in the list of <Link to="/connections">connections</Link>.
+        </p>
+      ) : null}
     </PageBody>
   )
 }

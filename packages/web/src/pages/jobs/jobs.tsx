@@ -56,7 +56,10 @@ export function Page() {
             aria-label="State"
             value={state ?? ''}
             onChange={({ currentTarget }) => change({ state: currentTarget.value })}
-            data={[{ value: '', label: 'Every state' }, ...states.map((value) => ({ value, label: jobStates[value].text }))]}
+            data={[
+              { value: '', label: 'Every state' },
+              ...states.map((value) => ({ value, label: jobStates[value].text })),
+            ]}
           />
         </>
       }
@@ -66,7 +69,8 @@ export function Page() {
           const rows = pages.flatMap(({ items }) => items)
           return rows.length === 0 ? (
             <Empty title="No jobs like that">
-              Jobs begin when somebody plans, deploys, verifies or searches. <Link to="/plans/new">Make a plan</Link> to begin one.
+              Jobs begin when somebody plans, deploys, verifies or searches. <Link to="/plans/new">Make a plan</Link> to
+              begin one.
             </Empty>
           ) : (
             <>
@@ -76,11 +80,27 @@ export function Page() {
                 rows={rows}
                 id={({ id }) => id}
                 columns={[
-                  { key: 'kind', head: 'Job', width: '9rem', cell: (job) => <Link to={jobPath(job)}>{jobKinds[job.kind]}</Link> },
+                  {
+                    key: 'kind',
+                    head: 'Job',
+                    width: '9rem',
+                    cell: (job) => <Link to={jobPath(job)}>{jobKinds[job.kind]}</Link>,
+                  },
                   { key: 'state', head: 'State', width: '13rem', cell: (job) => <Tone {...jobStates[job.state]} /> },
-                  { key: 'when', head: 'Asked for', width: '11rem', cell: ({ requestedAt }) => <Moment at={requestedAt} /> },
+                  {
+                    key: 'when',
+                    head: 'Asked for',
+                    width: '11rem',
+                    cell: ({ requestedAt }) => <Moment at={requestedAt} />,
+                  },
                   { key: 'by', head: 'By', width: 'minmax(6rem, 0.5fr)', cell: ({ requestedBy }) => requestedBy },
-                  { key: 'took', head: 'Took', width: '7rem', end: true, cell: ({ startedAt, finishedAt }) => span(startedAt, finishedAt, Date.now()) ?? '–' },
+                  {
+                    key: 'took',
+                    head: 'Took',
+                    width: '7rem',
+                    end: true,
+                    cell: ({ startedAt, finishedAt }) => span(startedAt, finishedAt, Date.now()) ?? '–',
+                  },
                   {
                     key: 'what',
                     head: 'What happens',
@@ -88,15 +108,27 @@ export function Page() {
                     cell: ({ error, progress, window: windowName, state: now }) => {
                       const words =
                         error?.message ??
-                        (now === 'waiting' && windowName !== null ? `Waits for window ${windowName}` : (progress?.doing ?? ''))
+                        (now === 'waiting' && windowName !== null
+                          ? `Waits for window ${windowName}`
+                          : (progress?.doing ?? ''))
                       return <span title={words}>{words}</span>
                     },
                   },
-                  { key: 'manager', head: 'Manager', width: 'minmax(6rem, 0.5fr)', cell: ({ manager }) => manager ?? '–' },
+                  {
+                    key: 'manager',
+                    head: 'Manager',
+                    width: 'minmax(6rem, 0.5fr)',
+                    cell: ({ manager }) => manager ?? '–',
+                  },
                 ]}
               />
               {query.hasNextPage ? (
-                <Button mt="sm" variant="default" loading={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>
+                <Button
+                  mt="sm"
+                  variant="default"
+                  loading={query.isFetchingNextPage}
+                  onClick={() => void query.fetchNextPage()}
+                >
                   Show older ones
                 </Button>
               ) : null}

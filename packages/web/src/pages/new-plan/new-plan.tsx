@@ -10,7 +10,7 @@ import { Link, useAddress } from '../../components/link.tsx'
 import { PageBody } from '../../components/page.tsx'
 import { Remark, Section } from '../../components/section.tsx'
 import { Stages } from '../../components/stages.tsx'
-import { ask, client } from '../../data/ask.ts'
+import { api, ask } from '../../api.ts'
 import { plantQuery, zonesQuery } from '../../data/model.ts'
 import { usePlant } from '../../data/plants.ts'
 import { usePermits } from '../../data/session.ts'
@@ -45,12 +45,19 @@ export function Page() {
           : scope === 'devices'
             ? { only: devices }
             : scope === 'changed'
-              ? { only: [...(await changedNow(plant, summary.data?.deployed?.version ?? null, summary.data?.version ?? 0))] }
+              ? {
+                  only: [
+                    ...(await changedNow(plant, summary.data?.deployed?.version ?? null, summary.data?.version ?? 0)),
+                  ],
+                }
               : {}
-      if ('only' in limits && limits.only?.length === 0) throw new Error('Nothing has changed since the last deployment, and every device stands as the model wants it. There is nothing to plan.')
+      if ('only' in limits && limits.only?.length === 0)
+        throw new Error(
+          'Nothing has changed since the last deployment, and every device stands as the model wants it. There is nothing to plan.',
+        )
       return await ask(
         'Making the plan',
-        client.POST('/api/v1/plants/{plant}/plans', {
+        api.POST('/api/v1/plants/{plant}/plans', {
           params: { path: { plant } },
           body: {
             ...limits,
@@ -73,7 +80,11 @@ export function Page() {
         <Stack gap="lg">
           <Radio.Group label="Which devices" value={scope} onChange={(value) => setScope(oneOf(value, scopes))}>
             <Stack gap="sm" mt="sm">
-              <Radio value="all" label="All" description={summary.data === undefined ? undefined : counted(summary.data.devices, 'device')} />
+              <Radio
+                value="all"
+                label="All"
+                description={summary.data === undefined ? undefined : counted(summary.data.devices, 'device')}
+              />
               <Radio
                 value="changed"
                 label="Changed only"
@@ -108,8 +119,16 @@ export function Page() {
             onChange={(value) => setClosePorts(value === 'later' ? 'later' : 'now')}
           >
             <Stack gap="sm" mt="sm">
-              <Radio value="now" label="Close with this deployment" description="As its last step on each device, after the secure connections run." />
-              <Radio value="later" label="Leave open for now" description="Devices that still talk in plain go on. Close them with a later deployment." />
+              <Radio
+                value="now"
+                label="Close with this deployment"
+                description="As its last step on each device, after the secure connections run."
+              />
+              <Radio
+                value="later"
+                label="Leave open for now"
+                description="Devices that still talk in plain go on. Close them with a later deployment."
+              />
             </Stack>
           </Radio.Group>
           <div>
@@ -122,8 +141,8 @@ export function Page() {
           </div>
           {Object.keys(compared).length === 0 ? null : (
             <Remark tone="info">
-              Default certificates that you compared: <strong>{Object.keys(compared).join(', ')}</strong>. The plan takes them as
-              proof of who the device is.
+              Default certificates that you compared: <strong>{Object.keys(compared).join(', ')}</strong>. The plan
+              takes them as proof of who the device is.
             </Remark>
           )}
         </Stack>
@@ -133,7 +152,11 @@ export function Page() {
       </Section>
       {make.error === null ? null : (
         <div style={{ marginTop: 16 }}>
-          {make.error.name === 'Error' ? <Remark tone="info">{make.error.message}</Remark> : <Failure cause={make.error} retry={() => make.mutate()} />}
+          {make.error.name === 'Error' ? (
+            <Remark tone="info">{make.error.message}</Remark>
+          ) : (
+            <Failure cause={make.error} retry={() => make.mutate()} />
+          )}
         </div>
       )}
       <Group gap="sm" mt="lg">
@@ -166,7 +189,7 @@ function DeviceChoice({
     queryFn: ({ signal }) =>
       ask(
         'Searching devices',
-        client.GET('/api/v1/plants/{plant}/devices', {
+        api.GET('/api/v1/plants/{plant}/devices', {
           params: { path: { plant }, query: { limit: 50, ...(search === '' ? {} : { search }) } },
           signal,
         }),
@@ -204,7 +227,7 @@ async function changedNow(plant: string, deployed: number | null, newest: number
     const query: { limit: number; cursor?: string } = cursor === '' ? { limit: pageSize } : { limit: pageSize, cursor }
     const { items, next }: { items: ScopedDevice[]; next: string | null } = await ask(
       'Reading the devices',
-      client.GET('/api/v1/plants/{plant}/devices', { params: { path, query } }),
+      api.GET('/api/v1/plants/{plant}/devices', { params: { path, query } }),
     )
     devices.push(...items)
     cursor = next
@@ -215,7 +238,9 @@ async function changedNow(plant: string, deployed: number | null, newest: number
       : (
           await ask(
             'Comparing the versions',
-            client.GET('/api/v1/plants/{plant}/difference', { params: { path, query: { from: deployed, to: newest } } }),
+            api.GET('/api/v1/plants/{plant}/difference', {
+              params: { path, query: { from: deployed, to: newest } },
+            }),
           )
         ).changes
   return changedDevices(changes, devices)

@@ -1,4 +1,4 @@
-import type { Shapes } from '../../data/ask.ts'
+import type { Shapes } from '../../api-types.ts'
 
 /** Which devices a plan reads. */
 export const scopes = ['all', 'changed', 'zones', 'devices'] as const

@@ -5,7 +5,8 @@ import { useState } from 'react'
 import { Failure } from '../../components/failure.tsx'
 import { useAddress } from '../../components/link.tsx'
 import { Remark } from '../../components/section.tsx'
-import { ask, client, type Shapes } from '../../data/ask.ts'
+import { api, ask } from '../../api.ts'
+import type { Shapes } from '../../api-types.ts'
 import { windowsQuery } from '../../data/jobs.ts'
 import { counted, listed } from '../../words/states.ts'
 import { moment } from '../../words/time.ts'
@@ -36,7 +37,7 @@ export function DeployDialog({
     mutationFn: () =>
       ask(
         'Starting the deployment',
-        client.POST('/api/v1/plants/{plant}/deployments', {
+        api.POST('/api/v1/plants/{plant}/deployments', {
           params: { path: { plant: job.plant } },
           body: {
             plan: job.id,
@@ -49,7 +50,8 @@ export function DeployDialog({
     onSuccess: ({ id, deployment }) => {
       void queries.invalidateQueries({ queryKey: ['jobs'] })
       void queries.invalidateQueries({ queryKey: ['deployments'] })
-      const path = deployment === null ? `/jobs/${encodeURIComponent(id)}` : `/deployments/${encodeURIComponent(deployment)}`
+      const path =
+        deployment === null ? `/jobs/${encodeURIComponent(id)}` : `/deployments/${encodeURIComponent(deployment)}`
       router.history.push(address.replace('/jobs/ID', path))
     },
   })
@@ -57,14 +59,22 @@ export function DeployDialog({
   const timingIsReady =
     timing === 'now' || (timing === 'window' ? windowId !== null : !Number.isNaN(new Date(notBefore).getTime()))
   return (
-    <Modal opened onClose={close} size="lg" title={`Deploy to ${counted(impact.touched, 'device')}`} closeButtonProps={{ 'aria-label': 'Close' }}>
+    <Modal
+      opened
+      onClose={close}
+      size="lg"
+      title={`Deploy to ${counted(impact.touched, 'device')}`}
+      closeButtonProps={{ 'aria-label': 'Close' }}
+    >
       <Stack gap="md">
         {harm ? (
           <Remark tone="warn">
             {impact.interrupted.length === 0 ? null : (
               <p>
                 <strong>Interrupted for a moment:</strong> {listed(impact.interrupted, 12)}.{' '}
-                {impact.moving > 0 ? `${counted(impact.moving, 'connection')} ${impact.moving === 1 ? 'moves' : 'move'} to secure ports.` : ''}
+                {impact.moving > 0
+                  ? `${counted(impact.moving, 'connection')} ${impact.moving === 1 ? 'moves' : 'move'} to secure ports.`
+                  : ''}
               </p>
             )}
             {plan.breaks.length === 0 ? null : (
@@ -82,9 +92,16 @@ export function DeployDialog({
           <Remark tone="good">No observed connection is interrupted.</Remark>
         )}
         {impact.counts.refused > 0 ? (
-          <Remark tone="bad">{counted(impact.counts.refused, 'device')} refused by the plan {impact.counts.refused === 1 ? 'is' : 'are'} left out.</Remark>
+          <Remark tone="bad">
+            {counted(impact.counts.refused, 'device')} refused by the plan {impact.counts.refused === 1 ? 'is' : 'are'}{' '}
+            left out.
+          </Remark>
         ) : null}
-        <Radio.Group label="When" value={timing} onChange={(value) => setTiming(value === 'window' ? 'window' : value === 'later' ? 'later' : 'now')}>
+        <Radio.Group
+          label="When"
+          value={timing}
+          onChange={(value) => setTiming(value === 'window' ? 'window' : value === 'later' ? 'later' : 'now')}
+        >
           <Stack gap="sm" mt="sm">
             <Radio value="now" label="Now" />
             <Radio
@@ -137,13 +154,18 @@ export function DeployDialog({
         ) : null}
         {start.error === null ? null : <Failure cause={start.error} retry={() => start.mutate()} />}
         <p style={{ color: 'var(--mantine-color-dimmed)' }}>
-          A device that changed since the plan was made is refused, not overwritten. One that fails keeps its old settings.
+          A device that changed since the plan was made is refused, not overwritten. One that fails keeps its old
+          settings.
         </p>
         <Group gap="sm" justify="flex-end">
           <Button variant="default" onClick={close}>
             Cancel
           </Button>
-          <Button loading={start.isPending} disabled={!timingIsReady || (harm && !isAccepted)} onClick={() => start.mutate()}>
+          <Button
+            loading={start.isPending}
+            disabled={!timingIsReady || (harm && !isAccepted)}
+            onClick={() => start.mutate()}
+          >
             {timing === 'now' ? 'Deploy now' : 'Schedule'}
           </Button>
         </Group>

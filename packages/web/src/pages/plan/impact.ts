@@ -1,4 +1,4 @@
-import type { Shapes } from '../../data/ask.ts'
+import type { Shapes } from '../../api-types.ts'
 import { actions } from '../../words/states.ts'
 
 type Planned = Shapes['PlannedDevice']
@@ -21,13 +21,24 @@ export interface Impact {
 
 /** Sums a plan up. */
 export function impactOf(plan: NonNullable<Shapes['Plan']['plan']>): Impact {
-  const counts: Record<Action, number> = { refused: 0, commission: 0, reconfigure: 0, finish: 0, adjust: 0, leave: 0, nothing: 0 }
+  const counts: Record<Action, number> = {
+    refused: 0,
+    commission: 0,
+    reconfigure: 0,
+    finish: 0,
+    adjust: 0,
+    leave: 0,
+    nothing: 0,
+  }
   for (const { action } of plan.devices) counts[action] += 1
   return {
     counts,
     touched: plan.devices.length - counts.nothing - counts.refused,
     interrupted: plan.devices
-      .filter(({ action, interrupts, changes }) => action !== 'refused' && (interrupts.length > 0 || changes.some((change) => change.interrupts)))
+      .filter(
+        ({ action, interrupts, changes }) =>
+          action !== 'refused' && (interrupts.length > 0 || changes.some((change) => change.interrupts)),
+      )
       .map(({ device }) => device),
     moving: plan.connections.filter(({ moves }) => moves).length,
     denied: plan.connections.filter(({ verdict }) => verdict === 'denied').length,
@@ -50,12 +61,18 @@ export function shownDevices(devices: readonly Planned[], action: string, text: 
 export function changeWords({ changes, messages }: Pick<Planned, 'changes' | 'messages'>): string {
   if (changes.length === 0) return messages[0]?.text ?? ''
   const [first, ...rest] = changes
-  const words = first === undefined ? '' : `${first.what}: ${first.from === '' ? 'none' : first.from} → ${first.to === '' ? 'none' : first.to}`
+  const words =
+    first === undefined
+      ? ''
+      : `${first.what}: ${first.from === '' ? 'none' : first.from} → ${first.to === '' ? 'none' : first.to}`
   return rest.length === 0 ? words : `${words}, and ${rest.length} more`
 }
 
 /** Devices that a plan changes though nobody changed them in the model. */
-export function alsoAffected(devices: readonly Planned[], changes: readonly Shapes['ModelChange'][]): ReadonlySet<string> {
+export function alsoAffected(
+  devices: readonly Planned[],
+  changes: readonly Shapes['ModelChange'][],
+): ReadonlySet<string> {
   const chosen = new Set(changes.filter(({ what }) => what === 'device').map(({ name }) => name))
   return new Set(
     devices.filter(({ device, action }) => action !== 'nothing' && !chosen.has(device)).map(({ device }) => device),

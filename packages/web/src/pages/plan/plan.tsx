@@ -15,7 +15,8 @@ import { RowButton } from '../../components/row-button.tsx'
 import { Rows } from '../../components/rows.tsx'
 import { Facts, Remark, Section } from '../../components/section.tsx'
 import { Tone } from '../../components/tone.tsx'
-import { ask, client, type Shapes } from '../../data/ask.ts'
+import { api, ask } from '../../api.ts'
+import type { Shapes } from '../../api-types.ts'
 import { latestJobsQuery, planQuery } from '../../data/jobs.ts'
 import { differenceQuery, plantQuery } from '../../data/model.ts'
 import { usePermits } from '../../data/session.ts'
@@ -37,8 +38,16 @@ export function Page() {
             <PageBody title="Plan" lead={<Made job={job} />}>
               <JobProgress job={job} />
               <JobError job={job} />
-              {job.state === 'cancelled' ? <p>This plan was cancelled before it was done. <Link to="/plans/new">Make a new one</Link>.</p> : null}
-              {job.state === 'failed' ? <p><Link to="/plans/new">Make a new plan</Link> when that is mended.</p> : null}
+              {job.state === 'cancelled' ? (
+                <p>
+                  This plan was cancelled before it was done. <Link to="/plans/new">Make a new one</Link>.
+                </p>
+              ) : null}
+              {job.state === 'failed' ? (
+                <p>
+                  <Link to="/plans/new">Make a new plan</Link> when that is mended.
+                </p>
+              ) : null}
             </PageBody>
           ) : (
             <Done job={job} plan={plan} />
@@ -52,7 +61,8 @@ export function Page() {
 function Made({ job: { requestedBy, requestedAt, version } }: { readonly job: Shapes['Job'] }) {
   return (
     <>
-      {version === null ? '' : `Version ${version}, `}made for {requestedBy} <Moment at={requestedAt} />. Nothing has been changed.
+      {version === null ? '' : `Version ${version}, `}made for {requestedBy} <Moment at={requestedAt} />. Nothing has
+      been changed.
     </>
   )
 }
@@ -72,7 +82,7 @@ function Done({ job, plan }: { readonly job: Shapes['Job']; readonly plan: NonNu
     mutationFn: () =>
       ask(
         'Starting the rehearsal',
-        client.POST('/api/v1/plants/{plant}/rehearsals', {
+        api.POST('/api/v1/plants/{plant}/rehearsals', {
           params: { path: { plant: job.plant } },
           body: {
             ...(job.version === null ? {} : { version: job.version }),
@@ -113,8 +123,18 @@ function Done({ job, plan }: { readonly job: Shapes['Job']; readonly plan: NonNu
       <Facts
         facts={[
           ['A deployment would', <Tone key="o" {...planOutcome(plan.outcome)} strong />],
-          ['Devices changed', `${impact.touched.toLocaleString('en-US')} of ${plan.devices.length.toLocaleString('en-US')}`],
-          ['Interrupted', impact.interrupted.length === 0 ? <Tone key="i" tone="good" text="None" /> : <Tone key="i" tone="warn" text={counted(impact.interrupted.length, 'device')} />],
+          [
+            'Devices changed',
+            `${impact.touched.toLocaleString('en-US')} of ${plan.devices.length.toLocaleString('en-US')}`,
+          ],
+          [
+            'Interrupted',
+            impact.interrupted.length === 0 ? (
+              <Tone key="i" tone="good" text="None" />
+            ) : (
+              <Tone key="i" tone="warn" text={counted(impact.interrupted.length, 'device')} />
+            ),
+          ],
           ['Connections that move', impact.moving.toLocaleString('en-US')],
           [
             'Would break',
@@ -147,8 +167,18 @@ function Done({ job, plan }: { readonly job: Shapes['Job']; readonly plan: NonNu
             columns={[
               { key: 'from', head: 'From', width: 'minmax(7rem, 0.5fr)', cell: ({ from }) => from },
               { key: 'to', head: 'To', width: 'minmax(7rem, 0.5fr)', cell: ({ to }) => to },
-              { key: 'why', head: 'Why', width: 'minmax(12rem, 1fr)', cell: ({ reason }) => <span style={{ whiteSpace: 'normal' }}>{reason}</span> },
-              { key: 'do', head: 'What to do', width: 'minmax(12rem, 1fr)', cell: ({ remedy }) => <span style={{ whiteSpace: 'normal' }}>{remedy}</span> },
+              {
+                key: 'why',
+                head: 'Why',
+                width: 'minmax(12rem, 1fr)',
+                cell: ({ reason }) => <span style={{ whiteSpace: 'normal' }}>{reason}</span>,
+              },
+              {
+                key: 'do',
+                head: 'What to do',
+                width: 'minmax(12rem, 1fr)',
+                cell: ({ remedy }) => <span style={{ whiteSpace: 'normal' }}>{remedy}</span>,
+              },
             ]}
           />
         </Section>
@@ -204,10 +234,30 @@ function Done({ job, plan }: { readonly job: Shapes['Job']; readonly plan: NonNu
                 width: 'minmax(9rem, 0.8fr)',
                 cell: (row) => <RowButton open={() => change({ device: row.device })}>{row.device}</RowButton>,
               },
-              { key: 'address', head: 'Address', width: '9rem', cell: (row) => <span className="mono">{row.address}</span> },
+              {
+                key: 'address',
+                head: 'Address',
+                width: '9rem',
+                cell: (row) => <span className="mono">{row.address}</span>,
+              },
               { key: 'zone', head: 'Zone', width: 'minmax(6rem, 0.5fr)', cell: ({ zone }) => zone },
-              { key: 'action', head: 'Action', width: '8rem', cell: (row) => <Tone tone={actions[row.action].tone === 'busy' ? 'wait' : actions[row.action].tone} text={actions[row.action].text} /> },
-              { key: 'what', head: 'What changes', width: 'minmax(12rem, 1.6fr)', cell: (row) => <span title={changeWords(row)}>{changeWords(row)}</span> },
+              {
+                key: 'action',
+                head: 'Action',
+                width: '8rem',
+                cell: (row) => (
+                  <Tone
+                    tone={actions[row.action].tone === 'busy' ? 'wait' : actions[row.action].tone}
+                    text={actions[row.action].text}
+                  />
+                ),
+              },
+              {
+                key: 'what',
+                head: 'What changes',
+                width: 'minmax(12rem, 1.6fr)',
+                cell: (row) => <span title={changeWords(row)}>{changeWords(row)}</span>,
+              },
               {
                 key: 'interrupts',
                 head: 'Interrupts',
@@ -215,7 +265,12 @@ function Done({ job, plan }: { readonly job: Shapes['Job']; readonly plan: NonNu
                 cell: ({ interrupts }) =>
                   interrupts.length === 0 ? '–' : <Tone tone="warn" text={counted(interrupts.length, 'connection')} />,
               },
-              { key: 'also', head: <span className="visually-hidden">Note</span>, width: '7rem', cell: (row) => (also?.has(row.device) === true && row.action !== 'refused' ? 'also affected' : '') },
+              {
+                key: 'also',
+                head: <span className="visually-hidden">Note</span>,
+                width: '7rem',
+                cell: (row) => (also?.has(row.device) === true && row.action !== 'refused' ? 'also affected' : ''),
+              },
             ]}
           />
         )}
@@ -235,11 +290,31 @@ function Done({ job, plan }: { readonly job: Shapes['Job']; readonly plan: NonNu
                 head: 'Becomes',
                 width: '8rem',
                 cell: ({ verdict }) =>
-                  verdict === 'secure' ? <Tone tone="good" text="Secure" /> : verdict === 'plain' ? <Tone tone="warn" text="Plain" /> : <Tone tone="bad" text="Denied" />,
+                  verdict === 'secure' ? (
+                    <Tone tone="good" text="Secure" />
+                  ) : verdict === 'plain' ? (
+                    <Tone tone="warn" text="Plain" />
+                  ) : (
+                    <Tone tone="bad" text="Denied" />
+                  ),
               },
               { key: 'moves', head: 'Moves', width: '5rem', cell: ({ moves }) => (moves ? 'Yes' : 'No') },
-              { key: 'suite', head: 'Suite', width: 'minmax(8rem, 0.8fr)', cell: ({ suites }) => <span className="mono" title={suites.join(', ')}>{suites[0] ?? '–'}</span> },
-              { key: 'why', head: 'Why', width: 'minmax(10rem, 1.2fr)', cell: ({ reason }) => <span title={reason}>{reason}</span> },
+              {
+                key: 'suite',
+                head: 'Suite',
+                width: 'minmax(8rem, 0.8fr)',
+                cell: ({ suites }) => (
+                  <span className="mono" title={suites.join(', ')}>
+                    {suites[0] ?? '–'}
+                  </span>
+                ),
+              },
+              {
+                key: 'why',
+                head: 'Why',
+                width: 'minmax(10rem, 1.2fr)',
+                cell: ({ reason }) => <span title={reason}>{reason}</span>,
+              },
             ]}
           />
         </Section>

@@ -4,7 +4,7 @@ import { Link } from '../../components/link.tsx'
 import { Messages } from '../../components/messages.tsx'
 import { Facts, Remark, Section } from '../../components/section.tsx'
 import { Tone } from '../../components/tone.tsx'
-import type { Shapes } from '../../data/ask.ts'
+import type { Shapes } from '../../api-types.ts'
 import { actions } from '../../words/states.ts'
 import classes from './planned-device.module.css'
 
@@ -33,14 +33,22 @@ function Body({ planned, plant }: { readonly planned: Shapes['PlannedDevice']; r
       <Facts
         facts={[
           ['Action', <Tone key="a" tone={tone === 'busy' ? 'wait' : tone} text={text} strong />],
-          ['Address', <span key="b" className="mono">{address}</span>],
+          [
+            'Address',
+            <span key="b" className="mono">
+              {address}
+            </span>,
+          ],
           ['Zone', zone],
         ]}
       />
       <p>{meaning}</p>
       <Messages messages={messages} />
       {interrupts.length === 0 ? null : (
-        <Section title="Interrupts" lead="These stop for a moment and come back, or stay away where the policy forbids them.">
+        <Section
+          title="Interrupts"
+          lead="These stop for a moment and come back, or stay away where the policy forbids them."
+        >
           <ul className={classes['plain']}>
             {interrupts.map((name) => (
               <li key={name}>{name}</li>
@@ -82,13 +90,20 @@ function Body({ planned, plant }: { readonly planned: Shapes['PlannedDevice']; r
         </Section>
       )}
       {fingerprint === null ? null : (
-        <Section title="Default certificate" lead="SHA-256 of what the device showed. Compare it with the label of the device or what the vendor says.">
+        <Section
+          title="Default certificate"
+          lead="SHA-256 of what the device showed. Compare it with the label of the device or what the vendor says."
+        >
           <Code block style={{ overflowWrap: 'anywhere', whiteSpace: 'pre-wrap' }}>
             {fingerprint.replace(/(.{8})(?=.)/g, '$1 ')}
           </Code>
           {action === 'refused' ? (
             <Remark tone="info">
-              Compared and equal? <Link to="/plans/new" search={{ plant, compared: `${device}:${fingerprint}` }}>Plan again with it as proof</Link>.
+              Compared and equal?{' '}
+              <Link to="/plans/new" search={{ plant, compared: `${device}:${fingerprint}` }}>
+                Plan again with it as proof
+              </Link>
+              .
             </Remark>
           ) : null}
         </Section>

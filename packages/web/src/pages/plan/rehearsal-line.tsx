@@ -17,11 +17,15 @@ export function RehearsalLine({ id }: { readonly id: string | undefined }) {
   const lost = result.connections.filter(({ outcome }) => outcome === 'not-complete').length
   return (
     <Remark tone={result.outcome === 'complete' ? 'good' : result.outcome === 'not-complete' ? 'bad' : 'warn'}>
-      <strong>Rehearsed on a virtual twin in {duration(result.tookMs)}: {deploymentStatus(result.outcome).text.toLowerCase()}.</strong>{' '}
+      <strong>
+        Rehearsed on a virtual twin in {duration(result.tookMs)}: {deploymentStatus(result.outcome).text.toLowerCase()}.
+      </strong>{' '}
       {bad === 0 ? 'Every device completed' : `${counted(bad, 'device')} did not complete`};{' '}
       {lost === 0 ? 'every connection came back' : `${counted(lost, 'connection')} did not come back`}
-      {result.verification === null ? '' : `; verification ${result.verification.verdict === 'pass' ? 'passed' : 'failed'}`}.{' '}
-      <Link to={`/rehearsals/${encodeURIComponent(job.id)}`}>Show the rehearsal</Link>
+      {result.verification === null
+        ? ''
+        : `; verification ${result.verification.verdict === 'pass' ? 'passed' : 'failed'}`}
+      . <Link to={`/rehearsals/${encodeURIComponent(job.id)}`}>Show the rehearsal</Link>
     </Remark>
   )
 }

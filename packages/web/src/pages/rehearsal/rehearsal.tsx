@@ -8,7 +8,7 @@ import { PageBody } from '../../components/page.tsx'
 import { Rows } from '../../components/rows.tsx'
 import { Facts, Remark, Section } from '../../components/section.tsx'
 import { Tone } from '../../components/tone.tsx'
-import type { Shapes } from '../../data/ask.ts'
+import type { Shapes } from '../../api-types.ts'
 import { rehearsalQuery } from '../../data/jobs.ts'
 import { outcomes } from '../../words/states.ts'
 import { duration } from '../../words/time.ts'
@@ -23,8 +23,8 @@ export function Page() {
           title="Rehearsal"
           lead={
             <>
-              The deployment on a virtual twin, built from what was read of each device. No real device was touched. Asked
-              for by {job.requestedBy} <Moment at={job.requestedAt} />.
+              The deployment on a virtual twin, built from what was read of each device. No real device was touched.
+              Asked for by {job.requestedBy} <Moment at={job.requestedAt} />.
             </>
           }
         >
@@ -49,7 +49,15 @@ function Result({ result }: { readonly result: NonNullable<Shapes['Rehearsal']['
           ['Devices', devices.length.toLocaleString('en-US')],
           [
             'Verification of the twin',
-            verification === null ? '–' : <Tone key="v" tone={verification.verdict === 'pass' ? 'good' : 'bad'} text={verification.verdict === 'pass' ? 'Passed' : 'Failed'} />,
+            verification === null ? (
+              '–'
+            ) : (
+              <Tone
+                key="v"
+                tone={verification.verdict === 'pass' ? 'good' : 'bad'}
+                text={verification.verdict === 'pass' ? 'Passed' : 'Failed'}
+              />
+            ),
           ],
         ]}
       />
@@ -89,8 +97,19 @@ function Result({ result }: { readonly result: NonNullable<Shapes['Rehearsal']['
             columns={[
               { key: 'name', head: 'Connection', width: 'minmax(10rem, 1fr)', cell: ({ connection }) => connection },
               { key: 'outcome', head: 'Result', width: '13rem', cell: (row) => <Tone {...outcomes[row.outcome]} /> },
-              { key: 'gap', head: 'Gap', width: '7rem', end: true, cell: ({ gapMs }) => (gapMs === null ? '–' : duration(gapMs)) },
-              { key: 'why', head: 'Why', width: 'minmax(12rem, 1.4fr)', cell: ({ reason }) => <span title={reason}>{reason}</span> },
+              {
+                key: 'gap',
+                head: 'Gap',
+                width: '7rem',
+                end: true,
+                cell: ({ gapMs }) => (gapMs === null ? '–' : duration(gapMs)),
+              },
+              {
+                key: 'why',
+                head: 'Why',
+                width: 'minmax(12rem, 1.4fr)',
+                cell: ({ reason }) => <span title={reason}>{reason}</span>,
+              },
             ]}
           />
         )}
@@ -103,7 +122,12 @@ function Result({ result }: { readonly result: NonNullable<Shapes['Rehearsal']['
           columns={[
             { key: 'device', head: 'Device', width: 'minmax(10rem, 0.6fr)', cell: ({ device }) => device },
             { key: 'outcome', head: 'Result', width: '13rem', cell: (row) => <Tone {...outcomes[row.outcome]} /> },
-            { key: 'why', head: 'What happened', width: 'minmax(12rem, 1.4fr)', cell: ({ messages }) => messages[0]?.text ?? '' },
+            {
+              key: 'why',
+              head: 'What happened',
+              width: 'minmax(12rem, 1.4fr)',
+              cell: ({ messages }) => messages[0]?.text ?? '',
+            },
           ]}
         />
       </Section>

@@ -1,9 +1,15 @@
-import type { Shapes } from '../../data/ask.ts'
+import type { Shapes } from '../../api-types.ts'
 
 type Check = Shapes['Check']
 
 /** Verdicts in the order in which people need to see them. */
-export const verdictOrder = ['fail', 'risk', 'not-probed', 'not-tested', 'pass'] as const satisfies readonly Check['verdict'][]
+export const verdictOrder = [
+  'fail',
+  'risk',
+  'not-probed',
+  'not-tested',
+  'pass',
+] as const satisfies readonly Check['verdict'][]
 
 /** The checks that a person looks for, those that fail first. */
 export function shownChecks(checks: readonly Check[], verdict: string, text: string): readonly Check[] {

@@ -10,7 +10,7 @@ import { PageBody } from '../../components/page.tsx'
 import { Rows } from '../../components/rows.tsx'
 import { Facts, Section } from '../../components/section.tsx'
 import { Tone } from '../../components/tone.tsx'
-import type { Shapes } from '../../data/ask.ts'
+import type { Shapes } from '../../api-types.ts'
 import { verificationQuery } from '../../data/jobs.ts'
 import { verdicts } from '../../words/states.ts'
 import { duration } from '../../words/time.ts'
@@ -26,7 +26,8 @@ export function Page() {
           title="Verification"
           lead={
             <>
-              Reads back what each device has and probes it from outside. Asked for by {job.requestedBy} <Moment at={job.requestedAt} />.
+              Reads back what each device has and probes it from outside. Asked for by {job.requestedBy}{' '}
+              <Moment at={job.requestedAt} />.
             </>
           }
         >
@@ -39,21 +40,40 @@ export function Page() {
   )
 }
 
-function Result({ result: { verdict, tookMs, checks } }: { readonly result: NonNullable<Shapes['Verification']['result']> }) {
+function Result({
+  result: { verdict, tookMs, checks },
+}: {
+  readonly result: NonNullable<Shapes['Verification']['result']>
+}) {
   const [{ verdict: shown = '', text = '' }, change] = useUrl()
   const rows = shownChecks(checks, shown, text)
   return (
     <>
       <Facts
         facts={[
-          ['Verdict', <Tone key="v" tone={verdict === 'pass' ? 'good' : 'bad'} text={verdict === 'pass' ? 'The plant is as the model says' : 'The plant is not as the model says'} strong />],
+          [
+            'Verdict',
+            <Tone
+              key="v"
+              tone={verdict === 'pass' ? 'good' : 'bad'}
+              text={verdict === 'pass' ? 'The plant is as the model says' : 'The plant is not as the model says'}
+              strong
+            />,
+          ],
           ['Checks', checks.length.toLocaleString('en-US')],
           ['Took', duration(tookMs)],
         ]}
       />
       <Section
         title="Checks"
-        actions={<TextInput aria-label="Find a check" placeholder="Device or words" value={text} onChange={({ currentTarget }) => change({ text: currentTarget.value })} />}
+        actions={
+          <TextInput
+            aria-label="Find a check"
+            placeholder="Device or words"
+            value={text}
+            onChange={({ currentTarget }) => change({ text: currentTarget.value })}
+          />
+        }
       >
         <div style={{ marginBottom: 8 }}>
           <Filter
@@ -63,7 +83,11 @@ function Result({ result: { verdict, tookMs, checks } }: { readonly result: NonN
             choices={[
               { value: '', label: 'All', count: checks.length },
               ...verdictOrder
-                .map((word) => ({ value: word, label: verdicts[word].text, count: checks.filter((check) => check.verdict === word).length }))
+                .map((word) => ({
+                  value: word,
+                  label: verdicts[word].text,
+                  count: checks.filter((check) => check.verdict === word).length,
+                }))
                 .filter(({ count }) => count > 0),
             ]}
           />
@@ -77,10 +101,25 @@ function Result({ result: { verdict, tookMs, checks } }: { readonly result: NonN
             rows={rows}
             id={({ id }, index) => `${id} ${index}`}
             columns={[
-              { key: 'verdict', head: 'Verdict', width: '8.5rem', cell: (check) => <Tone {...verdicts[check.verdict]} /> },
+              {
+                key: 'verdict',
+                head: 'Verdict',
+                width: '8.5rem',
+                cell: (check) => <Tone {...verdicts[check.verdict]} />,
+              },
               { key: 'subject', head: 'Subject', width: 'minmax(9rem, 0.6fr)', cell: ({ subject }) => subject },
-              { key: 'text', head: 'Check', width: 'minmax(14rem, 1.2fr)', cell: (check) => <span title={check.text}>{check.text}</span> },
-              { key: 'seen', head: 'What was seen', width: 'minmax(14rem, 1.4fr)', cell: ({ evidence }) => <span title={evidence}>{evidence}</span> },
+              {
+                key: 'text',
+                head: 'Check',
+                width: 'minmax(14rem, 1.2fr)',
+                cell: (check) => <span title={check.text}>{check.text}</span>,
+              },
+              {
+                key: 'seen',
+                head: 'What was seen',
+                width: 'minmax(14rem, 1.4fr)',
+                cell: ({ evidence }) => <span title={evidence}>{evidence}</span>,
+              },
             ]}
           />
         )}

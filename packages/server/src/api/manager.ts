@@ -1,0 +1,229 @@
+import type { DeploymentPlan } from '@cordon/core/deployment'
+import { type DiscoveryReply, discoveryRow } from '@cordon/node/originator'
+import { sql } from 'kysely'
+import type { StoreAuthority } from '../authority/authority.ts'
+import { jobRunners } from '../jobs/kinds/runners.ts'
+import type { JobWorld } from '../jobs/kinds/world.ts'
+import { startLiveEvents } from '../jobs/live.ts'
+import { listManagers } from '../jobs/managers.ts'
+import { startJobWorker } from '../jobs/worker.ts'
+import { type DiscoveredAnswer, recordDiscovered } from '../plants/discovered.ts'
+import type { PlantMeans } from '../plants/means.ts'
+import { dryRunPlant, recordObserved } from '../plants/observed.ts'
+import { PlantReader } from '../plants/reader.ts'
+import { newestVersion, readModel } from '../plants/versions.ts'
+import { readSettings } from '../settings/settings.ts'
+import type { Store } from '../store/store.ts'
+import { type Api, openApi } from './app.ts'
+import { identitiesOf } from './identities.ts'
+import { listen, type Listening, type ListenOptions } from './listen.ts'
+import type { Caller } from './handler.ts'
+import type { Log } from './log.ts'
+import type { StoreGauge } from './metrics.ts'
+import { handlers } from './routes/all.ts'
+import type { Breakage, ManagerEntry, Services } from './services.ts'
+
+/** What a manager is put together from. */
+export interface ManagerOptions {
+  readonly store: Store
+  readonly authority: StoreAuthority
+  readonly version: string
+  readonly log: Log
+  readonly listen: ListenOptions
+  /** Directory of the built web interface. */
+  readonly web?: string | undefined
+  readonly hosts?: readonly string[]
+  readonly proxies?: readonly string[]
+  /** Judges a capture that somebody brought, in a process of its own. */
+  readonly judgeCapture: Services['judgeCapture']
+  readonly est?: Services['est']
+  /** What a virtual plant of this process tells of its connections. */
+  readonly virtual?: Pick<JobWorld, 'connectionMoves' | 'liveConnections'>
+  /** False: other managers do the work, this one answers only. */
+  readonly works?: boolean
+}
+
+/** A manager that answers and works. */
+export interface Manager extends AsyncDisposable {
+  readonly api: Api
+  readonly listening: Listening
+  readonly reader: PlantReader
+}
+
+const jobs: StoreGauge = {
+  name: 'cordon_jobs',
+  help: 'Jobs by kind and state',
+  labels: ['kind', 'state'],
+  read: async ({ db }) => {
+    const { rows } = await sql<{ kind: string; state: string; count: number }>`
+      select kind, state, count(*)::int as count from jobs group by kind, state`.execute(db)
+    return rows.map(({ kind, state, count }) => ({ labels: { kind, state }, value: count }))
+  },
+}
+
+/** Starts a manager: events, plants, jobs, the API, and last of all it listens. */
+export async function openManager(options: ManagerOptions): Promise<Manager> {
+  const opening = new Opened()
+  try {
+    return await open(options, opening)
+  } catch (error) {
+    await opening.close()
+    throw error
+  }
+}
+
+/** What was opened, to be closed the other way round. Node 20 has no AsyncDisposableStack. */
+class Opened {
+  readonly #parts: AsyncDisposable[] = []
+
+  use<T extends AsyncDisposable>(part: T): T {
+    this.#parts.push(part)
+    return part
+  }
+
+  async close(): Promise<void> {
+    for (const part of this.#parts.splice(0).reverse()) await part[Symbol.asyncDispose]()
+  }
+}
+
+async function open(options: ManagerOptions, opening: Opened): Promise<Manager> {
+  const { store, authority, version, log, virtual = {} } = options
+  const problem = (error: Error) => log.warn({ err: error }, 'hindered')
+  const reader = opening.use(new PlantReader())
+  const live = opening.use(startLiveEvents({ store, problem }))
+  const means = { store, reader }
+  const identities = identitiesOf(store)
+  const plantAt: JobWorld['plantAt'] = async (plant, number) => {
+    const { plant: model, capabilities } = await readModel(means, plant, number)
+    return { plant: model, capabilities, vendorAnchors: await vendorAnchors(store) }
+  }
+  const services: Services = {
+    store,
+    authority,
+    version,
+    live,
+    reader,
+    managers: async () => await runningManagers(store),
+    isSignedIn: async (caller) => await isStillSignedIn(store, caller),
+    newestVersion: async (plant) => await newestVersion(store.db, plant),
+    breaksOf: async (plan, number) => await breaks(means, plan, number),
+    judgeCapture: options.judgeCapture,
+    ...(options.est === undefined ? {} : { est: options.est }),
+  }
+  const api = opening.use(
+    await openApi({
+      services,
+      handlers,
+      authenticate: identities,
+      version,
+      log,
+      web: options.web,
+      hosts: options.hosts ?? [],
+      proxies: options.proxies ?? [],
+      gauges: [jobs],
+    }),
+  )
+  const listening = opening.use(await listen(api, options.listen))
+  const [first] = listening.addresses
+  if (options.works !== false) {
+    const world: JobWorld = {
+      store,
+      authority,
+      plantAt,
+      recordDiscovered: async ({ plant, replies, at }) => {
+        // A discovery for no plant is its job's result and nothing else.
+        if (plant !== undefined) await recordDiscovered(store, plant, replies.map(answerOf), new Date(at))
+      },
+      recordObserved: async ({ plant, reading, at }) =>
+        await recordObserved(store, plant, reading.devices, new Date(at)),
+      ...virtual,
+    }
+    opening.use(
+      startJobWorker({
+        store,
+        runners: jobRunners(world),
+        version,
+        problem,
+        ...(first === undefined ? {} : { address: `${first.address}:${first.port}` }),
+      }),
+    )
+  }
+  return {
+    api,
+    listening,
+    reader,
+    [Symbol.asyncDispose]: async () => {
+      // Streams end first: a listener waits for the answers that it gives.
+      api.end()
+      await opening.close()
+    },
+  }
+}
+
+async function vendorAnchors({ db }: Pick<Store, 'db'>): Promise<readonly Uint8Array[]> {
+  const rows = await db.selectFrom('vendor_anchors').select('certificate').orderBy('fingerprint').execute()
+  return rows.map(({ certificate }) => certificate)
+}
+
+async function runningManagers(store: Store): Promise<readonly ManagerEntry[]> {
+  const managers = await listManagers(store)
+  return managers.map(({ id, host, pid, address = '', startedAt, seenAt }) => ({
+    id,
+    host,
+    pid,
+    address,
+    startedAt: new Date(startedAt),
+    seenAt: new Date(seenAt),
+  }))
+}
+
+/** Whether the session or token that a stream was opened with is still there, and its user may still use it. */
+async function isStillSignedIn({ db }: Pick<Store, 'db'>, { session, token, user }: Caller): Promise<boolean> {
+  const found = await db.selectFrom('users').select('disabled_at').where('id', '=', user?.id ?? '').executeTakeFirst()
+  if (found === undefined || found.disabled_at !== null) return false
+  if (session !== undefined) {
+    const { sessionIdleMinutes, sessionHours } = await readSettings(db)
+    const row = await db
+      .selectFrom('user_sessions')
+      .select('id')
+      .where('id', '=', session)
+      .where('created_at', '>', new Date(Date.now() - sessionHours * 3_600_000))
+      .where('seen_at', '>', new Date(Date.now() - sessionIdleMinutes * 60_000))
+      .executeTakeFirst()
+    return row !== undefined
+  }
+  const row = await db
+    .selectFrom('user_tokens')
+    .select('id')
+    .where('id', '=', token ?? '')
+    .where('revoked_at', 'is', null)
+    .where('expires_at', '>', new Date())
+    .executeTakeFirst()
+  return row !== undefined
+}
+
+async function breaks(
+  means: PlantMeans,
+  { plant }: DeploymentPlan,
+  version: number | undefined,
+): Promise<readonly Breakage[]> {
+  const answer = await dryRunPlant(means, plant, { version })
+  return answer.breaks.map(({ from, to, reason, remedy }) => ({ from, to, reason, remedy }))
+}
+
+function answerOf(reply: DiscoveryReply): DiscoveredAnswer {
+  const { address, vendorId, deviceType, productCode, revision, product, serial, security } = discoveryRow(reply)
+  return {
+    address,
+    identity: {
+      vendorId,
+      deviceType,
+      productCode,
+      revision,
+      productName: product,
+      serialNumber: Number(serial),
+    },
+    capable: security !== 'none',
+    ...(security === 'none' ? {} : { securityState: security }),
+  }
+}
