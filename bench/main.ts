@@ -8,6 +8,7 @@ const measurements: Readonly<Record<string, () => Promise<readonly Figure[]>>> =
   signing: async () => (await import('./signing.ts')).signingFigures(),
   enrollment: async () => (await import('./enrollment.ts')).enrollmentFigures(),
   capture: async () => (await import('./capture.ts')).captureFigures(),
+  live: async () => (await import('./live.ts')).liveFigures(),
   pages: async () => (await import('./pages.ts')).pageFigures(),
   connections: async () => (await import('./connections.ts')).connectionFigures(),
   plants: async () => (await import('./plants.ts')).plantFigures(),

@@ -315,6 +315,8 @@ export async function findDeployment(store: Store, plant: string, id?: string): 
     .where('attempts', '>', 0)
     .orderBy('position')
     .execute()
-  const unfinished = targets.filter(({ status }) => status === 'waiting' || status === 'running' || status === 'not-complete')
+  const unfinished = targets.filter(
+    ({ status }) => status === 'waiting' || status === 'running' || status === 'not-complete',
+  )
   return { ...row, unfinished: unfinished.map(({ device }) => device), begun: targets.map(({ device }) => device) }
 }

@@ -39,7 +39,11 @@ const mostAttempts = 10
  * Claims the next job: one whose manager is gone, else the oldest that may begin. Of those that change devices one runs
  * per plant, and the older ones that may begin come first.
  */
-export async function claimJob(store: Pick<Store, 'db'>, wish: ClaimWish, now = Date.now()): Promise<ClaimedJob | undefined> {
+export async function claimJob(
+  store: Pick<Store, 'db'>,
+  wish: ClaimWish,
+  now = Date.now(),
+): Promise<ClaimedJob | undefined> {
   const { owner, kinds, mayRead, leaseMs } = wish
   const windows = openWindows(await listWindows(store), now)
   return await store.db.transaction().execute(async (trx) => {

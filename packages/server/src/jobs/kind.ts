@@ -25,7 +25,9 @@ export interface JobWork {
  * What a runner ends with: how the job ended, or that it goes on later. Whether a job was cancelled is seen by whoever
  * runs it: a runner that was stopped gives what was done until then.
  */
-export type RunnerEnd = Pick<JobEnd, 'result'> & { readonly state: 'complete' | 'complete-with-warnings' | 'not-complete' | 'later' }
+export type RunnerEnd = Pick<JobEnd, 'result'> & {
+  readonly state: 'complete' | 'complete-with-warnings' | 'not-complete' | 'later'
+}
 
 /**
  * Runs jobs of a kind. It may be called for a job that another manager began: then it goes on from what that one left in

@@ -284,7 +284,13 @@ async function eventsAfter({ db }: Store, after: number): Promise<readonly LiveE
   return rows.map(({ id, at, kind, subject, detail, plant }) => {
     const json = JSON.stringify({ id, at, kind, subject, plant, detail })
     // JSON of one line: it has no line break that would end the field.
-    return { id, kind, plant: plant ?? undefined, json, frame: encoder.encode(`id: ${id}\nevent: ${kind}\ndata: ${json}\n\n`) }
+    return {
+      id,
+      kind,
+      plant: plant ?? undefined,
+      json,
+      frame: encoder.encode(`id: ${id}\nevent: ${kind}\ndata: ${json}\n\n`),
+    }
   })
 }
 
@@ -374,6 +380,8 @@ export async function listEvents(store: Pick<Store, 'db'>, filter: EventFilter):
 
 /** Deletes events older than so many days; gives how many. A reader that wants to go on before them is told so. */
 export async function pruneEvents(store: Pick<Store, 'db'>, days: number): Promise<number> {
-  const { numAffectedRows } = await sql`delete from events where at < now() - ${days} * interval '1 day'`.execute(store.db)
+  const { numAffectedRows } = await sql`delete from events where at < now() - ${days} * interval '1 day'`.execute(
+    store.db,
+  )
   return Number(numAffectedRows ?? 0)
 }

@@ -151,7 +151,7 @@ export async function cancelJob(store: Store, asker: Asker, id: string): Promise
     if (isEnd(held.state) || held.cancel_at !== null) return jobOf(held)
     const now = new Date()
     // One that waits between two windows has begun devices; its deployment has left them whole.
-    const ended = held.state === 'waiting' ? { state: 'cancelled', finished_at: now } as const : {}
+    const ended = held.state === 'waiting' ? ({ state: 'cancelled', finished_at: now } as const) : {}
     const row = await trx
       .updateTable('jobs')
       .set({ cancel_by: asker.actor.name, cancel_at: now, ...ended })
@@ -209,11 +209,7 @@ async function notComplete(store: Pick<Store, 'db'>, deployment: string): Promis
 
 /** The job of that id. */
 export async function findJob(store: Pick<Store, 'db'>, id: string): Promise<Job | undefined> {
-  const row = await store.db
-    .selectFrom('jobs')
-    .selectAll()
-    .where(sql<string>`id::text`, '=', id)
-    .executeTakeFirst()
+  const row = await store.db.selectFrom('jobs').selectAll().where(sql<string>`id::text`, '=', id).executeTakeFirst()
   return row === undefined ? undefined : jobOf(row)
 }
 

@@ -77,7 +77,10 @@ export async function setSchedule(
         .onConflict((conflict) => conflict.columns(['plant', 'kind']).doUpdateSet(set))
         .execute()
     }
-    await trx.insertInto('events').values({ kind: 'schedule', subject: kind, plant, detail: jsonText({ everyS }) }).execute()
+    await trx
+      .insertInto('events')
+      .values({ kind: 'schedule', subject: kind, plant, detail: jsonText({ everyS }) })
+      .execute()
     const { actor, address, request } = asker
     const entry = { actor, action: 'schedules.set', subject: kind, plant, outcome: 'done', address, request } as const
     await recordAudit(trx, { ...entry, detail: { everyS, parameters, window } })

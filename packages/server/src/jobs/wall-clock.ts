@@ -37,7 +37,11 @@ function formatOf(zone: string): Intl.DateTimeFormat {
 
 /** What the clocks show at an instant, in milliseconds since 1970. */
 export function wallAt(zone: string, instant: number): WallMinutes {
-  const parts = new Map(formatOf(zone).formatToParts(instant).map(({ type, value }) => [type, Number(value)]))
+  const parts = new Map(
+    formatOf(zone)
+      .formatToParts(instant)
+      .map(({ type, value }) => [type, Number(value)]),
+  )
   const read = (type: Intl.DateTimeFormatPartTypes) => parts.get(type) ?? 0
   return Date.UTC(read('year'), read('month') - 1, read('day'), read('hour'), read('minute')) / minuteMs
 }

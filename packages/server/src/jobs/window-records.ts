@@ -120,7 +120,12 @@ export async function changeWindow(
  */
 export async function removeWindow(store: Store, asker: Asker, id: string): Promise<void> {
   await store.db.transaction().execute(async (trx) => {
-    const held = await trx.selectFrom('maintenance_windows').selectAll().where('id', '=', id).forUpdate().executeTakeFirst()
+    const held = await trx
+      .selectFrom('maintenance_windows')
+      .selectAll()
+      .where('id', '=', id)
+      .forUpdate()
+      .executeTakeFirst()
     if (held === undefined) throw noWindow(id)
     const waiting = await trx
       .selectFrom('jobs')
@@ -128,7 +133,11 @@ export async function removeWindow(store: Store, asker: Asker, id: string): Prom
       .where('window_id', '=', id)
       .where('state', 'in', ['waiting', 'running'])
       .executeTakeFirst()
-    const scheduled = await trx.selectFrom('job_schedules').select('kind').where('window_id', '=', id).executeTakeFirst()
+    const scheduled = await trx
+      .selectFrom('job_schedules')
+      .select('kind')
+      .where('window_id', '=', id)
+      .executeTakeFirst()
     if (waiting !== undefined)
       throw new NotAllowed('refused', `job ${waiting.number} waits for "${held.name}"; cancel it first`)
     if (scheduled !== undefined)

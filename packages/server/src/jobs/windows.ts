@@ -69,7 +69,8 @@ function minutesOf(text: string): number {
 export function windowState(rule: WindowRule, now: number): WindowState {
   if (rule.kind === 'weekly' && rule.from === rule.to && new Set(rule.days).size === weekdays.length)
     return { isOpen: true, changesAt: undefined }
-  const spans = rule.kind === 'once' ? [{ from: Date.parse(rule.from), to: Date.parse(rule.to) }] : weeklySpans(rule, now)
+  const spans =
+    rule.kind === 'once' ? [{ from: Date.parse(rule.from), to: Date.parse(rule.to) }] : weeklySpans(rule, now)
   for (const { from, to } of spans) {
     if (now < from) return { isOpen: false, changesAt: from }
     if (now < to) return { isOpen: true, changesAt: to }

@@ -238,7 +238,8 @@ class Worker implements JobWorker {
     const isStopped = running.abort.signal.aborted
     for (;;) {
       try {
-        if (end === undefined && isStopped && running.isCancelled) return await endJob(store, claimed, { state: 'cancelled' })
+        if (end === undefined && isStopped && running.isCancelled)
+          return await endJob(store, claimed, { state: 'cancelled' })
         if (end === undefined && (isStopped || isStoreAway(failure))) return await giveBack(store, claimed)
         if (end === undefined) {
           this.#tell(failure)
@@ -284,7 +285,8 @@ class Worker implements JobWorker {
 
   /** Work whose claim could not be renewed ends before another manager may begin with it. */
   #stopLate(): void {
-    for (const running of this.#running.values()) if (performance.now() > running.until - this.#leaseMs * safety) this.#lose(running)
+    for (const running of this.#running.values())
+      if (performance.now() > running.until - this.#leaseMs * safety) this.#lose(running)
   }
 
   #lose(running: Running): void {

@@ -99,7 +99,9 @@ class Stream implements AsyncDisposable {
       const parts = (rest + Buffer.from(chunk as Uint8Array).toString()).split('\n\n')
       rest = parts.pop() ?? ''
       for (const part of parts) {
-        const fields = part.split('\n').map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 2)])
+        const fields = part
+          .split('\n')
+          .map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 2)])
         this.messages.push(Object.fromEntries(fields) as { id?: string })
       }
     }
@@ -134,7 +136,7 @@ describe('jobs by the API', () => {
     const detail = await ask('GET', `/deployments/${job.deployment}`)
     expect(detail).toMatchObject({
       status: 200,
-      body: { kind: 'apply', version: 3, by: 'administrator', devices: { total: 4, running: 0 } },
+      body: { kind: 'apply', version: 3, by: 'administrator', devices: { total: 3, running: 0 } },
     })
     const listed = await ask('GET', '/plants/small/deployments?limit=1')
     expect(listed.body).toMatchObject({ items: [{ id: job.deployment }], next: null })
@@ -175,7 +177,11 @@ describe('jobs by the API', () => {
 
 describe('the event stream', () => {
   const happen = async (kind: string, plant: string | null = null) =>
-    await store.db.insertInto('events').values({ kind, subject: 's', detail: null, plant }).returning('id').executeTakeFirstOrThrow()
+    await store.db
+      .insertInto('events')
+      .values({ kind, subject: 's', detail: null, plant })
+      .returning('id')
+      .executeTakeFirstOrThrow()
 
   test('goes on behind Last-Event-ID, and tells nobody what they may not see', async () => {
     const { id } = await happen('job', 'small')

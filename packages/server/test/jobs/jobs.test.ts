@@ -132,9 +132,13 @@ describe('a request', () => {
 
   test('for the devices that an earlier deployment did not complete names these and no others', async () => {
     const job = await ask('deploy', { parameters: { closeConnections: true } })
-    await sql`insert into deployments (id, plant, kind, status) values (${job.id}, 'small', 'apply', 'not-complete')`.execute(store.db)
+    await sql`insert into deployments (id, plant, kind, status) values (${job.id}, 'small', 'apply', 'not-complete')`.execute(
+      store.db,
+    )
     await sql`insert into deployment_targets (deployment, device, position, status) values
-      (${job.id}, 'a', 0, 'complete'), (${job.id}, 'b', 1, 'not-complete'), (${job.id}, 'c', 2, 'waiting')`.execute(store.db)
+      (${job.id}, 'a', 0, 'complete'), (${job.id}, 'b', 1, 'not-complete'), (${job.id}, 'c', 2, 'waiting')`.execute(
+      store.db,
+    )
     await sql`update jobs set deployment = id, state = 'not-complete'`.execute(store.db)
     const again = await retryFailed(store, asker, job.id)
     expect(again.parameters).toEqual({ closeConnections: true, retry: job.id, onlyDevices: ['b', 'c'] })
@@ -217,7 +221,11 @@ describe('a manager', () => {
     })
     const { id } = await ask('drift')
     await until(() => isOver(id))
-    expect(await findJob(store, id)).toMatchObject({ state: 'complete', result: { found: 3 }, progress: { done: 1, total: 2 } })
+    expect(await findJob(store, id)).toMatchObject({
+      state: 'complete',
+      result: { found: 3 },
+      progress: { done: 1, total: 2 },
+    })
     expect((await listManagers(store)).map((one) => one.id)).toEqual([worker.id])
   })
 
@@ -225,7 +233,10 @@ describe('a manager', () => {
     await using _ = working({ drift: () => Promise.reject(new UsageError('missing', 'there is no plant small')) })
     const { id } = await ask('drift')
     await until(() => isOver(id))
-    expect(await findJob(store, id)).toMatchObject({ state: 'failed', error: { code: 'missing', message: 'there is no plant small' } })
+    expect(await findJob(store, id)).toMatchObject({
+      state: 'failed',
+      error: { code: 'missing', message: 'there is no plant small' },
+    })
   })
 
   test('stops what is cancelled', async () => {
@@ -299,7 +310,11 @@ describe('a deployment job', () => {
     const anchors = [(await vendor()).root]
     const world = worldOf(store, () => plantOf(plantText()), anchors)
     const now = Date.now()
-    const open = { kind: 'once', from: new Date(now - 60_000).toISOString(), to: new Date(now + 3_600_000).toISOString() } as const
+    const open = {
+      kind: 'once',
+      from: new Date(now - 60_000).toISOString(),
+      to: new Date(now + 3_600_000).toISOString(),
+    } as const
     const window = await addWindow(store, asker, { plant: 'small', zone: undefined, name: 'now', rule: open })
     // The window closes when the first device is begun.
     const shut = { ...open, to: new Date(now - 1000).toISOString() }

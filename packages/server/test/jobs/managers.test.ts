@@ -120,7 +120,11 @@ describe.skipIf(!isBuilt)('three managers on one store', () => {
     const before = await findJob(store, id)
     await managerOf(before).kill()
     const job = await ended(id)
-    expect(job, JSON.stringify(job.error)).toMatchObject({ state: 'complete', attempts: 2, deployment: before?.deployment })
+    expect(job, JSON.stringify(job.error)).toMatchObject({
+      state: 'complete',
+      attempts: 2,
+      deployment: before?.deployment,
+    })
     expect(before?.deployment).toBeDefined()
     expect(job.requestedBy).toBe('ann')
     await expectOnce()
@@ -155,8 +159,13 @@ describe.skipIf(!isBuilt)('three managers on one store', () => {
     await cancelJob(store, asker, id)
     const job = await ended(id)
     expect(job).toMatchObject({ state: 'cancelled', cancelledBy: 'ann' })
-    for (const unit of units) expect(['factoryDefault', 'configured']).toContain(unit.device.persist().state.cipSecurity)
-    const left = await store.db.selectFrom('deployment_targets').select('lease_owner').where('lease_owner', 'is not', null).execute()
+    for (const unit of units)
+      expect(['factoryDefault', 'configured']).toContain(unit.device.persist().state.cipSecurity)
+    const left = await store.db
+      .selectFrom('deployment_targets')
+      .select('lease_owner')
+      .where('lease_owner', 'is not', null)
+      .execute()
     expect(left).toEqual([])
   })
 })

@@ -28,7 +28,11 @@ function clocks(zone: string, from: number, to: number): readonly Clock[] {
 }
 
 /** Openings by walking through the minutes, as a person with a clock would: an independent judge. */
-function walked(rule: Extract<WindowRule, { kind: 'weekly' }>, minutesOf: readonly Clock[], from: number): ReadonlySet<number> {
+function walked(
+  rule: Extract<WindowRule, { kind: 'weekly' }>,
+  minutesOf: readonly Clock[],
+  from: number,
+): ReadonlySet<number> {
   const of = (text: string) => Number(text.slice(0, 2)) * 60 + Number(text.slice(3))
   const begins = of(rule.from)
   const ends = of(rule.to)

@@ -17,7 +17,11 @@ const lookAgainMs = 1000
  * Before a job goes on that another manager began: waits until that one's claims on devices have run out. A manager that
  * lives and lost the job ends its devices first; of one on another machine nothing is known but its leases.
  */
-export async function awaitFormerClaims({ store }: { readonly store: Store }, work: JobWork, plant: string): Promise<void> {
+export async function awaitFormerClaims(
+  { store }: { readonly store: Store },
+  work: JobWork,
+  plant: string,
+): Promise<void> {
   if (work.job.attempts < 2 && work.job.deployment === undefined) return
   const until = performance.now() + longestWaitMs
   while (!work.signal.aborted && performance.now() < until) {
@@ -56,7 +60,10 @@ export async function allowedDevices(
 const mostTold = 64
 
 /** Turns the events of a deployment into progress. */
-export function deploymentProgress(total: number, tell: (progress: JobProgress) => void): (event: DeploymentEvent) => void {
+export function deploymentProgress(
+  total: number,
+  tell: (progress: JobProgress) => void,
+): (event: DeploymentEvent) => void {
   const changing = new Map<string, string>()
   let done = 0
   let current = 'reads the devices'

@@ -26,8 +26,7 @@ export function discoverRunner(world: JobWorld): JobRunner {
     }
     const targets = discoveryTargets(parameters.targets ?? [])
     const total = targets.length
-    if (total === 0 && broadcast.length === 0)
-      throw new UsageError('missing', 'a discovery needs addresses to ask')
+    if (total === 0 && broadcast.length === 0) throw new UsageError('missing', 'a discovery needs addresses to ask')
     const replies = broadcast.length === 0 ? [] : [...(await discover({ broadcast, ...common }))]
     for (let done = 0; done < total; done += atATime) {
       progress({ current: `asks from ${targets[done]}`, done, total })
@@ -50,7 +49,10 @@ export function discoveryTargets(texts: readonly string[]): readonly string[] {
   for (const text of texts) {
     const [first, last] = rangeOf(text)
     if (last - first >= most.each)
-      throw new UsageError('bad-value', `${text} has ${last - first + 1} addresses, at most ${most.each} are asked at once`)
+      throw new UsageError(
+        'bad-value',
+        `${text} has ${last - first + 1} addresses, at most ${most.each} are asked at once`,
+      )
     for (let address = first; address <= last; address++) all.add(formatAddress(address))
     if (all.size > most.all) throw new UsageError('bad-value', `one discovery asks at most ${most.all} addresses`)
   }

@@ -30,6 +30,9 @@ export function observeRunner(world: JobWorld): JobRunner {
       last = { devices: reading.devices.length, unread: reading.unread.map(({ address }) => address) }
       if (done + 1 < total) await sleep(Math.max(0, pauseMs - (performance.now() - began)), undefined, { signal })
     }
-    return { state: last.devices === 0 && addresses.length > 0 ? 'not-complete' : 'complete', result: { rounds: total, ...last } }
+    return {
+      state: last.devices === 0 && addresses.length > 0 ? 'not-complete' : 'complete',
+      result: { rounds: total, ...last },
+    }
   }
 }

@@ -15,7 +15,12 @@ export function planRunner(world: JobWorld): JobRunner {
     const parameters = job.parameters as PlanParameters
     const only = await allowedDevices(world, work, plant, parameters)
     const options = treatment(world, model, parameters, only, work)
-    const { plan } = await prepare({ plant: compared(plant, parameters), store: world.store, authority: world.authority, options })
+    const { plan } = await prepare({
+      plant: compared(plant, parameters),
+      store: world.store,
+      authority: world.authority,
+      options,
+    })
     return { state: plan.outcome, result: plan }
   }
 }

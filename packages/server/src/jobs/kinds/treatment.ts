@@ -30,6 +30,9 @@ export function treatment(
 export function compared(plant: Plant, { fingerprints = {} }: PlanParameters): Plant {
   const given = new Map(Object.entries(fingerprints))
   if (given.size === 0) return plant
-  const devices = plant.devices.map((device) => ({ ...device, fingerprint: given.get(device.name) ?? device.fingerprint }))
+  const devices = plant.devices.map((device) => ({
+    ...device,
+    fingerprint: given.get(device.name) ?? device.fingerprint,
+  }))
   return { ...plant, devices }
 }

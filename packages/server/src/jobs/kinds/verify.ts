@@ -24,7 +24,8 @@ export function verifyRunner(world: JobWorld): JobRunner {
       {
         signal,
         onEvent: (event) => {
-          if (event.kind === 'read') progress({ current: `read back ${event.device}`, done: event.done, total: event.total })
+          if (event.kind === 'read')
+            progress({ current: `read back ${event.device}`, done: event.done, total: event.total })
           else if (event.kind === 'checked') progress({ current: 'checks', done: event.done, total: event.total })
         },
       },
