@@ -147,4 +147,103 @@ describe.skipIf(reason !== undefined)(`the web interface${reason === undefined ?
       expect(complaints).toEqual([])
     },
   )
+
+  test('works by keyboard: skip link, shortcuts, search over everything', async () => {
+    await open('/', 'main h2 >> text=Devices')
+    await page.keyboard.press('Tab')
+    expect(await page.evaluate(() => document.activeElement?.textContent)).toBe('Skip to the content')
+    await page.keyboard.press('Enter')
+    expect(await page.evaluate(() => document.activeElement?.id)).toBe('main')
+    await page.keyboard.press('?')
+    await page.getByRole('dialog', { name: 'Keyboard shortcuts' }).waitFor()
+    expect(await violations()).toEqual([])
+    await page.keyboard.press('Escape')
+    await page.getByRole('dialog').waitFor({ state: 'detached' })
+    await page.keyboard.press('g')
+    await page.keyboard.press('d')
+    await page.locator('main td >> text=Press_1_01').first().waitFor()
+    await page.keyboard.press('/')
+    expect(await page.evaluate(() => document.activeElement?.getAttribute('aria-label'))).toContain('Name, address')
+    await page.keyboard.press('Control+k')
+    await page.getByRole('dialog').waitFor()
+    await page.keyboard.type('Paint_1_03')
+    await page.getByRole('dialog').getByText('Paint_1_03').first().waitFor()
+    await picture('search')
+    await page.keyboard.press('Enter')
+    await page.getByRole('heading', { level: 1, name: 'Paint_1_03' }).waitFor()
+    expect(complaints).toEqual([])
+  })
+
+  test('a filter stands in the address, and the address shows the same view again', async () => {
+    await open('/devices', 'main td >> text=Press_1_01')
+    await page.getByLabel('Zone').selectOption('Paint 1')
+    await page.waitForURL(/zone=Paint/)
+    await page.locator('main td >> text=Paint_1_01').first().waitFor()
+    await page.reload()
+    await page.locator('main td >> text=Paint_1_01').first().waitFor()
+    expect(await page.getByLabel('Zone').inputValue()).toBe('Paint 1')
+    expect(await page.locator('main td >> text=Press_1_01').count()).toBe(0)
+    await page.getByRole('button', { name: 'Clear filters' }).click()
+    await page.locator('main td >> text=Press_1_01').first().waitFor()
+  })
+
+  test('search jumps to a device in its zone, and only what is dragged moves and is kept', async () => {
+    await open('/plant', '.react-flow__node')
+    const before = structuredClone(manager.places)
+    await page.getByLabel('Find a zone or device on the map').fill('Store_1_02')
+    await page.getByRole('option', { name: 'Store_1_02' }).click()
+    await page.locator('[aria-current="true"] >> text=Store_1_02').waitFor()
+    expect(page.url()).toContain('device=Store_1_02')
+    await page.keyboard.press('Escape')
+    await open('/plant', '.react-flow__node')
+    const card = page.locator('.react-flow__node[data-id="Body 1"]')
+    const box = await card.boundingBox()
+    if (box === null) throw new Error('the card has no place')
+    await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2)
+    await page.mouse.down()
+    await page.mouse.move(box.x + box.width / 2 + 60, box.y + box.height / 2 + 90, { steps: 5 })
+    const saved = page.waitForResponse((response) => response.url().endsWith('/layout'))
+    await page.mouse.up()
+    await saved
+    const moved = Object.keys(before).filter((zone) => before[zone]?.y !== manager.places[zone]?.y)
+    expect(moved).toEqual(['Body 1'])
+    expect(complaints).toEqual([])
+  })
+
+  test('zones without a place are laid out once, and the manager keeps it', async () => {
+    await manager[Symbol.asyncDispose]()
+    manager = await startStandIn(folder, generatePlant({ zones: 9, devicesPerZone: 2, placed: false }))
+    const saved = page.waitForResponse((response) => response.url().endsWith('/layout'))
+    await open('/plant', '.react-flow__node')
+    await saved
+    expect(Object.keys(manager.places)).toHaveLength(9)
+  })
+
+  test('says when the database is lost, and goes on by itself when it is back', async () => {
+    await open('/devices', 'main td >> text=Press_1_01')
+    await page.waitForFunction(() => performance.getEntriesByName(`${location.origin}/api/v1/welcome`).length > 0)
+    manager.fail(503)
+    await page
+      .getByRole('alert')
+      .getByText(/Live updates are interrupted|cannot reach its database/)
+      .waitFor()
+    manager.fail(undefined)
+    await page.getByRole('alert').waitFor({ state: 'detached', timeout: 20_000 })
+  })
+
+  test('an event makes the page read again what it tells of', async () => {
+    const streaming = page.waitForResponse((response) => response.url().includes('/api/v1/events'))
+    await open('/devices', 'main td >> text=Press_1_01')
+    await streaming
+    const again = page.waitForRequest((request) => request.url().includes('/devices?'))
+    manager.emit('drift-found')
+    await again
+  })
+
+  test('whoever is not signed in is sent to sign in, and would come back here', async () => {
+    manager.signIn(false)
+    await page.goto(`${manager.origin}/devices?zone=Paint+1`)
+    await page.getByRole('heading', { level: 1, name: 'Sign in' }).waitFor()
+    expect(new URL(page.url()).searchParams.get('to')).toBe('/devices?zone=Paint+1')
+  })
 })
