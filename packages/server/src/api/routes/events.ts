@@ -71,12 +71,7 @@ function wishOf({ query, caller }: StreamCall) {
 }
 
 /** Writes until the client leaves, its session ends, or it does not keep up. */
-async function stream(
-  call: StreamCall,
-  first: LiveSubscription,
-  raw: ServerResponse,
-  owner: string,
-): Promise<void> {
+async function stream(call: StreamCall, first: LiveSubscription, raw: ServerResponse, owner: string): Promise<void> {
   const { services, caller, signal } = call
   let subscription = first
   const stop = () => subscription[Symbol.dispose]()

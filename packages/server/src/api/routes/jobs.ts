@@ -69,7 +69,12 @@ export const jobHandlers = {
     const { params, body, services } = call
     const detail = await readDeployment(services.store, params.id)
     if (detail?.job === undefined) throw notFound(`deployment ${params.id} of a job`)
-    const job = await retryFailed(services.store, changeBy(call), detail.job.id, await timed(services, detail.plant, body))
+    const job = await retryFailed(
+      services.store,
+      changeBy(call),
+      detail.job.id,
+      await timed(services, detail.plant, body),
+    )
     return await viewOf(services, job)
   },
   'releases.start': async (call) => {
