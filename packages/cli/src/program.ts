@@ -16,6 +16,7 @@ import { addLearn } from './program/learn.ts'
 import { addManager } from './program/manager.ts'
 import { addPlant } from './program/plant.ts'
 import { addSecrets } from './program/secrets.ts'
+import { addServer } from './program/server.ts'
 
 /** What the arguments mean, by name: the same word means the same in every command. */
 const argumentMeanings: Readonly<Record<string, string>> = {
@@ -30,6 +31,8 @@ const argumentMeanings: Readonly<Record<string, string>> = {
   device: 'name of the device in the plant file',
   channel: 'name of the channel in the enrollment file',
   zone: 'name of the zone in the plant file',
+  plants: 'plant files whose plants are not in the store yet',
+  user: 'name of the user',
   name: 'a letter, then letters, digits, _ and -',
   file: 'file of the backup',
   'plant-name': 'name of the plant at the manager',
@@ -101,6 +104,7 @@ export function createProgram(start: Start, version: string): Command {
   addSecrets(declare)
   addEnrollment(declare)
   addEntropy(declare)
+  addServer(declare)
   addManager(declare)
   declare
     .add(

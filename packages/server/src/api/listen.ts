@@ -145,9 +145,17 @@ async function opened(server: Server | SecureServer, address: string, port: numb
 function refused(cause: NodeJS.ErrnoException, address: string, port: number): TransportError {
   const place = `${address}:${port}`
   if (cause.code === 'EADDRINUSE')
-    return new TransportError('address-in-use', `${place} is in use by another program; end it, or choose another with --listen`, { cause })
+    return new TransportError(
+      'address-in-use',
+      `${place} is in use by another program; end it, or choose another with --listen`,
+      { cause },
+    )
   if (cause.code === 'EADDRNOTAVAIL')
-    return new TransportError('unreachable', `${address} is no address of this machine; choose one of its own with --listen`, { cause })
+    return new TransportError(
+      'unreachable',
+      `${address} is no address of this machine; choose one of its own with --listen`,
+      { cause },
+    )
   return new TransportError('io', `listening on ${place} failed: ${cause.message}`, { cause })
 }
 

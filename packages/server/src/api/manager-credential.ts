@@ -56,5 +56,7 @@ async function makeCredential({ host, addresses, dnsNames }: ManagerNames, now: 
 
 /** SHA-256 of a certificate as browsers show it: pairs of upper-case digits. */
 export function shownFingerprint(der: Uint8Array): string {
-  return fingerprint(nodeCrypto, der).toUpperCase().replace(/..(?=.)/g, '$&:')
+  return fingerprint(nodeCrypto, der)
+    .toUpperCase()
+    .replace(/..(?=.)/g, '$&:')
 }
