@@ -36,7 +36,12 @@ export function Confirm({ wanted, close }: { readonly wanted: Wanted | undefined
     if (wanted !== undefined) act.mutate(wanted)
   }
   return (
-    <Modal opened={wanted !== undefined} onClose={leave} title={wanted?.title} closeButtonProps={{ 'aria-label': 'Close' }}>
+    <Modal
+      opened={wanted !== undefined}
+      onClose={leave}
+      title={wanted?.title}
+      closeButtonProps={{ 'aria-label': 'Close' }}
+    >
       {wanted === undefined ? null : (
         <form onSubmit={send}>
           <div>{wanted.words}</div>

@@ -32,7 +32,9 @@ export function ForThoseWith({
     children
   ) : (
     <PageBody title={title}>
-      <Empty title="Your roles do not show this">This page is for {rolesWith(needs)}. Ask an administrator for the role.</Empty>
+      <Empty title="Your roles do not show this">
+        This page is for {rolesWith(needs)}. Ask an administrator for the role.
+      </Empty>
     </PageBody>
   )
 }

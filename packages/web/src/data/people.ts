@@ -11,7 +11,8 @@ export const usersQuery = queryOptions({
 export const userQuery = (id: string) =>
   queryOptions({
     queryKey: ['users', 'one', id],
-    queryFn: ({ signal }) => ask('Reading the user', client.GET('/api/v1/users/{id}', { params: { path: { id } }, signal })),
+    queryFn: ({ signal }) =>
+      ask('Reading the user', client.GET('/api/v1/users/{id}', { params: { path: { id } }, signal })),
     enabled: id !== '',
   })
 

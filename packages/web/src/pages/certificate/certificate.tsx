@@ -29,8 +29,21 @@ export function Page() {
 }
 
 function Body({ certificate, pem }: { readonly certificate: Shapes['Certificate']; readonly pem: string }) {
-  const { name, subject, issuer, serial, fingerprint, profile, zone, status, notBefore, notAfter, inUse, revokedAt, reason } =
-    certificate
+  const {
+    name,
+    subject,
+    issuer,
+    serial,
+    fingerprint,
+    profile,
+    zone,
+    status,
+    notBefore,
+    notAfter,
+    inUse,
+    revokedAt,
+    reason,
+  } = certificate
   const canRevoke = usePermits('certificate.revoke')
   const [isRevoking, setRevoking] = useState(false)
   return (
@@ -61,7 +74,16 @@ function Body({ certificate, pem }: { readonly certificate: Shapes['Certificate'
           ['State', <Tone key="s" {...certificateStates[status]} strong />],
           ['For', profile],
           ['Zone', zone ?? '–'],
-          ['In use by', inUse === null ? 'No device' : <Link key="u" to={`/devices/${encodeURIComponent(inUse)}`}>{inUse}</Link>],
+          [
+            'In use by',
+            inUse === null ? (
+              'No device'
+            ) : (
+              <Link key="u" to={`/devices/${encodeURIComponent(inUse)}`}>
+                {inUse}
+              </Link>
+            ),
+          ],
           ['Valid from', moment(notBefore)],
           ['Until', moment(notAfter)],
         ]}
@@ -79,7 +101,10 @@ function Body({ certificate, pem }: { readonly certificate: Shapes['Certificate'
         actions={
           <>
             <Copy text={pem} />
-            <Button variant="default" onClick={() => saveFile(`${name.replaceAll(/[^\w.-]/g, '_')}.pem`, pem, 'application/x-pem-file')}>
+            <Button
+              variant="default"
+              onClick={() => saveFile(`${name.replaceAll(/[^\w.-]/g, '_')}.pem`, pem, 'application/x-pem-file')}
+            >
               Download
             </Button>
           </>
@@ -90,7 +115,12 @@ function Body({ certificate, pem }: { readonly certificate: Shapes['Certificate'
           {pem}
         </pre>
       </Section>
-      <Modal opened={isRevoking} onClose={() => setRevoking(false)} title={`Revoke the certificate of ${name}`} closeButtonProps={{ 'aria-label': 'Close' }}>
+      <Modal
+        opened={isRevoking}
+        onClose={() => setRevoking(false)}
+        title={`Revoke the certificate of ${name}`}
+        closeButtonProps={{ 'aria-label': 'Close' }}
+      >
         <Revoke certificate={certificate} close={() => setRevoking(false)} />
       </Modal>
     </PageBody>
@@ -143,13 +173,13 @@ function Revoke({ certificate, close }: { readonly certificate: Shapes['Certific
       <Stack gap="md">
         <div>
           <p>
-            It cannot be taken back. The new revocation list reaches the devices with the next deployment; until then they still
-            accept this certificate.
+            It cannot be taken back. The new revocation list reaches the devices with the next deployment; until then
+            they still accept this certificate.
           </p>
           {inUse === null ? null : (
             <Remark tone="bad">
-              {inUse} uses it now. Once its peers have the list, its secure connections end and none can be opened until it has
-              another certificate: renew it first if it stays in service.
+              {inUse} uses it now. Once its peers have the list, its secure connections end and none can be opened until
+              it has another certificate: renew it first if it stays in service.
             </Remark>
           )}
         </div>
@@ -158,7 +188,9 @@ function Revoke({ certificate, close }: { readonly certificate: Shapes['Certific
           size="sm"
           data={[...reasons]}
           value={reason}
-          onChange={({ currentTarget }) => setReason(reasons.find(({ value }) => value === currentTarget.value)?.value ?? 'unspecified')}
+          onChange={({ currentTarget }) =>
+            setReason(reasons.find(({ value }) => value === currentTarget.value)?.value ?? 'unspecified')
+          }
         />
         <Textarea
           label="In your words"

@@ -36,8 +36,8 @@ export function Anchors() {
         {({ items }) =>
           items.length === 0 ? (
             <Empty title="No vendor is believed">
-              Without one, a person compares the fingerprint of each new device. Get the certificates of your vendors from
-              their documentation and add them here.
+              Without one, a person compares the fingerprint of each new device. Get the certificates of your vendors
+              from their documentation and add them here.
             </Empty>
           ) : (
             <Rows
@@ -46,7 +46,12 @@ export function Anchors() {
               rows={items}
               id={({ fingerprint }) => fingerprint}
               columns={[
-                { key: 'subject', head: 'Subject', width: 'minmax(12rem, 1fr)', cell: ({ subject }) => <span title={subject}>{subject}</span> },
+                {
+                  key: 'subject',
+                  head: 'Subject',
+                  width: 'minmax(12rem, 1fr)',
+                  cell: ({ subject }) => <span title={subject}>{subject}</span>,
+                },
                 {
                   key: 'fingerprint',
                   head: 'SHA-256',
@@ -81,7 +86,9 @@ export function Anchors() {
                                 work: async () => {
                                   await ask(
                                     'Removing the vendor',
-                                    client.DELETE('/api/v1/vendor-anchors/{fingerprint}', { params: { path: { fingerprint } } }),
+                                    client.DELETE('/api/v1/vendor-anchors/{fingerprint}', {
+                                      params: { path: { fingerprint } },
+                                    }),
                                   )
                                   await changed()
                                 },
@@ -99,7 +106,13 @@ export function Anchors() {
           )
         }
       </Loaded>
-      <Modal opened={isAdding} onClose={() => setAdding(false)} size="lg" title="Add a vendor" closeButtonProps={{ 'aria-label': 'Close' }}>
+      <Modal
+        opened={isAdding}
+        onClose={() => setAdding(false)}
+        size="lg"
+        title="Add a vendor"
+        closeButtonProps={{ 'aria-label': 'Close' }}
+      >
         <AddAnchor
           close={() => setAdding(false)}
           added={() => {
@@ -125,7 +138,11 @@ function AddAnchor({ close, added }: { readonly close: () => void; readonly adde
     add.reset()
     if (file === null) return
     if (file.size > longestPem) {
-      setUnread(new Error(`${file.name} has ${file.size.toLocaleString('en-US')} bytes; a certificate in PEM is far smaller. Choose another file.`))
+      setUnread(
+        new Error(
+          `${file.name} has ${file.size.toLocaleString('en-US')} bytes; a certificate in PEM is far smaller. Choose another file.`,
+        ),
+      )
       return
     }
     try {

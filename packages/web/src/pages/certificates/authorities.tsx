@@ -26,7 +26,9 @@ export function Authorities() {
       <Loaded query={query}>
         {({ items }) =>
           items.length === 0 ? (
-            <Empty title="No authority yet">The root is made with the first deployment, or by cordon authority create.</Empty>
+            <Empty title="No authority yet">
+              The root is made with the first deployment, or by cordon authority create.
+            </Empty>
           ) : (
             <Rows
               label="Authorities"
@@ -34,19 +36,44 @@ export function Authorities() {
               rows={items}
               id={({ id }) => id}
               columns={[
-                { key: 'zone', head: 'For', width: 'minmax(8rem, 0.8fr)', cell: ({ zone }) => (zone === null ? 'Root' : `Zone ${zone}`) },
-                { key: 'generation', head: 'Generation', width: '6.5rem', end: true, cell: ({ generation }) => generation },
+                {
+                  key: 'zone',
+                  head: 'For',
+                  width: 'minmax(8rem, 0.8fr)',
+                  cell: ({ zone }) => (zone === null ? 'Root' : `Zone ${zone}`),
+                },
+                {
+                  key: 'generation',
+                  head: 'Generation',
+                  width: '6.5rem',
+                  end: true,
+                  cell: ({ generation }) => generation,
+                },
                 { key: 'state', head: 'State', width: '8rem', cell: ({ state }) => <Tone {...stateWords(state)} /> },
                 { key: 'ends', head: 'Ends', width: '9rem', cell: ({ notAfter }) => <Moment at={notAfter} /> },
-                { key: 'key', head: 'Key', width: '10rem', cell: ({ keyKind, inHardware }) => `${keyKind}${inHardware ? ', in hardware' : ''}` },
-                { key: 'issued', head: 'Issued', width: '5.5rem', end: true, cell: ({ issued }) => issued.toLocaleString('en-US') },
+                {
+                  key: 'key',
+                  head: 'Key',
+                  width: '10rem',
+                  cell: ({ keyKind, inHardware }) => `${keyKind}${inHardware ? ', in hardware' : ''}`,
+                },
+                {
+                  key: 'issued',
+                  head: 'Issued',
+                  width: '5.5rem',
+                  end: true,
+                  cell: ({ issued }) => issued.toLocaleString('en-US'),
+                },
                 { key: 'crl', head: 'CRL', width: '4.5rem', end: true, cell: ({ crlNumber }) => crlNumber },
                 {
                   key: 'subject',
                   head: 'Subject and fingerprint',
                   width: 'minmax(12rem, 1.2fr)',
                   cell: ({ subject, fingerprint }) => (
-                    <span title={`${subject}\nSHA-256 ${fingerprintText(fingerprint)}`} style={{ whiteSpace: 'nowrap' }}>
+                    <span
+                      title={`${subject}\nSHA-256 ${fingerprintText(fingerprint)}`}
+                      style={{ whiteSpace: 'nowrap' }}
+                    >
                       {subject} <span className="mono">{fingerprint.slice(0, 16)}…</span>
                     </span>
                   ),

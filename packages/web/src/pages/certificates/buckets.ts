@@ -41,7 +41,10 @@ export function isIn(bucket: Bucket | undefined, notAfter: string, now: number):
 }
 
 /** Whether an end is near enough to be pointed out. */
-export function endTone({ status, notAfter }: Pick<Shapes['Certificate'], 'status' | 'notAfter'>, now: number): 'bad' | 'warn' | undefined {
+export function endTone(
+  { status, notAfter }: Pick<Shapes['Certificate'], 'status' | 'notAfter'>,
+  now: number,
+): 'bad' | 'warn' | undefined {
   if (status !== 'valid') return undefined
   const days = (Date.parse(notAfter) - now) / dayMs
   return days < 7 ? 'bad' : days < 30 ? 'warn' : undefined

@@ -1,7 +1,8 @@
-import { Button, Group, TextInput } from '@mantine/core'
+import { Button, Group } from '@mantine/core'
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query'
 import { useEffect } from 'react'
 import { useUrl } from '../../address/use-url.ts'
+import { CommitBox } from '../../components/commit-box.tsx'
 import { Empty } from '../../components/empty.tsx'
 import { Link } from '../../components/link.tsx'
 import { Loaded, Loading } from '../../components/loading.tsx'
@@ -29,7 +30,9 @@ export function Inventory() {
     }),
   )
   const now = Date.now()
-  const rows = (query.data?.pages.flatMap(({ items }) => items) ?? []).filter(({ notAfter }) => isIn(bucket, notAfter, now))
+  const rows = (query.data?.pages.flatMap(({ items }) => items) ?? []).filter(({ notAfter }) =>
+    isIn(bucket, notAfter, now),
+  )
   const { hasNextPage, isFetchingNextPage, fetchNextPage } = query
   // All that came so far ends too early to be shown: go on until something does.
   const isSkipping = query.data !== undefined && rows.length === 0 && hasNextPage
@@ -43,21 +46,20 @@ export function Inventory() {
         label="When certificates end"
         value={bucket ?? ''}
         choose={(value) => change({ ends: value })}
-        tiles={buckets.map((value) => ({ value, ...bucketWords[value], count: summary.data?.[bucketWords[value].count] }))}
+        tiles={buckets.map((value) => ({
+          value,
+          ...bucketWords[value],
+          count: summary.data?.[bucketWords[value].count],
+        }))}
       />
       <Group gap="sm" mb="sm">
         <SearchBox label="Name, serial or fingerprint" value={search} search={(text) => change({ search: text })} />
-        <TextInput
-          aria-label="Zone"
+        <CommitBox
+          label="Zone"
           placeholder="Zone, in full"
-          w="11rem"
-          maxLength={128}
-          key={zone}
-          defaultValue={zone}
-          onBlur={({ currentTarget }) => change({ zone: currentTarget.value.trim() })}
-          onKeyDown={({ key, currentTarget }) => {
-            if (key === 'Enter') change({ zone: currentTarget.value.trim() })
-          }}
+          width="11rem"
+          value={zone}
+          commit={(text) => change({ zone: text })}
         />
         {isNarrowed ? (
           <Button variant="default" onClick={() => change({ ends: undefined, search: undefined, zone: undefined })}>
@@ -71,7 +73,9 @@ export function Inventory() {
             <Loading />
           ) : rows.length === 0 ? (
             isNarrowed ? (
-              <Empty title="No certificate is like that">Take a part of the name, the serial or the fingerprint, or show all.</Empty>
+              <Empty title="No certificate is like that">
+                Take a part of the name, the serial or the fingerprint, or show all.
+              </Empty>
             ) : (
               <Empty title="No certificates yet">
                 The first ones are issued when devices are <Link to="/deployments">deployed</Link> or{' '}
@@ -91,12 +95,19 @@ export function Inventory() {
                     head: 'Name',
                     width: 'minmax(11rem, 1fr)',
                     cell: ({ issuer, serial, name }) => (
-                      <Link to={`/certificates/${encodeURIComponent(issuer)}/${encodeURIComponent(serial)}`}>{name}</Link>
+                      <Link to={`/certificates/${encodeURIComponent(issuer)}/${encodeURIComponent(serial)}`}>
+                        {name}
+                      </Link>
                     ),
                   },
                   { key: 'zone', head: 'Zone', width: 'minmax(7rem, 0.6fr)', cell: (row) => row.zone ?? '–' },
                   { key: 'profile', head: 'For', width: '7rem', cell: ({ profile }) => profile },
-                  { key: 'status', head: 'State', width: '8rem', cell: ({ status }) => <Tone {...certificateStates[status]} /> },
+                  {
+                    key: 'status',
+                    head: 'State',
+                    width: '8rem',
+                    cell: ({ status }) => <Tone {...certificateStates[status]} />,
+                  },
                   {
                     key: 'ends',
                     head: 'Ends',

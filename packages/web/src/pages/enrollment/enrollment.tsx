@@ -40,8 +40,22 @@ export function Page() {
 }
 
 function Body({ enrollment }: { readonly enrollment: Shapes['EnrollmentDetail'] }) {
-  const { id, device, subject, requester, address, label, state, zone, plant, key, reason, createdAt, updatedAt, expiresAt } =
-    enrollment
+  const {
+    id,
+    device,
+    subject,
+    requester,
+    address,
+    label,
+    state,
+    zone,
+    plant,
+    key,
+    reason,
+    createdAt,
+    updatedAt,
+    expiresAt,
+  } = enrollment
   const { approvedBy, alarms, certificate, explanation, words } = enrollment
   const replacement = replacementOf(enrollment.replacement)
   return (
@@ -56,14 +70,23 @@ function Body({ enrollment }: { readonly enrollment: Shapes['EnrollmentDetail'] 
     >
       {alarms.map((kind) => (
         <Remark key={kind} tone="bad">
-          <strong>Alarm: {kind}.</strong> {alarmWords[kind] ?? 'Look at what was claimed and what was proven.'} It is not granted
-          while the alarm stands.
+          <strong>Alarm: {kind}.</strong> {alarmWords[kind] ?? 'Look at what was claimed and what was proven.'} It is
+          not granted while the alarm stands.
         </Remark>
       ))}
       <Facts
         facts={[
           ['State', <Tone key="s" {...enrollmentStates[state]} strong />],
-          ['Device', device === null ? 'Not known yet' : <Link key="d" to={`/devices/${encodeURIComponent(device)}`}>{device}</Link>],
+          [
+            'Device',
+            device === null ? (
+              'Not known yet'
+            ) : (
+              <Link key="d" to={`/devices/${encodeURIComponent(device)}`}>
+                {device}
+              </Link>
+            ),
+          ],
           ['Zone', zone ?? '–'],
           ['Plant', plant],
           ['Label', label === '' ? '–' : label],
@@ -87,9 +110,24 @@ function Body({ enrollment }: { readonly enrollment: Shapes['EnrollmentDetail'] 
         <Facts
           facts={[
             ['Requester', requester === '' ? 'Not authenticated' : requester],
-            ['Address', <span key="a" className="mono">{address}</span>],
-            ['Wished subject', <span key="n" className="mono">{subject === '' ? '–' : subject}</span>],
-            ['SHA-256 of its public key', <span key="k" className="mono" style={{ overflowWrap: 'anywhere' }}>{fingerprintText(key)}</span>],
+            [
+              'Address',
+              <span key="a" className="mono">
+                {address}
+              </span>,
+            ],
+            [
+              'Wished subject',
+              <span key="n" className="mono">
+                {subject === '' ? '–' : subject}
+              </span>,
+            ],
+            [
+              'SHA-256 of its public key',
+              <span key="k" className="mono" style={{ overflowWrap: 'anywhere' }}>
+                {fingerprintText(key)}
+              </span>,
+            ],
           ]}
         />
         <details>
@@ -118,7 +156,12 @@ function Body({ enrollment }: { readonly enrollment: Shapes['EnrollmentDetail'] 
                 </span>
               ),
             },
-            { key: 'result', head: 'Result', width: '10rem', cell: ({ tone, text }) => (text === '' ? null : <Tone tone={tone} text={text} />) },
+            {
+              key: 'result',
+              head: 'Result',
+              width: '10rem',
+              cell: ({ tone, text }) => (text === '' ? null : <Tone tone={tone} text={text} />),
+            },
             {
               key: 'reason',
               head: 'Reason',
@@ -129,7 +172,10 @@ function Body({ enrollment }: { readonly enrollment: Shapes['EnrollmentDetail'] 
         />
       </Section>
       {replacement === undefined ? null : (
-        <Section title="Replacement" lead={replacement.device === '' ? undefined : `Whether it may take the place of ${replacement.device}.`}>
+        <Section
+          title="Replacement"
+          lead={replacement.device === '' ? undefined : `Whether it may take the place of ${replacement.device}.`}
+        >
           <Remark tone={replacement.matches ? 'good' : 'warn'}>
             {replacement.matches
               ? 'It fits the role of the unit that is gone.'
@@ -150,7 +196,9 @@ function Body({ enrollment }: { readonly enrollment: Shapes['EnrollmentDetail'] 
       )}
       <Section title="What was said" lead="Kept for ever.">
         {words.length === 0 ? (
-          <Empty title="Nobody has said anything yet">What people approve, deny or take back stands here, with their reasons.</Empty>
+          <Empty title="Nobody has said anything yet">
+            What people approve, deny or take back stands here, with their reasons.
+          </Empty>
         ) : (
           <Rows
             label="What was said"
@@ -175,23 +223,25 @@ const certificatePath = ({ issuer, serial }: { readonly issuer: string; readonly
 
 type Verdict = 'approve' | 'deny' | 'withdraw'
 
-const verdicts: Readonly<Record<Verdict, { readonly button: string; readonly words: string; readonly doing: string }>> = {
-  approve: {
-    button: 'Approve',
-    doing: 'Approving',
-    words: 'It gets its certificate if the other policies of its label agree. Your name and reason stay with it.',
-  },
-  deny: {
-    button: 'Deny',
-    doing: 'Denying',
-    words: 'It gets no certificate, and is refused when it asks again with the same key.',
-  },
-  withdraw: {
-    button: 'Withdraw my word',
-    doing: 'Taking your word back',
-    words: 'What you said counts no more. It stays in the history. A certificate that was issued stays valid until it is revoked.',
-  },
-}
+const verdicts: Readonly<Record<Verdict, { readonly button: string; readonly words: string; readonly doing: string }>> =
+  {
+    approve: {
+      button: 'Approve',
+      doing: 'Approving',
+      words: 'It gets its certificate if the other policies of its label agree. Your name and reason stay with it.',
+    },
+    deny: {
+      button: 'Deny',
+      doing: 'Denying',
+      words: 'It gets no certificate, and is refused when it asks again with the same key.',
+    },
+    withdraw: {
+      button: 'Withdraw my word',
+      doing: 'Taking your word back',
+      words:
+        'What you said counts no more. It stays in the history. A certificate that was issued stays valid until it is revoked.',
+    },
+  }
 
 function Decide({ enrollment }: { readonly enrollment: Shapes['EnrollmentDetail'] }) {
   const { id, state, words } = enrollment
@@ -201,7 +251,9 @@ function Decide({ enrollment }: { readonly enrollment: Shapes['EnrollmentDetail'
   const [wanted, setWanted] = useState<Wanted>()
   if (!canDecide) return null
   const me = session.data?.user.name
-  const mine = words.findLast(({ by, kind }) => by === me && (kind === 'approve' || kind === 'deny' || kind === 'withdraw'))
+  const mine = words.findLast(
+    ({ by, kind }) => by === me && (kind === 'approve' || kind === 'deny' || kind === 'withdraw'),
+  )
   const hasWord = mine !== undefined && mine.kind !== 'withdraw'
   const open = (verdict: Verdict) => {
     const { button, doing, words: says } = verdicts[verdict]

@@ -8,7 +8,10 @@ export interface Decision {
 }
 
 /** In sentences: how many were decided, and which were not and why. */
-export function decisionSummary({ verdict, items }: Decision): { readonly done: string; readonly refused: readonly string[] } {
+export function decisionSummary({ verdict, items }: Decision): {
+  readonly done: string
+  readonly refused: readonly string[]
+} {
   const refused = items.filter(({ error }) => error !== null)
   const word = verdict === 'approve' ? 'approved' : 'denied'
   return {

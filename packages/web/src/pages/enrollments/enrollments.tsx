@@ -95,7 +95,9 @@ function Queue() {
     <PageBody
       title="Enrollment"
       lead="Who asked for a certificate in this plant. What is shown here as waiting gets none until a person says so."
-      actions={<SearchBox label="Name, address, subject or key" value={search} search={(text) => change({ search: text })} />}
+      actions={
+        <SearchBox label="Name, address, subject or key" value={search} search={(text) => change({ search: text })} />
+      }
     >
       <Group gap="md" mb="sm" justify="space-between">
         <Filter
@@ -154,7 +156,8 @@ function Queue() {
   )
 }
 
-const nameOf = ({ device, subject, requester, id }: Enrollment): string => device ?? (subject || requester || `request ${id}`)
+const nameOf = ({ device, subject, requester, id }: Enrollment): string =>
+  device ?? (subject || requester || `request ${id}`)
 
 const columns: readonly Column<Enrollment>[] = [
   {
@@ -257,8 +260,8 @@ function None({
   if (state === 'pending')
     return (
       <Empty title="Nobody waits">
-        Devices ask by EST, or when you <Link to="/discovery">search the network</Link> and adopt what answers. Who is let in
-        without a person is written in the enrollment policy of the plant file.
+        Devices ask by EST, or when you <Link to="/discovery">search the network</Link> and adopt what answers. Who is
+        let in without a person is written in the enrollment policy of the plant file.
       </Empty>
     )
   return (
