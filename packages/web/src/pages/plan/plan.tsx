@@ -262,8 +262,14 @@ function Done({ job, plan }: { readonly job: Shapes['Job']; readonly plan: NonNu
                 key: 'interrupts',
                 head: 'Interrupts',
                 width: '8rem',
-                cell: ({ interrupts }) =>
-                  interrupts.length === 0 ? '–' : <Tone tone="warn" text={counted(interrupts.length, 'connection')} />,
+                cell: ({ interrupts, changes, action: word }) =>
+                  interrupts.length > 0 ? (
+                    <Tone tone="warn" text={counted(interrupts.length, 'connection')} />
+                  ) : word !== 'refused' && changes.some((entry) => entry.interrupts) ? (
+                    <Tone tone="warn" text="Briefly" />
+                  ) : (
+                    '–'
+                  ),
               },
               {
                 key: 'also',
