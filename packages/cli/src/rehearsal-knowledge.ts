@@ -2,6 +2,7 @@ import { UsageError } from '@cordon/core/errors'
 import { maximumFileLength } from '@cordon/core/policy'
 import { type KnownDevices, type KnownPlant, parseKnown } from '@cordon/core/rehearsal'
 import { readDeviceRecords, readUnitIdentities } from '@cordon/server/deploy'
+import type { Store } from '@cordon/server/store'
 import type { CommandContext } from './context.ts'
 import { readBounded } from './input-file.ts'
 import { openWorkspace } from './workspace.ts'
@@ -9,10 +10,12 @@ import { openWorkspace } from './workspace.ts'
 /** What deployments and readings have left in the store of this state, which is only read. */
 export async function storedKnowledge(context: CommandContext, plant: string): Promise<KnownDevices> {
   await using workspace = await openWorkspace(context)
-  const [records, identities] = await Promise.all([
-    readDeviceRecords(workspace.store, plant),
-    readUnitIdentities(workspace.store, plant),
-  ])
+  return await knowledgeOf(workspace.store, plant)
+}
+
+/** What deployments and readings have left in an open store. */
+export async function knowledgeOf(store: Store, plant: string): Promise<KnownDevices> {
+  const [records, identities] = await Promise.all([readDeviceRecords(store, plant), readUnitIdentities(store, plant)])
   return new Map(
     [...records.values()].map(({ device, capabilities, configured, serial }) => {
       const unit = identities.get(device)

@@ -14,7 +14,8 @@ export {
 export { type Job, jobEnds, type JobError, type JobProgress } from './job.ts'
 export type { JobRunner, JobRunners, JobWork, RunnerEnd } from './kind.ts'
 export { jobRunners } from './kinds/runners.ts'
-export type { Discovery, JobWorld, ObservedTables, PlantModel } from './kinds/world.ts'
+export type { Discovery, JobWorld, ObservedTables, PlantModel, RehearsalRequest } from './kinds/world.ts'
+export { keepSchedules, type ScheduleWish } from './keep-schedules.ts'
 export { discoveryTargets } from './kinds/discover.ts'
 export {
   type EventFilter,

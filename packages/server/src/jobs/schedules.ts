@@ -7,7 +7,7 @@ import { type Asker, systemActor } from './asker.ts'
 import { insertJob } from './requests.ts'
 
 /** Kinds of jobs that are asked for again and again. */
-export const scheduledKinds = ['drift', 'renew'] as const
+export const scheduledKinds = ['drift', 'observe', 'renew'] as const
 
 /** Kind of a schedule. */
 export type ScheduledKind = (typeof scheduledKinds)[number]

@@ -51,9 +51,17 @@ export async function allowedDevices(
     throw new UsageError('bad-value', `version ${work.job.version ?? 'newest'} of ${plant.name} has no ${stranger}`)
   const { window: id } = work.job
   const zone = id === undefined ? undefined : (await findWindow(store.db, id))?.zone
-  if (zone === undefined) return named
-  const within = inZones([zone])
+  const touched = touchedOf(plant)
+  if (zone === undefined) return touched === undefined ? named : (named ?? [...known]).filter((name) => touched.has(name))
+  const within = inZones([zone]).filter((name) => touched?.has(name) ?? true)
   return named === undefined ? within : named.filter((name) => within.includes(name))
+}
+
+/** Devices of zones that are not merely observed; undefined: all. */
+function touchedOf({ zones, devices }: Plant): ReadonlySet<string> | undefined {
+  const observed = new Set(zones.filter(({ stage }) => stage === 'observe').map(({ name }) => name))
+  if (observed.size === 0) return undefined
+  return new Set(devices.filter(({ zone }) => !observed.has(zone)).map(({ name }) => name))
 }
 
 /** Most devices whose step is told: a job may change 64 at a time. */

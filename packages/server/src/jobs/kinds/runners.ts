@@ -5,6 +5,7 @@ import { discoverRunner } from './discover.ts'
 import { driftRunner } from './drift.ts'
 import { observeRunner } from './observe.ts'
 import { planRunner } from './plan.ts'
+import { rehearseRunner } from './rehearse.ts'
 import { releaseRunner } from './release.ts'
 import { renewRunner } from './renew.ts'
 import { verifyRunner } from './verify.ts'
@@ -24,6 +25,7 @@ export function jobRunners(
     drift: driftRunner(world),
     discover: discoverRunner(world),
     observe: observeRunner(world),
+    rehearse: rehearseRunner(world),
     ...others,
   }
 }

@@ -1,4 +1,5 @@
 import type { Capabilities, Plant, PlantIndex } from '@cordon/core/policy'
+import type { RehearsalReport } from '@cordon/core/rehearsal'
 import type { LiveConnection } from '@cordon/core/verification'
 import type { DiscoveryReply } from '@cordon/node/originator'
 import type { PlantReading } from '@cordon/node/pages'
@@ -31,10 +32,25 @@ export interface JobWorld {
   recordDiscovered(found: Discovery): Promise<void>
   /** Keeps what the devices of a plant showed of their connections. */
   recordObserved(observed: ObservedTables): Promise<void>
+  /** Rehearses a deployment on a virtual twin, in a process of its own; undefined where there is no simulator. */
+  rehearse?(request: RehearsalRequest): Promise<RehearsalReport>
   /** Reports of connections that moved, where somebody gives them: of a virtual plant. */
   connectionMoves?(plant: string): ApplyOptions['connectionMoves']
   /** The live connections of a virtual plant, for a verification. */
   liveConnections?(plant: string): Promise<readonly LiveConnection[] | undefined>
+}
+
+/** What is rehearsed. */
+export interface RehearsalRequest {
+  readonly plant: string
+  /** Undefined: the newest. */
+  readonly version: number | undefined
+  readonly onlyDevices?: readonly string[]
+  readonly zones?: readonly string[]
+  readonly closeConnections: boolean
+  readonly signal: AbortSignal
+  /** Hears how far it is, in words. */
+  readonly tell: (current: string) => void
 }
 
 /** Who answered a discovery. */
