@@ -25,7 +25,7 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { TemporaryState } from '../store/support.ts'
-import { asker, audited, firstAdministrator, minute, origin, person, policy, start } from './support.ts'
+import { asker, audited, firstAdministrator, minute, origin, policy, start } from './support.ts'
 
 const redirectUri = 'https://manager.example:8443/api/v1/oidc/callback'
 const roleMap = { 'plant-engineers': ['engineer'], 'plant-admins': ['engineer', 'administrator'] }
