@@ -119,7 +119,7 @@ class Stream implements AsyncDisposable {
 }
 
 describe('jobs by the API', () => {
-  test('plan, deploy and show what was done, while a stream tells of it', async () => {
+  test('plan, deploy and show what was done, while a stream tells of it', { timeout: 120_000 }, async () => {
     await using stream = await Stream.open('?plant=small')
     expect(stream.status).toBe(200)
     expect(stream.headers.get('content-type')).toContain('text/event-stream')

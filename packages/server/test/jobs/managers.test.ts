@@ -113,7 +113,7 @@ async function expectOnce(): Promise<void> {
 }
 
 // Children run the build, as users do. Each test leaves one manager less to the next.
-describe.skipIf(!isBuilt)('three managers on one store', () => {
+describe.skipIf(!isBuilt)('three managers on one store', { timeout: 120_000 }, () => {
   test('one killed in the middle of a deployment is replaced, and it ends as if nothing had happened', async () => {
     const { id } = await requestJob(store, asker, deployment)
     await reached('files')
