@@ -176,12 +176,12 @@ describe.skipIf(reason !== undefined)(`the web interface${reason === undefined ?
 
   test('a filter stands in the address, and the address shows the same view again', async () => {
     await open('/devices', 'main td >> text=Press_1_01')
-    await page.getByLabel('Zone').selectOption('Paint 1')
+    await page.getByRole('combobox', { name: 'Zone' }).selectOption('Paint 1')
     await page.waitForURL(/zone=Paint/)
     await page.locator('main td >> text=Paint_1_01').first().waitFor()
     await page.reload()
     await page.locator('main td >> text=Paint_1_01').first().waitFor()
-    expect(await page.getByLabel('Zone').inputValue()).toBe('Paint 1')
+    expect(await page.getByRole('combobox', { name: 'Zone' }).inputValue()).toBe('Paint 1')
     expect(await page.locator('main td >> text=Press_1_01').count()).toBe(0)
     await page.getByRole('button', { name: 'Clear filters' }).click()
     await page.locator('main td >> text=Press_1_01').first().waitFor()
@@ -190,7 +190,7 @@ describe.skipIf(reason !== undefined)(`the web interface${reason === undefined ?
   test('search jumps to a device in its zone, and only what is dragged moves and is kept', async () => {
     await open('/plant', '.react-flow__node')
     const before = structuredClone(manager.places)
-    await page.getByLabel('Find a zone or device on the map').fill('Store_1_02')
+    await page.getByRole('combobox', { name: 'Find a zone or device on the map' }).fill('Store_1_02')
     await page.getByRole('option', { name: 'Store_1_02' }).click()
     await page.locator('[aria-current="true"] >> text=Store_1_02').waitFor()
     expect(page.url()).toContain('device=Store_1_02')

@@ -167,5 +167,5 @@ function rowsOf(
 }
 
 function newest(rows: readonly Connection[]): string {
-  return rows.reduce((last, { observedAt }) => (observedAt > last ? observedAt : last), '')
+  return rows.reduce((last, { observedAt }) => (last.localeCompare(observedAt) < 0 ? observedAt : last), '')
 }

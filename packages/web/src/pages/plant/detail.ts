@@ -1,3 +1,5 @@
+import { createContext } from 'react'
+
 /** How much a card shows: all, name with counts, or name and number alone. */
 export type Detail = 'near' | 'mid' | 'far'
 
@@ -9,3 +11,6 @@ export function detailAt(zoom: number): { readonly detail: Detail; readonly scal
   const step = [0.34, 0.27, 0.21, 0.16].find((least) => zoom >= least) ?? 0.12
   return { detail: 'far', scale: Math.min(5, 0.85 / step) }
 }
+
+/** How much cards show now. */
+export const DetailContext = createContext<Detail>('near')

@@ -4,6 +4,7 @@ import { createContext } from 'react'
 export interface MapActions {
   readonly open: (zone: string | undefined) => void
   readonly select: (device: string) => void
+  readonly choose: (conduits: string) => void
   readonly hide: (zone: string) => void
   readonly pin: (zone: string) => void
   readonly move: (zone: string, x: number, y: number) => void
@@ -17,6 +18,7 @@ const nothing = () => {}
 export const MapActions = createContext<MapActions>({
   open: nothing,
   select: nothing,
+  choose: nothing,
   hide: nothing,
   pin: nothing,
   move: nothing,

@@ -3,7 +3,6 @@ import { ActionIcon } from '@mantine/core'
 import { useReducedMotion } from '@mantine/hooks'
 import {
   applyNodeChanges,
-  type EdgeTypes,
   type NodeChange,
   type NodeTypes,
   Panel,
@@ -17,8 +16,8 @@ import { type ReactNode, useCallback, useEffect, useMemo, useRef, useState } fro
 import type { Position, Topology } from '../../api-types.ts'
 import { Icon } from '../../components/icon.tsx'
 import type { Bundle } from './bundles.ts'
-import { type ConduitEdge, ConduitLine } from './conduit-edge.tsx'
-import { detailAt } from './detail.ts'
+import { ConduitLayer } from './conduit-layer.tsx'
+import { DetailContext, detailAt } from './detail.ts'
 import { card } from './layout.ts'
 import { Legend } from './legend.tsx'
 import { MapActions } from './map-actions.ts'
@@ -26,7 +25,6 @@ import { ZoneCard, type ZoneNode } from './zone-card.tsx'
 import classes from './plant-map.module.css'
 
 const nodeTypes: NodeTypes = { zone: ZoneCard }
-const edgeTypes: EdgeTypes = { conduit: ConduitLine }
 
 /** What the map shows besides zones and conduits. */
 export interface MapView {
@@ -49,17 +47,19 @@ export function PlantMap(props: {
 }) {
   return (
     <ReactFlowProvider>
-      <Map {...props} />
+      <Cards {...props} />
     </ReactFlowProvider>
   )
 }
 
-function Map({ topology, bundles, positions, view, change, keep }: Parameters<typeof PlantMap>[0]) {
+function Cards({ topology, bundles, positions, view, change, keep }: Parameters<typeof PlantMap>[0]) {
   const made = useMemo(() => nodesOf(topology, positions, view), [topology, positions, view])
-  const edges = useMemo(() => edgesOf(bundles, view), [bundles, view])
   const [nodes, setNodes] = useState(made)
-  const flow = useRef<ReactFlowInstance<ZoneNode, ConduitEdge>>(undefined)
+  const flow = useRef<ReactFlowInstance<ZoneNode>>(undefined)
   useEffect(() => setNodes(made), [made])
+
+  // Lines follow the cards while one is dragged; hidden ones have none.
+  const at = useMemo(() => Object.fromEntries(nodes.map(({ id, position }) => [id, position])), [nodes])
 
   const onNodesChange = useCallback(
     (changes: NodeChange<ZoneNode>[]) => setNodes((before) => applyNodeChanges(changes, before)),
@@ -79,6 +79,7 @@ function Map({ topology, bundles, positions, view, change, keep }: Parameters<ty
     () => ({
       open: (zone: string | undefined) => change({ open: zone, device: undefined }),
       select: (device: string) => change({ device }),
+      choose: (chosen: string) => change({ chosen: chosen === view.chosen ? undefined : chosen }),
       hide: (zone: string) => change({ hidden: [...view.hidden, zone], open: undefined, device: undefined }),
       pin: (zone: string) =>
         change({
@@ -92,25 +93,24 @@ function Map({ topology, bundles, positions, view, change, keep }: Parameters<ty
   )
   return (
     <MapActions value={actions}>
-      <DetailFrame>
-        <ReactFlow<ZoneNode, ConduitEdge>
+      <DetailFrame zones={topology.zones.length}>
+        <ReactFlow<ZoneNode>
           nodes={nodes}
-          edges={edges}
           nodeTypes={nodeTypes}
-          edgeTypes={edgeTypes}
           onNodesChange={onNodesChange}
           onNodeDragStop={(_, __, moved) =>
             keep?.(Object.fromEntries(moved.map(({ id, position }) => [id, rounded(position)])))
           }
-          onEdgeClick={(_, edge) => change({ chosen: edge.id === view.chosen ? undefined : edge.id })}
           onPaneClick={() => change({ open: undefined, device: undefined, chosen: undefined })}
+          // A layer of its own while it moves: nothing is painted again. At rest it would be blurred after zooming.
+          onMoveStart={(event) => setMoving(event, true)}
+          onMoveEnd={(event) => setMoving(event, false)}
           onInit={(instance) => {
             flow.current = instance
           }}
           nodesDraggable={keep !== undefined}
           nodeDragThreshold={4}
           nodesFocusable={false}
-          edgesFocusable={false}
           nodesConnectable={false}
           elementsSelectable={false}
           disableKeyboardA11y
@@ -121,6 +121,7 @@ function Map({ topology, bundles, positions, view, change, keep }: Parameters<ty
           fitViewOptions={{ padding: 0.06, maxZoom: 1 }}
           proOptions={{ hideAttribution: true }}
         >
+          <ConduitLayer bundles={bundles} positions={at} pinned={view.pinned} chosen={view.chosen} />
           <FollowOpened open={view.open} />
           <Controls />
           <Panel position="bottom-left">
@@ -132,14 +133,19 @@ function Map({ topology, bundles, positions, view, change, keep }: Parameters<ty
   )
 }
 
-/** Says to the styles of cards how much of them can be read. */
-function DetailFrame({ children }: { readonly children: ReactNode }) {
-  const detail = useStore(({ transform }) => detailAt(transform[2]).detail)
+/** Says to cards and their styles how much of them can be read. */
+function DetailFrame({ zones, children }: { readonly zones: number; readonly children: ReactNode }) {
+  // Before the first fit the zoom says nothing, and cards are made only as large as they will likely be seen.
+  const isFit = useStore(({ transform: [x, y, zoom] }) => x !== 0 || y !== 0 || zoom !== 1)
+  const zoomDetail = useStore(({ transform }) => detailAt(transform[2]).detail)
   const letters = useStore(({ transform }) => detailAt(transform[2]).scale)
+  const detail = isFit ? zoomDetail : zones > 60 ? 'far' : 'near'
   return (
-    <div className={classes['map']} data-detail={detail} style={{ '--letters': letters } as object}>
-      {children}
-    </div>
+    <DetailContext value={detail}>
+      <div className={classes['map']} data-detail={detail} style={{ '--letters': letters } as object}>
+        {children}
+      </div>
+    </DetailContext>
   )
 }
 
@@ -182,6 +188,13 @@ function Controls() {
   )
 }
 
+/** Marks the map while somebody moves it, past React: it happens at the worst moment for rendering. */
+function setMoving(event: MouseEvent | TouchEvent | null, is: boolean): void {
+  if (event === null) return
+  const map = document.querySelector<HTMLElement>('[data-detail]')
+  if (map !== null) map.dataset['moving'] = String(is)
+}
+
 function nodesOf(topology: Topology, positions: Readonly<Record<string, Position>>, view: MapView): ZoneNode[] {
   const hidden = new Set(view.hidden)
   return topology.zones
@@ -196,27 +209,9 @@ function nodesOf(topology: Topology, positions: Readonly<Record<string, Position
         initialWidth: card.width,
         initialHeight: card.height,
         zIndex: isOpen ? 10 : 0,
-        data: { zone, isOpen, isPinned: view.pinned.includes(zone.name), isFaded: false },
+        data: { zone, isOpen, isPinned: view.pinned.includes(zone.name) },
       }
     })
-}
-
-function edgesOf(bundles: readonly Bundle[], view: MapView): ConduitEdge[] {
-  const hidden = new Set(view.hidden)
-  const pinned = new Set(view.pinned)
-  return bundles
-    .filter(({ a, b }) => !hidden.has(a) && !hidden.has(b))
-    .map((bundle) => ({
-      id: bundle.id,
-      type: 'conduit',
-      source: bundle.a,
-      target: bundle.b,
-      data: {
-        bundle,
-        isFaded: pinned.size > 0 && !pinned.has(bundle.a) && !pinned.has(bundle.b),
-        isChosen: bundle.id === view.chosen,
-      },
-    }))
 }
 
 function rounded({ x, y }: Position): Position {

@@ -1,10 +1,10 @@
 import type { Node, NodeProps } from '@xyflow/react'
-import { Handle, Position } from '@xyflow/react'
 import { type KeyboardEvent, memo, useContext } from 'react'
 import type { Zone } from '../../api-types.ts'
 import { Icon } from '../../components/icon.tsx'
 import { protectionOf, protections, StageState, standingOrder, standings } from '../../components/state.tsx'
 import { weaker } from '../../components/weaker.ts'
+import { DetailContext } from './detail.ts'
 import { MapActions } from './map-actions.ts'
 import { OpenedZone } from './opened-zone.tsx'
 import classes from './zone-card.module.css'
@@ -15,7 +15,6 @@ export type ZoneNode = Node<
     readonly zone: Zone
     readonly isOpen: boolean
     readonly isPinned: boolean
-    readonly isFaded: boolean
   },
   'zone'
 >
@@ -28,9 +27,10 @@ const stepBy: Readonly<Record<string, readonly [number, number]>> = {
 }
 
 /** Card of a zone: counts by standing, protection and stage; opened, its devices. */
-export const ZoneCard = memo(function ZoneCard({ data: { zone, isOpen, isPinned, isFaded } }: NodeProps<ZoneNode>) {
+export const ZoneCard = memo(function ZoneCard({ data: { zone, isOpen, isPinned } }: NodeProps<ZoneNode>) {
   const { open, move } = useContext(MapActions)
-  const promise = weaker(protectionOf(zone.messaging), protectionOf(zone.io))
+  const detail = useContext(DetailContext)
+  const promise = promiseOf(zone)
   const onKey = (event: KeyboardEvent) => {
     const step = event.altKey ? stepBy[event.key] : undefined
     if (step === undefined) return
@@ -38,7 +38,7 @@ export const ZoneCard = memo(function ZoneCard({ data: { zone, isOpen, isPinned,
     move(zone.name, step[0] * 20, step[1] * 20)
   }
   return (
-    <div className={classes['card']} data-promise={promise} data-open={isOpen} data-faded={isFaded}>
+    <div className={classes['card']} data-promise={promise} data-open={isOpen}>
       <button
         type="button"
         className={classes['face']}
@@ -54,30 +54,42 @@ export const ZoneCard = memo(function ZoneCard({ data: { zone, isOpen, isPinned,
           {zone.devices}
           <span className={classes['unit']}> {zone.devices === 1 ? 'device' : 'devices'}</span>
         </span>
-        <span className={classes['standings']}>
-          {standingOrder.map((standing) => {
-            const count = zone.standings[standing]
-            if (count === 0) return null
-            const { tone, icon, word } = standings[standing]
-            return (
-              <span key={standing} data-tone={tone} title={`${count} ${word}`}>
-                <Icon name={icon} size={12} />
-                {count}
-              </span>
-            )
-          })}
-        </span>
-        <span className={classes['foot']}>
-          <span className={classes['promise']} title={protections[promise].meaning}>
-            <Icon name={protections[promise].icon} size={13} />
-            {protections[promise].word}
-          </span>
-          <StageState stage={zone.stage} />
-        </span>
+        {detail === 'far' && !isOpen ? null : <Counts zone={zone} />}
       </button>
       {isOpen ? <OpenedZone zone={zone} /> : null}
-      <Handle type="target" position={Position.Top} isConnectable={false} className={classes['handle'] ?? ''} />
-      <Handle type="source" position={Position.Bottom} isConnectable={false} className={classes['handle'] ?? ''} />
     </div>
   )
 })
+
+/** Counts by standing, protection and stage. */
+function Counts({ zone }: { readonly zone: Zone }) {
+  const promise = promiseOf(zone)
+  return (
+    <>
+      <span className={classes['standings']}>
+        {standingOrder.map((standing) => {
+          const count = zone.standings[standing]
+          if (count === 0) return null
+          const { tone, icon, word } = standings[standing]
+          return (
+            <span key={standing} data-tone={tone} title={`${count} ${word}`}>
+              <Icon name={icon} size={12} />
+              {count}
+            </span>
+          )
+        })}
+      </span>
+      <span className={classes['foot']}>
+        <span className={classes['promise']} title={protections[promise].meaning}>
+          <Icon name={protections[promise].icon} size={13} />
+          {protections[promise].word}
+        </span>
+        <StageState stage={zone.stage} />
+      </span>
+    </>
+  )
+}
+
+function promiseOf({ messaging, io }: Zone) {
+  return weaker(protectionOf(messaging), protectionOf(io))
+}
