@@ -9,11 +9,15 @@ import { listManagers } from '../jobs/managers.ts'
 import { startJobWorker } from '../jobs/worker.ts'
 import { type DiscoveredAnswer, recordDiscovered } from '../plants/discovered.ts'
 import type { PlantMeans } from '../plants/means.ts'
+import { listPlants } from '../plants/list.ts'
 import { dryRunPlant, recordObserved } from '../plants/observed.ts'
 import { PlantReader } from '../plants/reader.ts'
 import { newestVersion, readModel } from '../plants/versions.ts'
+import { vendorAnchorCertificates } from '../settings/anchors.ts'
+import { sweep } from '../settings/retention.ts'
 import { readSettings } from '../settings/settings.ts'
 import type { Store } from '../store/store.ts'
+import { forgetExpired } from '../users/sessions.ts'
 import { type Api, openApi } from './app.ts'
 import { identitiesOf } from './identities.ts'
 import { listen, type Listening, type ListenOptions } from './listen.ts'
@@ -21,6 +25,7 @@ import type { Caller } from './handler.ts'
 import type { Log } from './log.ts'
 import type { StoreGauge } from './metrics.ts'
 import { handlers } from './routes/all.ts'
+import { userPolicy } from './user-policy.ts'
 import type { Breakage, ManagerEntry, Services } from './services.ts'
 
 /** What a manager is put together from. */
@@ -61,6 +66,20 @@ const jobs: StoreGauge = {
   },
 }
 
+const devices: StoreGauge = {
+  name: 'cordon_devices',
+  help: 'Devices of all plants by how they stand',
+  labels: ['standing'],
+  read: async (store) => {
+    const sums = new Map<string, number>()
+    for (const { standings } of await listPlants(store))
+      for (const [standing, count] of Object.entries(standings)) sums.set(standing, (sums.get(standing) ?? 0) + count)
+    return [...sums].map(([standing, value]) => ({ labels: { standing }, value }))
+  },
+}
+
+const sweepEveryMs = 3_600_000
+
 /** Starts a manager: events, plants, jobs, the API, and last of all it listens. */
 export async function openManager(options: ManagerOptions): Promise<Manager> {
   const opening = new Opened()
@@ -95,7 +114,7 @@ async function open(options: ManagerOptions, opening: Opened): Promise<Manager> 
   const identities = identitiesOf(store)
   const plantAt: JobWorld['plantAt'] = async (plant, number) => {
     const { plant: model, capabilities } = await readModel(means, plant, number)
-    return { plant: model, capabilities, vendorAnchors: await vendorAnchors(store) }
+    return { plant: model, capabilities, vendorAnchors: await vendorAnchorCertificates(store) }
   }
   const services: Services = {
     store,
@@ -120,12 +139,13 @@ async function open(options: ManagerOptions, opening: Opened): Promise<Manager> 
       web: options.web,
       hosts: options.hosts ?? [],
       proxies: options.proxies ?? [],
-      gauges: [jobs],
+      gauges: [jobs, devices],
     }),
   )
   const listening = opening.use(await listen(api, options.listen))
   const [first] = listening.addresses
   if (options.works !== false) {
+    opening.use(sweepNowAndThen(store, problem))
     const world: JobWorld = {
       store,
       authority,
@@ -160,9 +180,19 @@ async function open(options: ManagerOptions, opening: Opened): Promise<Manager> 
   }
 }
 
-async function vendorAnchors({ db }: Pick<Store, 'db'>): Promise<readonly Uint8Array[]> {
-  const rows = await db.selectFrom('vendor_anchors').select('certificate').orderBy('fingerprint').execute()
-  return rows.map(({ certificate }) => certificate)
+/** Deletes what is kept no longer, now and then; several managers may do so at once. */
+function sweepNowAndThen(store: Store, problem: (error: Error) => void): AsyncDisposable {
+  const run = async () => {
+    const { retention } = await readSettings(store.db)
+    await sweep(store, retention)
+    await forgetExpired(store, await userPolicy(store.db), Date.now())
+  }
+  const timer = setInterval(() => {
+    run().catch((error: unknown) => problem(error instanceof Error ? error : new Error(String(error))))
+  }, sweepEveryMs)
+  return {
+    [Symbol.asyncDispose]: async () => clearInterval(timer),
+  }
 }
 
 async function runningManagers(store: Store): Promise<readonly ManagerEntry[]> {
