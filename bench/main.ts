@@ -11,6 +11,7 @@ const measurements: Readonly<Record<string, () => Promise<readonly Figure[]>>> =
   pages: async () => (await import('./pages.ts')).pageFigures(),
   connections: async () => (await import('./connections.ts')).connectionFigures(),
   plants: async () => (await import('./plants.ts')).plantFigures(),
+  api: async () => (await import('./api.ts')).apiFigures(),
   commissioning: async () => (await import('./commissioning.ts')).commissioningFigures(),
 }
 

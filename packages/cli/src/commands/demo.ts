@@ -81,7 +81,8 @@ function guided(
       await demonstration.bringUp()
       return { verdict: 'pass', plant: { name: plant.name } }
     },
-    text: () => `${plant.name} runs in plain. Secure it from the browser, zone by zone: sign in and follow "First hour".`,
+    text: () =>
+      `${plant.name} runs in plain. Secure it from the browser, zone by zone: sign in and follow "First hour".`,
     untilEnded: async () => await demonstration.untilEnded(),
     end: async () => await demonstration.end(),
   }

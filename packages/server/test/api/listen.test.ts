@@ -52,7 +52,8 @@ describe('an application that listens', () => {
   })
 
   it('ends a request whose body does not come', async () => {
-    const head = 'POST /api/v1/session HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"na'
+    const head =
+      'POST /api/v1/session HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"na'
     const answer = await conversation(head)
     expect(answer).toMatch(/^HTTP\/1\.1 408 /)
     expect(answer).toContain('"code":"timeout"')
