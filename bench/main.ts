@@ -13,6 +13,7 @@ const measurements: Readonly<Record<string, () => Promise<readonly Figure[]>>> =
   connections: async () => (await import('./connections.ts')).connectionFigures(),
   plants: async () => (await import('./plants.ts')).plantFigures(),
   web: async () => (await import('./web.ts')).webFigures(),
+  api: async () => (await import('./api.ts')).apiFigures(),
   commissioning: async () => (await import('./commissioning.ts')).commissioningFigures(),
 }
 

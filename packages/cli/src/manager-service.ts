@@ -21,6 +21,7 @@ import { hostname } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { judgeCapture } from './capture-judge.ts'
 import type { CommandContext } from './context.ts'
+import { rehearsePlants } from './plant-rehearsal.ts'
 import { productVersion } from './version.ts'
 import type { Workspace } from './workspace.ts'
 
@@ -93,6 +94,7 @@ export async function startService(
     hosts: names.dnsNames,
     proxies: options.proxies ?? [],
     judgeCapture: judgeCapture(context, store),
+    rehearse: (reader) => rehearsePlants(context.state, store, reader),
     ...(options.est === undefined ? {} : { est: options.est }),
     ...(options.virtual === undefined ? {} : { virtual: options.virtual }),
   })

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { TransportError, UsageError } from '@cordon/core/errors'
@@ -6,6 +7,7 @@ import type { VerificationResult } from '@cordon/core/verification'
 import { type DiscoveryRow, discover, discoveryRow } from '@cordon/node/originator'
 import { keyLogFile, keyLogWarning } from '@cordon/node/transports'
 import { deploy, managerOf, prepare, type StoredReport } from '@cordon/server/deploy'
+import { addVendorAnchors } from '@cordon/server/settings'
 import { type ConnectionStatus, defaultDirectory, type PlantControl } from '@cordon/simulator'
 import { type AcceptedPlant, acceptedPlant } from '../accepted-plant.ts'
 import { boughtUnit } from '../bought-unit.ts'
@@ -18,14 +20,18 @@ import { vendorRoots } from '../deploy-options.ts'
 import { deploymentStep } from '../deployment-progress.ts'
 import { reportText } from '../deployment-text.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
+import { managerPort, type Service, startService } from '../manager-service.ts'
 import { plantMoves } from '../plant-moves.ts'
-import { withProgress } from '../progress.ts'
+import { type ProgressStep, withProgress } from '../progress.ts'
+import { importPlant } from './server.ts'
 import { verificationStep, verificationText } from '../verification.ts'
 import { type PlantProcess, startPlantProcess } from '../virtual-plant-process.ts'
 import { openWorkspace, type Workspace } from '../workspace.ts'
 
 interface DemoFlags {
   readonly once?: boolean
+  /** The plant stays in plain, for the guided first hour in the browser. */
+  readonly guided?: boolean
   readonly keyLog?: string
 }
 
@@ -60,7 +66,26 @@ export async function run(context: CommandContext, flags: DemoFlags): Promise<Ex
   if (flags.keyLog !== undefined) output.note(keyLogWarning(flags.keyLog))
   await addressesAreFree(accepted.files.plant, 'cordon demo')
   await freshDemoState(context.state)
-  return await runDemonstration(context, new Demonstration(context, accepted, flags), flags.once === true)
+  const demonstration = new Demonstration(context, accepted, flags)
+  if (flags.guided === true) return await runDemonstration(context, guided(demonstration, accepted), false)
+  return await runDemonstration(context, demonstration, flags.once === true)
+}
+
+/** What the guided demonstration leaves to the person before the browser: everything but a plant that runs in plain. */
+function guided(
+  demonstration: Demonstration,
+  { files: { plant } }: AcceptedPlant,
+): Demonstrated<{ readonly verdict: 'pass'; readonly plant: { readonly name: string } }> {
+  return {
+    show: async () => {
+      await demonstration.bringUp()
+      return { verdict: 'pass', plant: { name: plant.name } }
+    },
+    text: () =>
+      `${plant.name} runs in plain. Secure it from the browser, zone by zone: sign in and follow "First hour".`,
+    untilEnded: async () => await demonstration.untilEnded(),
+    end: async () => await demonstration.end(),
+  }
 }
 
 class Demonstration implements Demonstrated<DemoResult> {
@@ -70,6 +95,7 @@ class Demonstration implements Demonstrated<DemoResult> {
   readonly #over = new AbortController()
   #process: PlantProcess | undefined
   #workspace: Workspace | undefined
+  #service: Service | undefined
 
   constructor(context: CommandContext, plant: AcceptedPlant, flags: DemoFlags) {
     this.#context = context
@@ -86,21 +112,7 @@ class Demonstration implements Demonstrated<DemoResult> {
     let verification: VerificationResult | undefined
     let connections: readonly ConnectionStatus[] = []
     await withProgress(output, [
-      {
-        title: `Bring up ${plant.name}: virtual devices with real sockets`,
-        run: async (show, rename) => {
-          this.#process = await startPlantProcess({
-            plantFile,
-            directory,
-            state,
-            keyLog: this.#flags.keyLog,
-            signal,
-            note: (line) => this.#log(line),
-          })
-          const running = await this.#traffic(show)
-          rename(`${plant.name} runs in plain: ${plant.devices.length} devices, ${running} connections`)
-        },
-      },
+      this.#bringUpStep(),
       {
         title: 'Discover by ListIdentity',
         run: async (_show, rename) => {
@@ -164,6 +176,31 @@ class Demonstration implements Demonstrated<DemoResult> {
     const { keyLog } = this.#flags
     const told = keyLog === undefined ? {} : { keyLog }
     return { verdict, plant: { name: plant.name, discovered, connections }, deployment: report, verification, ...told }
+  }
+
+  /** Starts the plant and leaves it as it is. */
+  async bringUp(): Promise<void> {
+    await withProgress(this.#context.output, [this.#bringUpStep()])
+  }
+
+  #bringUpStep(): ProgressStep {
+    const { signal, state } = this.#context
+    const { plant } = this.#plant.files
+    return {
+      title: `Bring up ${plant.name}: virtual devices with real sockets`,
+      run: async (show, rename) => {
+        this.#process = await startPlantProcess({
+          plantFile,
+          directory: defaultDirectory(state, plant.name),
+          state,
+          keyLog: this.#flags.keyLog,
+          signal,
+          note: (line) => this.#log(line),
+        })
+        const running = await this.#traffic(show)
+        rename(`${plant.name} runs in plain: ${plant.devices.length} devices, ${running} connections`)
+      },
+    }
   }
 
   #deploy(): ReturnType<typeof deploy> {
@@ -248,8 +285,7 @@ class Demonstration implements Demonstrated<DemoResult> {
     const { output, signal } = this.#context
     if (this.#flags.keyLog !== undefined) output.note(keyLogWarning(this.#flags.keyLog))
     output.note('The plant keeps running; end it with Ctrl-C. Try: npx --no-install cordon device connections')
-    await this.#workspace?.[Symbol.asyncDispose]()
-    this.#workspace = undefined
+    await this.#openManager()
     await new Promise<void>((done) => {
       if (signal.aborted) done()
       signal.addEventListener('abort', () => done(), { once: true })
@@ -260,8 +296,43 @@ class Demonstration implements Demonstrated<DemoResult> {
     })
   }
 
+  /** A manager over the same state, for the browser; where it cannot listen, the plant runs on without it. */
+  async #openManager(): Promise<void> {
+    const { output } = this.#context
+    const { plant, file, simulationFile } = this.#plant.files
+    const workspace = await this.#store()
+    const virtual = {
+      connectionMoves: () => () => plantMoves(this.#control, this.#over.signal),
+      liveConnections: async () => (await this.#control.call('connections', {})).connections,
+    }
+    const start = async (port: number) =>
+      await startService(this.#context, workspace, {
+        listen: [{ address: '127.0.0.1', port }],
+        log: { format: 'pretty', level: 'warn' },
+        virtual,
+      })
+    try {
+      this.#service = await start(managerPort)
+    } catch (error) {
+      if (!(error instanceof TransportError && error.code === 'address-in-use')) throw error
+      output.note(`127.0.0.1:${managerPort} is in use by another program: the manager takes another port`)
+      this.#service = await start(0)
+    }
+    await importPlant(this.#context, workspace, this.#service, { plant, file, simulationFile })
+    const roots = await readFile(this.#process?.vendorRoots ?? '', 'utf8').catch(() => undefined)
+    if (roots !== undefined)
+      await addVendorAnchors(workspace.store, roots, { actor: { kind: 'system', name: 'cordon demo' } })
+    const { url, fingerprint, firstRun, hasPages } = this.#service
+    output.note('')
+    output.note(`The manager: ${url}`)
+    output.note(`  certificate SHA-256: ${fingerprint}`)
+    if (firstRun !== undefined) output.note(`  become its first administrator, once: ${firstRun.url}`)
+    if (!hasPages) output.note('  the web interface is not built here; the API and the command line work')
+  }
+
   async end(): Promise<void> {
     this.#over.abort()
+    await this.#service?.[Symbol.asyncDispose]()
     await this.#workspace?.[Symbol.asyncDispose]()
     await this.#process?.[Symbol.asyncDispose]()
   }

@@ -50,7 +50,11 @@ export async function run(
   })
   let metrics: Listening | undefined
   try {
-    for (const file of files) if (!(await importPlant(context, workspace, service, file))) return exitCodes.usage
+    for (const file of files) {
+      const accepted = await acceptedPlant(context, file)
+      if (accepted === undefined || !(await importPlant(context, workspace, service, accepted.files)))
+        return exitCodes.usage
+    }
     if (metricsAt !== undefined)
       metrics = await listenForMetrics(service.manager.api.metrics, metricsAt.address, metricsAt.port)
     announceService(context, service)
@@ -67,35 +71,34 @@ export async function run(
   return exitCodes.ok
 }
 
-/** The plant of a file as its first version, where the store has none of that name. False for a file with errors. */
+/** The plant of files as its first version, where the store has none of that name. False for one that is refused. */
 export async function importPlant(
-  context: CommandContext,
+  { output }: Pick<CommandContext, 'output'>,
   { store }: Workspace,
   { manager }: Service,
-  file: string,
+  files: Pick<PlantFiles, 'plant' | 'file' | 'simulationFile'>,
 ): Promise<boolean> {
-  const accepted = await acceptedPlant(context, file)
-  if (accepted === undefined) return false
-  const { name } = accepted.files.plant
+  const { name } = files.plant
   if ((await newestVersion(store.db, name)) !== undefined) {
-    context.output.note(`${name} is in the store already; bring a new version with "cordon plant save"`)
+    output.note(`${name} is in the store already; bring a new version with "cordon plant save"`)
     return true
   }
-  const { text, simulation } = await textsOf(accepted.files)
+  const { text, simulation } = await textsOf(files)
   const made = await createPlant(
     { store, reader: manager.reader },
     {
       text,
       simulation,
       message: 'imported at the start of the manager',
-      acting: { actor: { kind: 'system', name: `cordon server of ${userInfo().username}` } },
+      acting: { actor: { kind: 'system', name: `cordon of ${userInfo().username}` } },
     },
   )
-  if (made.kind === 'saved') context.output.note(`${name} imported as version 1`)
+  if (made.kind === 'saved') output.note(`${name} imported as version 1`)
+  else for (const { line, message } of made.problems) output.note(`${files.file}:${line}: ${message}`)
   return made.kind === 'saved'
 }
 
-async function textsOf({ file, simulationFile }: PlantFiles) {
+async function textsOf({ file, simulationFile }: Pick<PlantFiles, 'file' | 'simulationFile'>) {
   // Read and judged a moment ago: what is stored is judged again by whoever stores it.
   const text = await readFile(file, 'utf8')
   return { text, simulation: simulationFile === undefined ? null : await readFile(simulationFile, 'utf8') }

@@ -17,6 +17,7 @@ export function addPlant({ program, add }: Declare): void {
     async () => (await import('../commands/demo.ts')).run,
   )
     .option('--once', 'end when the verification is done')
+    .addOption(new Option('--guided', 'leave the plant in plain, to be secured from the browser').conflicts('once'))
     .option('--key-log <file>', 'write TLS keys for a packet capture to this file: whoever reads it reads the traffic')
   add(
     demo,

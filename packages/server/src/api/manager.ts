@@ -5,15 +5,19 @@ import type { StoreAuthority } from '../authority/authority.ts'
 import { jobRunners } from '../jobs/kinds/runners.ts'
 import type { JobWorld } from '../jobs/kinds/world.ts'
 import { startLiveEvents } from '../jobs/live.ts'
+import { keepSchedules } from '../jobs/keep-schedules.ts'
 import { listManagers } from '../jobs/managers.ts'
 import { startJobWorker } from '../jobs/worker.ts'
 import { type DiscoveredAnswer, recordDiscovered } from '../plants/discovered.ts'
 import type { PlantMeans } from '../plants/means.ts'
+import { listPlants } from '../plants/list.ts'
 import { dryRunPlant, recordObserved } from '../plants/observed.ts'
 import { PlantReader } from '../plants/reader.ts'
-import { newestVersion, readModel } from '../plants/versions.ts'
+import { newestVersion } from '../plants/versions.ts'
+import { sweep } from '../settings/retention.ts'
 import { readSettings } from '../settings/settings.ts'
 import type { Store } from '../store/store.ts'
+import { forgetExpired } from '../users/sessions.ts'
 import { type Api, openApi } from './app.ts'
 import { identitiesOf } from './identities.ts'
 import { listen, type Listening, type ListenOptions } from './listen.ts'
@@ -21,7 +25,9 @@ import type { Caller } from './handler.ts'
 import type { Log } from './log.ts'
 import type { StoreGauge } from './metrics.ts'
 import { handlers } from './routes/all.ts'
+import { userPolicy } from './user-policy.ts'
 import type { Breakage, ManagerEntry, Services } from './services.ts'
+import { stagedModel } from './staged-model.ts'
 
 /** What a manager is put together from. */
 export interface ManagerOptions {
@@ -37,6 +43,8 @@ export interface ManagerOptions {
   /** Judges a capture that somebody brought, in a process of its own. */
   readonly judgeCapture: Services['judgeCapture']
   readonly est?: Services['est']
+  /** Rehearses deployments in processes of their own; without it rehearsals are refused. */
+  readonly rehearse?: (reader: PlantReader) => NonNullable<JobWorld['rehearse']>
   /** What a virtual plant of this process tells of its connections. */
   readonly virtual?: Pick<JobWorld, 'connectionMoves' | 'liveConnections'>
   /** False: other managers do the work, this one answers only. */
@@ -60,6 +68,22 @@ const jobs: StoreGauge = {
     return rows.map(({ kind, state, count }) => ({ labels: { kind, state }, value: count }))
   },
 }
+
+const devices: StoreGauge = {
+  name: 'cordon_devices',
+  help: 'Devices of all plants by how they stand',
+  labels: ['standing'],
+  read: async (store) => {
+    const sums = new Map<string, number>()
+    for (const { standings } of await listPlants(store))
+      for (const [standing, count] of Object.entries(standings)) sums.set(standing, (sums.get(standing) ?? 0) + count)
+    return [...sums].map(([standing, value]) => ({ labels: { standing }, value }))
+  },
+}
+
+const sweepEveryMs = 3_600_000
+/** A new plant, or a new setting, is minded so soon. */
+const schedulesEveryMs = 30_000
 
 /** Starts a manager: events, plants, jobs, the API, and last of all it listens. */
 export async function openManager(options: ManagerOptions): Promise<Manager> {
@@ -93,10 +117,6 @@ async function open(options: ManagerOptions, opening: Opened): Promise<Manager> 
   const live = opening.use(startLiveEvents({ store, problem }))
   const means = { store, reader }
   const identities = identitiesOf(store)
-  const plantAt: JobWorld['plantAt'] = async (plant, number) => {
-    const { plant: model, capabilities } = await readModel(means, plant, number)
-    return { plant: model, capabilities, vendorAnchors: await vendorAnchors(store) }
-  }
   const services: Services = {
     store,
     authority,
@@ -120,16 +140,18 @@ async function open(options: ManagerOptions, opening: Opened): Promise<Manager> 
       web: options.web,
       hosts: options.hosts ?? [],
       proxies: options.proxies ?? [],
-      gauges: [jobs],
+      gauges: [jobs, devices],
     }),
   )
   const listening = opening.use(await listen(api, options.listen))
   const [first] = listening.addresses
   if (options.works !== false) {
+    opening.use(nowAndThen(sweepEveryMs, problem, async () => await sweepStore(store)))
+    opening.use(nowAndThen(schedulesEveryMs, problem, async () => await keepSchedules(store, await readSettings(store.db))))
     const world: JobWorld = {
       store,
       authority,
-      plantAt,
+      plantAt: async (plant, version) => await stagedModel(means, plant, version),
       recordDiscovered: async ({ plant, replies, at }) => {
         // A discovery for no plant is its job's result and nothing else.
         if (plant !== undefined) await recordDiscovered(store, plant, replies.map(answerOf), new Date(at))
@@ -137,6 +159,7 @@ async function open(options: ManagerOptions, opening: Opened): Promise<Manager> 
       recordObserved: async ({ plant, reading, at }) =>
         await recordObserved(store, plant, reading.devices, new Date(at)),
       ...virtual,
+      ...(options.rehearse === undefined ? {} : { rehearse: options.rehearse(reader) }),
     }
     opening.use(
       startJobWorker({
@@ -160,9 +183,31 @@ async function open(options: ManagerOptions, opening: Opened): Promise<Manager> 
   }
 }
 
-async function vendorAnchors({ db }: Pick<Store, 'db'>): Promise<readonly Uint8Array[]> {
-  const rows = await db.selectFrom('vendor_anchors').select('certificate').orderBy('fingerprint').execute()
-  return rows.map(({ certificate }) => certificate)
+/** Does something now and then until it is closed; several managers may do so at once. */
+function nowAndThen(everyMs: number, problem: (error: Error) => void, run: () => Promise<void>): AsyncDisposable {
+  let running: Promise<void> | undefined
+  const turn = () => {
+    running ??= run()
+      .catch((error: unknown) => problem(error instanceof Error ? error : new Error(String(error))))
+      .finally(() => {
+        running = undefined
+      })
+  }
+  turn()
+  const timer = setInterval(turn, everyMs)
+  return {
+    [Symbol.asyncDispose]: async () => {
+      clearInterval(timer)
+      await running
+    },
+  }
+}
+
+/** Deletes what is kept no longer. */
+async function sweepStore(store: Store): Promise<void> {
+  const { retention } = await readSettings(store.db)
+  await sweep(store, retention)
+  await forgetExpired(store, await userPolicy(store.db), Date.now())
 }
 
 async function runningManagers(store: Store): Promise<readonly ManagerEntry[]> {
