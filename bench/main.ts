@@ -10,6 +10,7 @@ const measurements: Readonly<Record<string, () => Promise<readonly Figure[]>>> =
   capture: async () => (await import('./capture.ts')).captureFigures(),
   pages: async () => (await import('./pages.ts')).pageFigures(),
   connections: async () => (await import('./connections.ts')).connectionFigures(),
+  web: async () => (await import('./web.ts')).webFigures(),
   commissioning: async () => (await import('./commissioning.ts')).commissioningFigures(),
 }
 

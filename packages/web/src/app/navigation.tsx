@@ -13,11 +13,11 @@ export function Navigation() {
   const offered = pageRoutes.filter(({ needs }) => needs === undefined || data?.permissions.includes(needs))
   const groups = [...new Set(offered.flatMap(({ group }) => group ?? []))]
   return groups.map((group) => (
-    <section key={group} className={classes['group']} aria-label={group}>
+    <div key={group} className={classes['group']}>
       <p className={classes['name']} aria-hidden="true">
         {group}
       </p>
-      <ul className={classes['list']}>
+      <ul className={classes['list']} aria-label={group}>
         {offered
           .filter((page) => page.group === group)
           .map((page) => (
@@ -33,7 +33,7 @@ export function Navigation() {
             </li>
           ))}
       </ul>
-    </section>
+    </div>
   ))
 }
 

@@ -111,12 +111,7 @@ function Frame() {
             <span>Cordon</span>
           </Link>
           <PlantSwitcher />
-          <button
-            type="button"
-            className={classes['search']}
-            aria-label="Search pages, zones and devices"
-            onClick={() => setSearchWanted((times) => times + 1)}
-          >
+          <button type="button" className={classes['search']} onClick={() => setSearchWanted((times) => times + 1)}>
             <Icon name="search" size={14} />
             <span className={classes['searchWords']}>Search pages, zones, devices</span>
             <kbd>{isApple ? '⌘' : 'Ctrl'} K</kbd>

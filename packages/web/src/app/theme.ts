@@ -59,6 +59,7 @@ export const theme = createTheme({
   cursorType: 'pointer',
   components: {
     ActionIcon: { defaultProps: { variant: 'subtle', color: 'gray' } },
+    Autocomplete: { defaultProps: { size: 'xs' } },
     Button: { defaultProps: { size: 'xs' } },
     Menu: { defaultProps: { shadow: 'md' } },
     NativeSelect: { defaultProps: { size: 'xs' } },

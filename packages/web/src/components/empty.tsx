@@ -6,7 +6,7 @@ export function Empty({ title, children }: { readonly title: string; readonly ch
   return (
     <div className={classes['empty']}>
       <p className={classes['title']}>{title}</p>
-      <div className={classes['next']}>{children}</div>
+      <p className={classes['next']}>{children}</p>
     </div>
   )
 }

@@ -1,4 +1,4 @@
-import type { Protection, Stage, Standing } from '../api-types.ts'
+import type { Protection, Stage, Standing, Verdict } from '../api-types.ts'
 import { Icon, type IconName } from './icon.tsx'
 import classes from './state.module.css'
 
@@ -120,4 +120,55 @@ export function StageState({ stage }: { readonly stage: Stage }) {
 export function protectionOf(promise: string): Protection {
   if (promise === 'confidentiality') return 'Encrypted'
   return promise === 'integrity' ? 'Authenticated' : 'None'
+}
+
+const outcomes: Readonly<Record<string, Words>> = {
+  complete: { word: 'Complete', tone: 'good', icon: 'check', meaning: 'Every device has its settings' },
+  'complete-with-warnings': {
+    word: 'Complete with warnings',
+    tone: 'warn',
+    icon: 'warning',
+    meaning: 'Every device has its settings; read the messages',
+  },
+  'not-complete': {
+    word: 'Not complete',
+    tone: 'bad',
+    icon: 'cross',
+    meaning: 'Some devices do not have their settings',
+  },
+  running: { word: 'Running', tone: 'part', icon: 'deploy', meaning: 'It is being worked on' },
+  aborted: { word: 'Aborted', tone: 'bad', icon: 'cross', meaning: 'It was ended before all was done' },
+}
+
+/** How a deployment ended, or that it runs. */
+export function OutcomeState({ outcome }: { readonly outcome: string }) {
+  const { word, tone, icon, meaning } = outcomes[outcome] ?? { word: outcome, tone: 'none', icon: 'clock', meaning: '' }
+  return (
+    <State tone={tone} icon={icon} title={meaning}>
+      {word}
+    </State>
+  )
+}
+
+/** What the model says about connections. */
+export const verdicts: Readonly<Record<Verdict, Words>> = {
+  allowed: { word: 'Allowed', tone: 'good', icon: 'check', meaning: 'As the model wants it' },
+  weaker: {
+    word: 'Weaker',
+    tone: 'warn',
+    icon: 'warning',
+    meaning: 'Allowed, and less protected than the model wants',
+  },
+  forbidden: { word: 'Forbidden', tone: 'bad', icon: 'cross', meaning: 'The model has no conduit for it' },
+  'unknown-peer': { word: 'Unknown peer', tone: 'warn', icon: 'help', meaning: 'An end is in no plant file' },
+}
+
+/** What the model says about a connection. */
+export function VerdictState({ verdict, reason }: { readonly verdict: Verdict; readonly reason: string }) {
+  const { word, tone, icon, meaning } = verdicts[verdict]
+  return (
+    <State tone={tone} icon={icon} title={reason === '' ? meaning : reason}>
+      {word}
+    </State>
+  )
 }

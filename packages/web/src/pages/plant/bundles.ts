@@ -1,4 +1,5 @@
 import type { Conduit, Protection } from '../../api-types.ts'
+import { weaker } from '../../components/weaker.ts'
 
 /** All conduits between two zones, drawn as one line. */
 export interface Bundle {
@@ -11,13 +12,6 @@ export interface Bundle {
   readonly protection: Protection
   /** They do not all have the same protection. */
   readonly isMixed: boolean
-}
-
-const strength: readonly Protection[] = ['None', 'Authenticated', 'Encrypted']
-
-/** The weaker of two protections. */
-export function weaker(a: Protection, b: Protection): Protection {
-  return strength[Math.min(strength.indexOf(a), strength.indexOf(b))] ?? 'None'
 }
 
 /** What a conduit promises: the weaker of its messaging and its I/O. */
@@ -60,10 +54,4 @@ function endsOf(conduit: Conduit | undefined): readonly string[] {
 /** Name of a pair of zones, the same in both directions. */
 export function pairId(one: string, other: string): string {
   return one < other ? `${one}~${other}` : `${other}~${one}`
-}
-
-/** The zones of a pair's name; undefined where it is none. */
-export function pairOf(id: string | undefined): readonly [string, string] | undefined {
-  const [one, other, more] = id?.split('~') ?? []
-  return one === undefined || other === undefined || more !== undefined ? undefined : [one, other]
 }

@@ -2,7 +2,7 @@ import dagre from '@dagrejs/dagre'
 import type { Position } from '../../api-types.ts'
 
 /** Size of a zone's card on the map. */
-export const card = { width: 208, height: 120 } as const
+export const card = { width: 232, height: 120 } as const
 
 /** Space between cards. */
 const gap = { x: 56, y: 64 } as const

@@ -1,10 +1,11 @@
-import { Tabs } from '@mantine/core'
+import { NativeSelect, Tabs } from '@mantine/core'
 import type { Conduit, Topology, Zone } from '../../api-types.ts'
 import { oneOf, type UrlState } from '../../address/url-state.ts'
 import { type Column, DataTable } from '../../components/data-table.tsx'
 import { Empty } from '../../components/empty.tsx'
 import { Link } from '../../components/link.tsx'
 import { ProtectionState, protectionOf, StageState, stages, standings } from '../../components/state.tsx'
+import { promiseOf } from './bundles.ts'
 import classes from './plant.module.css'
 
 const wanting = ['failed', 'drift', 'unreachable', 'not-deployed'] as const
@@ -25,7 +26,7 @@ const zoneColumns: readonly Column<Zone>[] = [
     header: 'Devices',
     sort: ({ devices }) => devices,
     cell: ({ devices }) => devices,
-    width: '90px',
+    width: '82px',
     align: 'end',
   },
   ...wanting.map(
@@ -34,7 +35,7 @@ const zoneColumns: readonly Column<Zone>[] = [
       header: standings[standing].word,
       sort: (zone) => zone.standings[standing],
       cell: (zone) => zone.standings[standing] || '',
-      width: '116px',
+      width: '110px',
       align: 'end',
     }),
   ),
@@ -43,21 +44,21 @@ const zoneColumns: readonly Column<Zone>[] = [
     header: 'Messaging',
     sort: ({ messaging }) => messaging,
     cell: ({ messaging }) => <ProtectionState protection={protectionOf(messaging)} />,
-    width: '136px',
+    width: '126px',
   },
   {
     id: 'io',
     header: 'I/O',
     sort: ({ io }) => io,
     cell: ({ io }) => <ProtectionState protection={protectionOf(io)} />,
-    width: '136px',
+    width: '126px',
   },
   {
     id: 'stage',
     header: 'Stage',
     sort: ({ stage }) => stages[stage].step,
     cell: ({ stage }) => <StageState stage={stage} />,
-    width: '120px',
+    width: '104px',
   },
 ]
 
@@ -125,13 +126,15 @@ export function PlantTable({
   const text = (url['text'] ?? '').toLowerCase()
   const sort = { sort: url['sort'], onSort: (sort: string | undefined) => setUrl({ sort }) }
   const zones = topology.zones.filter(({ name }) => name.toLowerCase().includes(text))
-  const conduits = topology.conduits.filter((conduit) =>
-    [...conduit.between, ...conduit.zones].some((name) => name?.toLowerCase().includes(text)),
+  const conduits = topology.conduits.filter(
+    (conduit) =>
+      [...conduit.between, ...conduit.zones].some((name) => name?.toLowerCase().includes(text)) &&
+      (url['protection'] === undefined || url['protection'] === promiseOf(conduit)),
   )
   return (
     <Tabs
       value={list}
-      onChange={(next) => setUrl({ list: next ?? undefined, sort: undefined })}
+      onChange={(next) => setUrl({ list: next ?? undefined, sort: undefined, protection: undefined })}
       className={classes['tabs'] ?? ''}
       keepMounted={false}
     >
@@ -139,6 +142,15 @@ export function PlantTable({
         <Tabs.Tab value="zones">Zones ({zones.length.toLocaleString()})</Tabs.Tab>
         <Tabs.Tab value="conduits">Conduits ({conduits.length.toLocaleString()})</Tabs.Tab>
       </Tabs.List>
+      {list === 'conduits' ? (
+        <NativeSelect
+          className={classes['beside'] ?? ''}
+          aria-label="Protection"
+          value={url['protection'] ?? ''}
+          onChange={({ currentTarget }) => setUrl({ protection: currentTarget.value })}
+          data={[{ value: '', label: 'Any protection' }, 'Encrypted', 'Authenticated', 'None']}
+        />
+      ) : null}
       <Tabs.Panel value="zones" className={classes['panel'] ?? ''}>
         <DataTable
           label="Zones"
@@ -146,7 +158,7 @@ export function PlantTable({
           rows={zones}
           rowKey={({ name }) => name}
           selected={url['zone']}
-          minWidth={1060}
+          minWidth={1010}
           empty={<Empty title="No zone matches">Change or clear the filter above.</Empty>}
           {...sort}
         />

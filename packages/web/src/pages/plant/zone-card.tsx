@@ -4,7 +4,7 @@ import { type KeyboardEvent, memo, useContext } from 'react'
 import type { Zone } from '../../api-types.ts'
 import { Icon } from '../../components/icon.tsx'
 import { protectionOf, protections, StageState, standingOrder, standings } from '../../components/state.tsx'
-import { weaker } from './bundles.ts'
+import { weaker } from '../../components/weaker.ts'
 import { MapActions } from './map-actions.ts'
 import { OpenedZone } from './opened-zone.tsx'
 import classes from './zone-card.module.css'
@@ -43,7 +43,6 @@ export const ZoneCard = memo(function ZoneCard({ data: { zone, isOpen, isPinned,
         type="button"
         className={classes['face']}
         aria-expanded={isOpen}
-        aria-label={`Zone ${zone.name}, ${zone.devices} devices, ${protections[promise].word}`}
         onClick={() => open(isOpen ? undefined : zone.name)}
         onKeyDown={onKey}
       >
