@@ -20,6 +20,7 @@ export function Detail({
       position="right"
       size="min(44rem, 94vw)"
       title={title}
+      styles={{ title: { fontWeight: 600, fontSize: 'var(--mantine-font-size-lg)' } }}
       closeButtonProps={{ 'aria-label': 'Close' }}
       overlayProps={{ backgroundOpacity: 0.2 }}
     >
