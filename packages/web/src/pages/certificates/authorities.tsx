@@ -27,7 +27,7 @@ export function Authorities() {
         {({ items }) =>
           items.length === 0 ? (
             <Empty title="No authority yet">
-              The root is made with the first deployment, or by cordon authority create.
+              The root is made with the first deployment, or by cordon ca init.
             </Empty>
           ) : (
             <Rows

@@ -42,7 +42,7 @@ export function Backup() {
   return (
     <Section
       title="Backup"
-      lead="Plants, users, audit, certificates and keys in one file, sealed by a passphrase. It is restored with cordon manager restore."
+      lead="Plants, users, audit, certificates and keys in one file, sealed by a passphrase. On another machine, cordon ca restore opens it."
     >
       <NotOffered needs="backup" what="make backups" />
       {canMake ? (

@@ -79,7 +79,7 @@ export function SystemStatus() {
           <Section title="EST" lead="Where devices ask for certificates by themselves.">
             {est === null ? (
               <Empty title="Not served by this manager">
-                Start it with cordon manager --est, and devices can enroll by themselves.
+                With an EST service, such as that of cordon est serve, devices enroll by themselves.
               </Empty>
             ) : (
               <>
