@@ -44,7 +44,9 @@ export function rehearsePlants(state: string, store: Store, reader: PlantReader)
       if (simulation !== null && simulation !== undefined)
         await writeFile(join(directory, 'simulation.yaml'), simulation, { mode: 0o600 })
       await writeFile(files.known, JSON.stringify(known), { mode: 0o600 })
-      const staged = [...stages].filter(([zone]) => zones.has(zone)).map(([zone, { stage }]) => `--stage=${zone}=${stage}`)
+      const staged = [...stages]
+        .filter(([zone]) => zones.has(zone))
+        .map(([zone, { stage }]) => `--stage=${zone}=${stage}`)
       const more = request.closeConnections ? ['--close-connections'] : []
       return await rehearsed([files.plant, '--known', files.known, ...staged, ...more], directory, request)
     } finally {
@@ -57,9 +59,13 @@ async function observedOf(store: Store, reader: PlantReader, plant: string): Pro
   const seen: SeenConnection[] = []
   let after: string | undefined
   do {
-    const page = await listConnections({ store, reader }, plant, { limit: pageSize, ...(after === undefined ? {} : { after }) })
+    const page = await listConnections({ store, reader }, plant, {
+      limit: pageSize,
+      ...(after === undefined ? {} : { after }),
+    })
     for (const { kind, from, to, class: cls, rpiUs } of page.items)
-      if (kind === 'connection' && cls !== undefined) seen.push({ from, to, class: cls, ...(rpiUs === undefined ? {} : { rpiUs }) })
+      if (kind === 'connection' && cls !== undefined)
+        seen.push({ from, to, class: cls, ...(rpiUs === undefined ? {} : { rpiUs }) })
     after = page.next
   } while (after !== undefined)
   return seen
@@ -70,11 +76,15 @@ async function rehearsed(
   state: string,
   { signal, tell }: RehearsalRequest,
 ): Promise<RehearsalReport> {
-  const child = spawn(process.execPath, [command, 'rehearse', ...args, '--output', 'json', '--state', join(state, 'state')], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    // Nothing of the manager's secrets: neither the database nor the key of the state.
-    env: { PATH: process.env['PATH'], HOME: process.env['HOME'], NO_COLOR: '1' },
-  })
+  const child = spawn(
+    process.execPath,
+    [command, 'rehearse', ...args, '--output', 'json', '--state', join(state, 'state')],
+    {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      // Nothing of the manager's secrets: neither the database nor the key of the state.
+      env: { PATH: process.env['PATH'], HOME: process.env['HOME'], NO_COLOR: '1' },
+    },
+  )
   const parts: Buffer[] = []
   let length = 0
   child.stdout.on('data', (part: Buffer) => {

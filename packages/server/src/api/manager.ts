@@ -147,7 +147,9 @@ async function open(options: ManagerOptions, opening: Opened): Promise<Manager> 
   const [first] = listening.addresses
   if (options.works !== false) {
     opening.use(nowAndThen(sweepEveryMs, problem, async () => await sweepStore(store)))
-    opening.use(nowAndThen(schedulesEveryMs, problem, async () => await keepSchedules(store, await readSettings(store.db))))
+    opening.use(
+      nowAndThen(schedulesEveryMs, problem, async () => await keepSchedules(store, await readSettings(store.db))),
+    )
     const world: JobWorld = {
       store,
       authority,

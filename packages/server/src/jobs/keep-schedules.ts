@@ -24,7 +24,9 @@ export async function keepSchedules(store: Store, wish: ScheduleWish): Promise<v
   ])
   const isDeployed = new Set(deployed.map(({ plant }) => plant))
   for (const { name: plant } of plants) {
-    const wanted: Readonly<Record<ScheduledKind, { readonly everyS: number | undefined; readonly parameters?: object }>> = {
+    const wanted: Readonly<
+      Record<ScheduledKind, { readonly everyS: number | undefined; readonly parameters?: object }>
+    > = {
       // A plant that nobody deployed differs from its model everywhere, which is no news.
       drift: { everyS: isDeployed.has(plant) ? seconds(wish.driftMinutes) : undefined },
       observe: { everyS: seconds(wish.observeMinutes) },
@@ -36,7 +38,9 @@ export async function keepSchedules(store: Store, wish: ScheduleWish): Promise<v
     for (const kind of ['drift', 'observe', 'renew'] as const) {
       const now = schedules.find((one) => one.plant === plant && one.kind === kind)
       const { everyS, parameters = {} } = wanted[kind]
-      const isSame = now?.everyS === everyS && (everyS === undefined || JSON.stringify(now?.parameters) === JSON.stringify(parameters))
+      const isSame =
+        now?.everyS === everyS &&
+        (everyS === undefined || JSON.stringify(now?.parameters) === JSON.stringify(parameters))
       if (isSame) continue
       await setSchedule(store, { actor: systemActor }, { plant, kind, everyS, parameters, window: now?.window })
     }

@@ -193,7 +193,9 @@ const rehearsal = named(
         tookMs: Type.Number(),
         assumptions: Type.Array(Type.String()),
         /** What is known of devices and does not suffice. */
-        findings: Type.Array(closed({ subject: Type.String(), limit: Type.String(), reason: Type.String(), alternative: Type.String() })),
+        findings: Type.Array(
+          closed({ subject: Type.String(), limit: Type.String(), reason: Type.String(), alternative: Type.String() }),
+        ),
         devices: Type.Array(closed({ device: name, outcome, messages: Type.Array(message) })),
         connections: Type.Array(
           closed({ connection: Type.String(), outcome, gapMs: nullable(Type.Number()), reason: Type.String() }),

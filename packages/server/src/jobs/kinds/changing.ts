@@ -52,7 +52,8 @@ export async function allowedDevices(
   const { window: id } = work.job
   const zone = id === undefined ? undefined : (await findWindow(store.db, id))?.zone
   const touched = touchedOf(plant)
-  if (zone === undefined) return touched === undefined ? named : (named ?? [...known]).filter((name) => touched.has(name))
+  if (zone === undefined)
+    return touched === undefined ? named : (named ?? [...known]).filter((name) => touched.has(name))
   const within = inZones([zone]).filter((name) => touched?.has(name) ?? true)
   return named === undefined ? within : named.filter((name) => within.includes(name))
 }

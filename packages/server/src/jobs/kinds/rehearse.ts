@@ -24,7 +24,13 @@ export function rehearseRunner(world: JobWorld): JobRunner {
   }
 }
 
-const gone = { broke: 'not-complete', never: 'not-complete', moved: 'complete', kept: 'complete', ended: 'complete' } as const
+const gone = {
+  broke: 'not-complete',
+  never: 'not-complete',
+  moved: 'complete',
+  kept: 'complete',
+  ended: 'complete',
+} as const
 
 /** As the API tells it. */
 function resultOf(report: RehearsalReport): object {
@@ -32,7 +38,9 @@ function resultOf(report: RehearsalReport): object {
   return {
     outcome: verdict === 'pass' ? outcome : 'not-complete',
     tookMs: Object.values(tookMs).reduce((sum, ms) => sum + ms, 0),
-    assumptions: assumptions.map(({ what, devices: about }) => (about.length === 0 ? what : `${what} (${about.join(', ')})`)),
+    assumptions: assumptions.map(({ what, devices: about }) =>
+      about.length === 0 ? what : `${what} (${about.join(', ')})`,
+    ),
     findings: findings.map(({ subject, limit, reason, alternative }) => ({ subject, limit, reason, alternative })),
     devices: devices.map(({ device, outcome: how, messages }) => ({ device, outcome: how, messages })),
     connections: connections.map(({ connection, fate, gapMs, reason }) => ({

@@ -26,9 +26,7 @@ export function Authorities() {
       <Loaded query={query}>
         {({ items }) =>
           items.length === 0 ? (
-            <Empty title="No authority yet">
-              The root is made with the first deployment, or by cordon ca init.
-            </Empty>
+            <Empty title="No authority yet">The root is made with the first deployment, or by cordon ca init.</Empty>
           ) : (
             <Rows
               label="Authorities"
