@@ -109,13 +109,13 @@ describe('a reader', () => {
   })
 
   it('ends its thread and not the process for one that takes too much memory', async () => {
-    await using reader = new PlantReader({ memoryMb: 24 })
-    const names = Array.from({ length: 60_000 }, (_, n) => `  D${n}: { zone: press }`).join('\n')
+    await using reader = new PlantReader({ memoryMb: 16 })
+    const names = Array.from({ length: 30_000 }, (_, n) => `  D${n}: { zone: press }`).join('\n')
     const large = reader.ask('judge', {
       text: worksText('big').replace('devices:', `devices:\n${names}`),
       simulation: null,
     })
-    await expect(large).rejects.toMatchObject({ name: 'NotAllowed', message: expect.stringMatching(/24 MB/) })
+    await expect(large).rejects.toMatchObject({ name: 'NotAllowed', message: expect.stringMatching(/16 MB/) })
     expect((await reader.ask('judge', { text: worksText('after'), simulation: null })).name).toBe('after')
   })
 
