@@ -21,12 +21,11 @@ import { forgetExpired } from '../users/sessions.ts'
 import { type Api, openApi } from './app.ts'
 import { identitiesOf } from './identities.ts'
 import { listen, type Listening, type ListenOptions } from './listen.ts'
-import type { Caller } from './handler.ts'
 import type { Log } from './log.ts'
 import type { StoreGauge } from './metrics.ts'
 import { handlers } from './routes/all.ts'
 import { userPolicy } from './user-policy.ts'
-import type { Breakage, ManagerEntry, Services } from './services.ts'
+import type { Breakage, ManagerEntry, Services, SignedIn } from './services.ts'
 import { stagedModel } from './staged-model.ts'
 
 /** What a manager is put together from. */
@@ -225,12 +224,8 @@ async function runningManagers(store: Store): Promise<readonly ManagerEntry[]> {
 }
 
 /** Whether the session or token that a stream was opened with is still there, and its user may still use it. */
-async function isStillSignedIn({ db }: Pick<Store, 'db'>, { session, token, user }: Caller): Promise<boolean> {
-  const found = await db
-    .selectFrom('users')
-    .select('disabled_at')
-    .where('id', '=', user?.id ?? '')
-    .executeTakeFirst()
+async function isStillSignedIn({ db }: Pick<Store, 'db'>, { session, token, user }: SignedIn): Promise<boolean> {
+  const found = await db.selectFrom('users').select('disabled_at').where('id', '=', user?.id ?? '').executeTakeFirst()
   if (found === undefined || found.disabled_at !== null) return false
   if (session !== undefined) {
     const { sessionIdleMinutes, sessionHours } = await readSettings(db)

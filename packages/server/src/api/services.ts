@@ -3,7 +3,6 @@ import type { StoreAuthority } from '../authority/authority.ts'
 import type { LiveEvents } from '../jobs/live.ts'
 import type { PlantReader } from '../plants/reader.ts'
 import type { Store } from '../store/store.ts'
-import type { Caller } from './handler.ts'
 
 /** A manager that works on this store, or did. */
 export interface ManagerEntry {
@@ -43,6 +42,14 @@ export interface CaptureVerdict {
   readonly notes: readonly string[]
 }
 
+/** By what a caller is signed in. */
+export interface SignedIn {
+  readonly user: { readonly id: string; readonly name: string; readonly display: string } | undefined
+  /** Id of the session, or of the token. */
+  readonly session: string | undefined
+  readonly token: string | undefined
+}
+
 /** An observed connection that a plan would break. */
 export interface Breakage {
   readonly from: string
@@ -63,7 +70,7 @@ export interface Services {
   /** Events of the store as they happen. */
   readonly live: LiveEvents
   /** Whether a caller's session or token still counts: asked again and again while a stream is open. */
-  isSignedIn(caller: Caller): Promise<boolean>
+  isSignedIn(caller: SignedIn): Promise<boolean>
   /** Number of the newest version of a plant; undefined: there is no such plant. */
   newestVersion(plant: string): Promise<number | undefined>
   /** Observed connections that a plan would break. */
