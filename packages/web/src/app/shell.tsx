@@ -136,7 +136,14 @@ function Frame() {
           {notice === '' ? null : <footer className={classes['notice']}>{notice}</footer>}
         </div>
       </div>
-      <Drawer opened={menuIsOpen} onClose={() => setMenuAt(undefined)} title="Navigation" size={260} padding="sm">
+      <Drawer
+        opened={menuIsOpen}
+        onClose={() => setMenuAt(undefined)}
+        size={240}
+        padding="sm"
+        withCloseButton={false}
+        aria-label="Navigation"
+      >
         <nav aria-label="Pages">
           <Navigation />
         </nav>

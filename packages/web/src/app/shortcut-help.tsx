@@ -1,4 +1,4 @@
-import { Modal } from '@mantine/core'
+import { Dialog } from '../components/dialog.tsx'
 import { pageRoutes } from './routes.ts'
 import classes from './shortcut-help.module.css'
 
@@ -12,13 +12,7 @@ const everywhere: readonly (readonly [string, string])[] = [
 /** The shortcuts, as a list. */
 export function ShortcutHelp({ isOpen, close }: { readonly isOpen: boolean; readonly close: () => void }) {
   return (
-    <Modal
-      opened={isOpen}
-      onClose={close}
-      title="Keyboard shortcuts"
-      size="lg"
-      closeButtonProps={{ 'aria-label': 'Close' }}
-    >
+    <Dialog isOpen={isOpen} close={close} title="Keyboard shortcuts">
       <div className={classes['columns']}>
         <dl className={classes['list']}>
           {everywhere.map(([keys, what]) => (
@@ -31,7 +25,7 @@ export function ShortcutHelp({ isOpen, close }: { readonly isOpen: boolean; read
           )}
         </dl>
       </div>
-    </Modal>
+    </Dialog>
   )
 }
 
