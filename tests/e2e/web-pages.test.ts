@@ -67,7 +67,11 @@ describe.skipIf(!existsSync(executablePath))('pages of the web interface against
   const errors: string[] = []
 
   beforeAll(async () => {
-    await promisify(execFile)(process.execPath, ['node_modules/vite/bin/vite.js', 'build', 'packages/web', '--logLevel', 'error'], { cwd: root })
+    await promisify(execFile)(
+      process.execPath,
+      ['node_modules/vite/bin/vite.js', 'build', 'packages/web', '--logLevel', 'error'],
+      { cwd: root },
+    )
     browser = await chromium.launch({ executablePath, args: flags })
     if (pictures !== undefined) await mkdir(pictures, { recursive: true })
   })
@@ -97,11 +101,13 @@ describe.skipIf(!existsSync(executablePath))('pages of the web interface against
     page = await context.newPage()
     page.setDefaultTimeout(10_000)
     page.on('request', (request) => {
-      if (!request.url().startsWith(stub.origin) && !/^(?:data|blob):/.test(request.url())) elsewhere.push(request.url())
+      if (!request.url().startsWith(stub.origin) && !/^(?:data|blob):/.test(request.url()))
+        elsewhere.push(request.url())
     })
     page.on('pageerror', (error) => errors.push(error.message))
     page.on('console', (line) => {
-      if (line.type() === 'error' && !/Failed to load resource/.test(line.text())) errors.push(`${page.url()}: ${line.text()}`)
+      if (line.type() === 'error' && !/Failed to load resource/.test(line.text()))
+        errors.push(`${page.url()}: ${line.text()}`)
     })
   }
 
@@ -117,10 +123,16 @@ describe.skipIf(!existsSync(executablePath))('pages of the web interface against
     return await page.evaluate(async () => {
       // The script above defined it.
       const { axe } = window as unknown as {
-        axe: { run(options: object): Promise<{ violations: { id: string; nodes: { target: unknown; failureSummary: string }[] }[] }> }
+        axe: {
+          run(
+            options: object,
+          ): Promise<{ violations: { id: string; nodes: { target: unknown; failureSummary: string }[] }[] }>
+        }
       }
       const result = await axe.run({ resultTypes: ['violations'] })
-      return result.violations.flatMap(({ id, nodes }) => nodes.map(({ target, failureSummary }) => `${id}: ${String(target)} ${failureSummary}`))
+      return result.violations.flatMap(({ id, nodes }) =>
+        nodes.map(({ target, failureSummary }) => `${id}: ${String(target)} ${failureSummary}`),
+      )
     })
   }
 
@@ -132,16 +144,22 @@ describe.skipIf(!existsSync(executablePath))('pages of the web interface against
   const rounds = [
     { scheme: 'light', width: 1280 },
     { scheme: 'dark', width: 768 },
-    ...(pictures === undefined ? [] : [{ scheme: 'dark', width: 1280 } as const, { scheme: 'light', width: 768 } as const]),
+    ...(pictures === undefined
+      ? []
+      : [{ scheme: 'dark', width: 1280 } as const, { scheme: 'light', width: 768 } as const]),
   ] as const
   for (const { scheme, width } of rounds) {
-    it(`every page is accessible and not wider than the window, ${scheme} at ${width}`, { timeout: 400_000 }, async () => {
+    it(`every page is accessible and not wider than the window, ${scheme} at ${width}`, {
+      timeout: 400_000,
+    }, async () => {
       await open({ width, scheme })
       const found: string[] = []
       const look = async (name: string): Promise<void> => {
         await picture(`${name}-${scheme}-${width}`)
         found.push(...(await violations()).map((words) => `${name}: ${words}`))
-        const tooWide = await page.evaluate(() => document.documentElement.scrollWidth > document.documentElement.clientWidth)
+        const tooWide = await page.evaluate(
+          () => document.documentElement.scrollWidth > document.documentElement.clientWidth,
+        )
         if (tooWide) found.push(`${name}: wider than the window`)
       }
       for (const { name, path, title } of pages) {
@@ -242,7 +260,9 @@ describe.skipIf(!existsSync(executablePath))('pages of the web interface against
     await page.getByLabel('messaging of cell').selectOption('confidentiality')
     const cell = 'cell:   { authentication: certificate, messaging: integrity, io: integrity }'
     const newest = stub.state.texts.at(-1) ?? ''
-    stub.state.texts.push(newest.replace(cell, cell.replace('io: integrity', 'io: deny')).replace('# recipes', '# recipes and alarms'))
+    stub.state.texts.push(
+      newest.replace(cell, cell.replace('io: integrity', 'io: deny')).replace('# recipes', '# recipes and alarms'),
+    )
     stub.state.authors.push('bo')
     stub.state.notes.push('Deny I/O in the cell')
     await page.getByRole('button', { name: 'Save…' }).click()
@@ -252,7 +272,11 @@ describe.skipIf(!existsSync(executablePath))('pages of the web interface against
     const take = page.getByRole('button', { name: 'Take the merged text' })
     expect(await take.isDisabled()).toBe(true)
     await page.getByRole('region', { name: 'Conflict 1' }).getByText('Write it').click()
-    await page.getByLabel('Own text for conflict 1').fill(`  ${cell.replace('messaging: integrity', 'messaging: confidentiality').replace('io: integrity', 'io: deny')}`)
+    await page
+      .getByLabel('Own text for conflict 1')
+      .fill(
+        `  ${cell.replace('messaging: integrity', 'messaging: confidentiality').replace('io: integrity', 'io: deny')}`,
+      )
     await picture('merge')
     expect(await violations()).toEqual([])
     await take.click()
@@ -290,7 +314,12 @@ describe.skipIf(!existsSync(executablePath))('pages of the web interface against
 
   it('shows a deployment as it goes on and lets it be cancelled', async () => {
     stub.state.jobs = [
-      answerJob('j-deploy', { state: 'running', finishedAt: null, progress: { done: 1, total: 3, doing: 'Deploying' }, current: [{ device: 'Line_IO', step: 'Create_CSR' }] }),
+      answerJob('j-deploy', {
+        state: 'running',
+        finishedAt: null,
+        progress: { done: 1, total: 3, doing: 'Deploying' },
+        current: [{ device: 'Line_IO', step: 'Create_CSR' }],
+      }),
     ]
     await visit('/deployments/d1', 'Deployment')
     await page.getByRole('cell', { name: 'Create_CSR' }).waitFor()

@@ -5,10 +5,13 @@ import { changed, listOf, oneOf, searchText, searchValues } from '../src/address
 describe('the state of a view', () => {
   test('survives the way through its address', () => {
     fc.assert(
-      fc.property(fc.dictionary(fc.stringMatching(/^[a-z]{1,8}$/), fc.string({ minLength: 1, maxLength: 60 })), (state) => {
-        const text = searchText(state)
-        expect(searchValues(Object.fromEntries(new URLSearchParams(text)))).toEqual(searchValues(state))
-      }),
+      fc.property(
+        fc.dictionary(fc.stringMatching(/^[a-z]{1,8}$/), fc.string({ minLength: 1, maxLength: 60 })),
+        (state) => {
+          const text = searchText(state)
+          expect(searchValues(Object.fromEntries(new URLSearchParams(text)))).toEqual(searchValues(state))
+        },
+      ),
     )
   })
 

@@ -53,8 +53,7 @@ export const activeJobsQuery = (plant: string) =>
 export const jobQuery = (id: string) =>
   queryOptions({
     queryKey: ['jobs', 'one', id],
-    queryFn: ({ signal }) =>
-      ask('Reading the job', api.GET('/api/v1/jobs/{id}', { params: { path: { id } }, signal })),
+    queryFn: ({ signal }) => ask('Reading the job', api.GET('/api/v1/jobs/{id}', { params: { path: { id } }, signal })),
     enabled: id !== '',
   })
 

@@ -30,7 +30,14 @@ describe('the token of a link', () => {
 describe('where signing in leads', () => {
   it('is a path of this application and nothing else', () => {
     expect(whereTo('/plans/1?x=2')).toBe('/plans/1?x=2')
-    for (const odd of [undefined, 'https://evil.example', '//evil.example', '/\\evil.example', 'javascript:alert(1)', '/sign-in?to=/']) {
+    for (const odd of [
+      undefined,
+      'https://evil.example',
+      '//evil.example',
+      '/\\evil.example',
+      'javascript:alert(1)',
+      '/sign-in?to=/',
+    ]) {
       expect(whereTo(odd)).toBe('/')
     }
   })

@@ -24,7 +24,10 @@ describe('the first hour', () => {
       { plant: fresh },
       { answered: 4, unassigned: 4 },
       { plant: { ...fresh, version: 2, devices: 5, zones: 2 }, unassigned: 0 },
-      { plant: { ...fresh, version: 3, devices: 5, zones: 2, conduits: 1 }, observations: [{ state: 'complete', finishedAt: '1' }] },
+      {
+        plant: { ...fresh, version: 3, devices: 5, zones: 2, conduits: 1 },
+        observations: [{ state: 'complete', finishedAt: '1' }],
+      },
       { plans: [{ state: 'complete', version: 3, finishedAt: '2' }] },
       { deployments: [{ kind: 'apply', status: 'complete', finishedAt: '2026-03-02T08:00:00Z' }] },
       { verifications: [{ state: 'complete', finishedAt: '2026-03-02T08:05:00Z' }] },
@@ -39,7 +42,9 @@ describe('the first hour', () => {
 
   it('counts no plan of an older version and no verification from before the deployment', () => {
     const plant = { ...fresh, version: 3, devices: 5 }
-    expect(doneSteps({ ...nothing, plant, plans: [{ state: 'complete', version: 2, finishedAt: '1' }] })).not.toContain('dry-run')
+    expect(doneSteps({ ...nothing, plant, plans: [{ state: 'complete', version: 2, finishedAt: '1' }] })).not.toContain(
+      'dry-run',
+    )
     const done = doneSteps({
       ...nothing,
       plant,
@@ -51,7 +56,11 @@ describe('the first hour', () => {
   })
 
   it('takes no failed deployment for a deployed zone', () => {
-    const done = doneSteps({ ...nothing, plant: fresh, deployments: [{ kind: 'apply', status: 'not-complete', finishedAt: '1' }] })
+    const done = doneSteps({
+      ...nothing,
+      plant: fresh,
+      deployments: [{ kind: 'apply', status: 'not-complete', finishedAt: '1' }],
+    })
     expect(done).not.toContain('deploy')
   })
 })

@@ -45,7 +45,9 @@ describe('changes of a plant file by the form', () => {
       'udp/2222',
     ])
     expect(parse(setValue(plantText, ['devices', 'Line_IO', 'dnsName'], 'no')).devices.Line_IO.dnsName).toBe('no')
-    expect(parse(setValue(plantText, ['devices', 'Line_IO', 'dnsName'], 'a: b # c')).devices.Line_IO.dnsName).toBe('a: b # c')
+    expect(parse(setValue(plantText, ['devices', 'Line_IO', 'dnsName'], 'a: b # c')).devices.Line_IO.dnsName).toBe(
+      'a: b # c',
+    )
   })
 
   it('add entries and conduits behind the last one', () => {
@@ -59,10 +61,14 @@ describe('changes of a plant file by the form', () => {
     const range = addEntry(plantText, 'ranges', 'laptops', { addresses: '192.0.2.64/28', zone: 'legacy' })
     expect(parse(range).ranges).toEqual({ laptops: { addresses: '192.0.2.64/28', zone: 'legacy' } })
     for (const empty of ['devices: {}\n', 'devices:\n', 'devices: {} # none\nmanager: M\n']) {
-      expect(parse(addEntry(`version: 1\n${empty}`, 'devices', 'A', { zone: 'z' })).devices).toEqual({ A: { zone: 'z' } })
+      expect(parse(addEntry(`version: 1\n${empty}`, 'devices', 'A', { zone: 'z' })).devices).toEqual({
+        A: { zone: 'z' },
+      })
     }
     for (const empty of ['conduits: []\n', 'conduits:\n']) {
-      expect(parse(addConduit(`version: 1\n${empty}`, { between: ['a', 'b'] })).conduits).toEqual([{ between: ['a', 'b'] }])
+      expect(parse(addConduit(`version: 1\n${empty}`, { between: ['a', 'b'] })).conduits).toEqual([
+        { between: ['a', 'b'] },
+      ])
     }
   })
 
@@ -77,7 +83,9 @@ describe('changes of a plant file by the form', () => {
 
   it('handle block style as well', () => {
     const block = 'devices:\n  A:\n    address: 192.0.2.1\n    zone: z\n\n  # second\n  B:\n    address: 192.0.2.2\n'
-    expect(setValue(block, ['devices', 'B', 'zone'], 'y')).toBe(`${block}    zone: y\n`.replace('\n    zone: y\n', '\n    zone: y\n'))
+    expect(setValue(block, ['devices', 'B', 'zone'], 'y')).toBe(
+      `${block}    zone: y\n`.replace('\n    zone: y\n', '\n    zone: y\n'),
+    )
     expect(parse(removeEntry(block, 'devices', 'A'))).toEqual({ devices: { B: { address: '192.0.2.2' } } })
     expect(parse(addEntry(block, 'devices', 'C', { zone: 'z' })).devices.C).toEqual({ zone: 'z' })
     expect(parse(setValue(block, ['devices', 'A', 'zone'], undefined)).devices.A).toEqual({ address: '192.0.2.1' })
@@ -103,7 +111,8 @@ describe('changes of a plant file by the form', () => {
     fc.assert(
       fc.property(fc.string({ minLength: 1, maxLength: 40 }), (word) => {
         expect(parse(setValue(plantText, ['devices', 'Line_IO', 'dnsName'], word)).devices.Line_IO.dnsName).toSatisfy(
-          (read: unknown) => String(read) === word || (typeof read === 'number' && /^(?:0x[0-9A-Fa-f]+|[\d.]+)$/.test(word)),
+          (read: unknown) =>
+            String(read) === word || (typeof read === 'number' && /^(?:0x[0-9A-Fa-f]+|[\d.]+)$/.test(word)),
         )
       }),
     )

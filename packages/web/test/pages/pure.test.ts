@@ -36,7 +36,11 @@ describe('targets of a search', () => {
 describe('a kept draft', () => {
   const store = (initial?: string) => {
     let value = initial
-    return { getItem: () => value ?? null, setItem: (_: string, text: string) => void (value = text), removeItem: () => void (value = undefined) }
+    return {
+      getItem: () => value ?? null,
+      setItem: (_: string, text: string) => void (value = text),
+      removeItem: () => void (value = undefined),
+    }
   }
 
   it('comes back as it was', () => {
@@ -48,15 +52,25 @@ describe('a kept draft', () => {
   })
 
   it('is none where the store holds something else or has no room', () => {
-    for (const odd of ['', 'nonsense', '{"base":"3","text":""}', '{"base":0,"text":""}', '[]', 'null']) expect(keptDraft(store(odd), 'p')).toBeUndefined()
-    const full = { ...store(), setItem: () => { throw new DOMException('full', 'QuotaExceededError') } }
+    for (const odd of ['', 'nonsense', '{"base":"3","text":""}', '{"base":0,"text":""}', '[]', 'null'])
+      expect(keptDraft(store(odd), 'p')).toBeUndefined()
+    const full = {
+      ...store(),
+      setItem: () => {
+        throw new DOMException('full', 'QuotaExceededError')
+      },
+    }
     expect(keepDraft(full, 'p', { base: 1, text: '' })).toBe(false)
   })
 })
 
 describe('a file that a person chose', () => {
   it('is refused when it is too large or no text', async () => {
-    const file = (size: number, bytes: Uint8Array) => ({ name: 'x.yaml', size, arrayBuffer: async () => bytes.slice().buffer })
+    const file = (size: number, bytes: Uint8Array) => ({
+      name: 'x.yaml',
+      size,
+      arrayBuffer: async () => bytes.slice().buffer,
+    })
     await expect(textOfFile(file(largestText + 1, new Uint8Array()))).rejects.toThrow('at most 8')
     await expect(textOfFile(file(2, Uint8Array.of(0xff, 0xfe)))).rejects.toThrow('UTF-8')
     expect(await textOfFile(file(2, new TextEncoder().encode('ok')))).toBe('ok')
@@ -92,7 +106,9 @@ describe('what a plan comes to', () => {
       { name: 'B', zone: 'y', standing: 'ok' },
       { name: 'C', zone: 'z', standing: 'drift' },
     ] as const
-    const change = (what: 'zone' | 'conduit' | 'device' | 'plant', name: string) => [{ kind: 'changed', what, name, fields: [] } as const]
+    const change = (what: 'zone' | 'conduit' | 'device' | 'plant', name: string) => [
+      { kind: 'changed', what, name, fields: [] } as const,
+    ]
     expect(changedDevices([], devices)).toEqual(['C'])
     expect(changedDevices(change('zone', 'x'), devices)).toEqual(['A', 'C'])
     expect(changedDevices(change('conduit', 'x - B'), devices)).toEqual(['A', 'B', 'C'])
@@ -118,7 +134,9 @@ describe('a deployment and a verification', () => {
     const [target] = deployment.targets
     if (target === undefined) throw new Error('no target')
     const running = { ...target, state: 'running' as const }
-    expect(stepOf(running, job('j', 'deploy', { current: [{ device: 'Line_PLC', step: 'Create_CSR' }] }))).toBe('Create_CSR')
+    expect(stepOf(running, job('j', 'deploy', { current: [{ device: 'Line_PLC', step: 'Create_CSR' }] }))).toBe(
+      'Create_CSR',
+    )
     expect(stepOf(target, undefined)).toBe('Apply_Config')
     expect([gapWords(null), gapWords(0), gapWords(1500)]).toEqual(['–', 'none', '1.5 s'])
   })
@@ -132,7 +150,12 @@ describe('a deployment and a verification', () => {
 
 describe('words', () => {
   it('list names up to a number', () => {
-    expect([listed([]), listed(['a']), listed(['a', 'b']), listed(['a', 'b', 'c', 'd', 'e'], 2)]).toEqual(['', 'a', 'a and b', 'a, b and 3 more'])
+    expect([listed([]), listed(['a']), listed(['a', 'b']), listed(['a', 'b', 'c', 'd', 'e'], 2)]).toEqual([
+      '',
+      'a',
+      'a and b',
+      'a, b and 3 more',
+    ])
   })
 
   it('name a browser in two words', () => {

@@ -59,7 +59,12 @@ export const session: Shapes['Session'] = {
   endsAt: at(59),
 }
 
-const message = (code: string, severity: Shapes['Message']['severity'], subject: string, text: string): Shapes['Message'] => ({
+const message = (
+  code: string,
+  severity: Shapes['Message']['severity'],
+  subject: string,
+  text: string,
+): Shapes['Message'] => ({
   code,
   severity,
   subject,
@@ -111,7 +116,15 @@ const planned = (index: number, given: Partial<Shapes['PlannedDevice']> = {}): S
   ...given,
 })
 
-const noStandings: Shapes['Standings'] = { ok: 0, 'not-deployed': 0, drift: 0, failed: 0, unreachable: 0, running: 0, left: 0 }
+const noStandings: Shapes['Standings'] = {
+  ok: 0,
+  'not-deployed': 0,
+  drift: 0,
+  failed: 0,
+  unreachable: 0,
+  running: 0,
+  left: 0,
+}
 
 /** What a finished plan says; more than 100 devices, so that the table is a virtual one. */
 export const plan: NonNullable<Shapes['Plan']['plan']> = {
@@ -132,7 +145,14 @@ export const plan: NonNullable<Shapes['Plan']['plan']> = {
       interrupts: [],
       changes: [],
       fingerprint: '1688a23c858d7ddc5240a1399b043ff9db3d3596d002f1bb33b2ec2f66f4c05f',
-      messages: [message('default-certificate-unknown', 'error', 'Cell_PLC', 'Nobody vouches for the default certificate of the device.')],
+      messages: [
+        message(
+          'default-certificate-unknown',
+          'error',
+          'Cell_PLC',
+          'Nobody vouches for the default certificate of the device.',
+        ),
+      ],
     }),
   ],
   connections: [
@@ -228,13 +248,18 @@ export const deployment: Shapes['DeploymentDetail'] = {
 }
 
 /** A verification with checks of each verdict. */
-export const checks: readonly Shapes['Check'][] = (['pass', 'fail', 'risk', 'not-probed', 'not-tested'] as const).flatMap((verdict) =>
+export const checks: readonly Shapes['Check'][] = (
+  ['pass', 'fail', 'risk', 'not-probed', 'not-tested'] as const
+).flatMap((verdict) =>
   Array.from({ length: verdict === 'pass' ? 130 : 2 }, (_, index) => ({
     id: `${verdict}-${index}`,
     subject: `Station_${index}`,
     text: 'accepts nobody without a certificate of its zones',
     verdict,
-    evidence: verdict === 'fail' ? 'a handshake without certificate was accepted on tcp/2221' : 'alert handshake_failure (40) after 12 ms',
+    evidence:
+      verdict === 'fail'
+        ? 'a handshake without certificate was accepted on tcp/2221'
+        : 'alert handshake_failure (40) after 12 ms',
   })),
 )
 
@@ -243,7 +268,14 @@ export const discovered: readonly Shapes['Discovered'][] = Array.from({ length: 
   address: `192.0.2.${60 + index}`,
   state: 'new' as const,
   device: null,
-  identity: { vendor: 1, deviceType: 12, productCode: 166, revision: '10.7', productName: index % 2 === 0 ? '1756-EN4TR/A' : '5069-AENTR/A', serial: 0xe18700 + index },
+  identity: {
+    vendor: 1,
+    deviceType: 12,
+    productCode: 166,
+    revision: '10.7',
+    productName: index % 2 === 0 ? '1756-EN4TR/A' : '5069-AENTR/A',
+    serial: 0xe18700 + index,
+  },
   capable: index % 2 === 0,
   securityState: index % 2 === 0 ? 'factory default' : null,
   firstSeen: at(1),
@@ -266,9 +298,39 @@ export const plantSummary: Shapes['Plant'] = {
   expiring: 0,
 }
 export const zones: readonly Shapes['Zone'][] = [
-  { name: 'line', authentication: 'certificate', messaging: 'confidentiality', io: 'integrity', nonSecure: 'deny', close: ['tcp/44818'], stage: 'observe', devices: 3, standings: { ...noStandings, ok: 2, 'not-deployed': 1 } },
-  { name: 'cell', authentication: 'certificate', messaging: 'integrity', io: 'integrity', nonSecure: 'deny', close: [], stage: 'observe', devices: 1, standings: { ...noStandings, 'not-deployed': 1 } },
-  { name: 'legacy', authentication: 'none', messaging: 'none', io: 'none', nonSecure: 'allow', close: [], stage: 'observe', devices: 1, standings: { ...noStandings, 'not-deployed': 1 } },
+  {
+    name: 'line',
+    authentication: 'certificate',
+    messaging: 'confidentiality',
+    io: 'integrity',
+    nonSecure: 'deny',
+    close: ['tcp/44818'],
+    stage: 'observe',
+    devices: 3,
+    standings: { ...noStandings, ok: 2, 'not-deployed': 1 },
+  },
+  {
+    name: 'cell',
+    authentication: 'certificate',
+    messaging: 'integrity',
+    io: 'integrity',
+    nonSecure: 'deny',
+    close: [],
+    stage: 'observe',
+    devices: 1,
+    standings: { ...noStandings, 'not-deployed': 1 },
+  },
+  {
+    name: 'legacy',
+    authentication: 'none',
+    messaging: 'none',
+    io: 'none',
+    nonSecure: 'allow',
+    close: [],
+    stage: 'observe',
+    devices: 1,
+    standings: { ...noStandings, 'not-deployed': 1 },
+  },
 ]
 export const version = (number: number, author: string, words: string): Shapes['Version'] => ({
   version: number,
@@ -286,7 +348,11 @@ export const rehearsal: NonNullable<Shapes['Rehearsal']['result']> = {
   assumptions: ['Line_IO was not read: taken for a current device with default limits.'],
   devices: [
     { device: 'Line_PLC', outcome: 'complete', messages: [] },
-    { device: 'Line_IO', outcome: 'complete-with-warnings', messages: [message('clock-wrong', 'warning', 'Line_IO', 'The clock of the device is not right.')] },
+    {
+      device: 'Line_IO',
+      outcome: 'complete-with-warnings',
+      messages: [message('clock-wrong', 'warning', 'Line_IO', 'The clock of the device is not right.')],
+    },
   ],
   connections: [{ connection: 'PLC_to_IO', outcome: 'complete', gapMs: 290, reason: 'came back over DTLS' }],
   verification: { verdict: 'pass', counts: { pass: 40 } },
@@ -299,8 +365,36 @@ export const factors: Shapes['Factors'] = {
 }
 export const sessions: Shapes['SessionList'] = {
   items: [
-    { id: 's1', current: true, address: '192.0.2.99', agent: 'Mozilla/5.0 (X11; Linux x86_64) Chrome/140.0 Safari/537.36', createdAt: at(1), seenAt: at(9), endsAt: at(59), secondFactorAt: at(1) },
-    { id: 's2', current: false, address: '198.51.100.4', agent: 'Mozilla/5.0 (Windows NT 10.0) Firefox/140.0', createdAt: at(1), seenAt: at(2), endsAt: at(59), secondFactorAt: null },
+    {
+      id: 's1',
+      current: true,
+      address: '192.0.2.99',
+      agent: 'Mozilla/5.0 (X11; Linux x86_64) Chrome/140.0 Safari/537.36',
+      createdAt: at(1),
+      seenAt: at(9),
+      endsAt: at(59),
+      secondFactorAt: at(1),
+    },
+    {
+      id: 's2',
+      current: false,
+      address: '198.51.100.4',
+      agent: 'Mozilla/5.0 (Windows NT 10.0) Firefox/140.0',
+      createdAt: at(1),
+      seenAt: at(2),
+      endsAt: at(59),
+      secondFactorAt: null,
+    },
   ],
 }
-export const token: Shapes['Token'] = { id: 't1', name: 'backup script', prefix: 'cordon_4f2a', owner: 'ada', roles: ['observer'], createdAt: at(1), expiresAt: '2026-09-01T00:00:00.000Z', usedAt: null, revokedAt: null }
+export const token: Shapes['Token'] = {
+  id: 't1',
+  name: 'backup script',
+  prefix: 'cordon_4f2a',
+  owner: 'ada',
+  roles: ['observer'],
+  createdAt: at(1),
+  expiresAt: '2026-09-01T00:00:00.000Z',
+  usedAt: null,
+  revokedAt: null,
+}

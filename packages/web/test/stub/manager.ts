@@ -13,7 +13,12 @@ import * as answers from './answers.ts'
  */
 
 const dist = fileURLToPath(new URL('../../dist/', import.meta.url))
-const types: Readonly<Record<string, string>> = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml' }
+const types: Readonly<Record<string, string>> = {
+  '.html': 'text/html',
+  '.js': 'text/javascript',
+  '.css': 'text/css',
+  '.svg': 'image/svg+xml',
+}
 
 /** What a test may set and look at. */
 export interface StubState {
@@ -54,22 +59,40 @@ class Refused extends Error {
   }
 }
 
-type Call = { readonly params: Readonly<Record<string, string>>; readonly query: URLSearchParams; readonly body: Record<string, unknown> }
+type Call = {
+  readonly params: Readonly<Record<string, string>>
+  readonly query: URLSearchParams
+  readonly body: Record<string, unknown>
+}
 
 /** Begins a stub manager. */
 export async function startStub(): Promise<Stub> {
   const state: StubState = {
     session: answers.session,
     firstRun: false,
-    texts: [answers.plantText.replace('Old_Panel: {', 'Old_Panel2: {'), answers.plantText.replace('# recipes', '# later'), answers.plantText],
+    texts: [
+      answers.plantText.replace('Old_Panel: {', 'Old_Panel2: {'),
+      answers.plantText.replace('# recipes', '# later'),
+      answers.plantText,
+    ],
     authors: ['ada', 'ada', 'ada'],
     notes: ['First version', 'Add the cell', 'Name the old panel'],
     jobs: [
       answers.job('j-plan', 'plan'),
-      answers.job('j-verify', 'verify', { requestedAt: '2026-03-02T08:30:00.000Z', finishedAt: '2026-03-02T08:31:00.000Z' }),
+      answers.job('j-verify', 'verify', {
+        requestedAt: '2026-03-02T08:30:00.000Z',
+        finishedAt: '2026-03-02T08:31:00.000Z',
+      }),
       answers.job('j-rehearse', 'rehearse', { follows: 'j-plan' }),
       answers.job('j-deploy', 'deploy', { deployment: 'd1', state: 'not-complete' }),
-      answers.job('j-drift', 'drift', { state: 'failed', error: { code: 'store-lost', message: 'The database was away for longer than a minute.', next: 'Start the check again.' } }),
+      answers.job('j-drift', 'drift', {
+        state: 'failed',
+        error: {
+          code: 'store-lost',
+          message: 'The database was away for longer than a minute.',
+          next: 'Start the check again.',
+        },
+      }),
       answers.job('j-observe', 'observe'),
     ],
     discovered: [...answers.discovered],
@@ -81,7 +104,11 @@ export async function startStub(): Promise<Stub> {
   }
   const viewers = new Set<ServerResponse>()
   let event = 0
-  const table = Object.entries(routes).map(([operation, route]) => ({ operation, route: route as Route, ...pattern(route.path) }))
+  const table = Object.entries(routes).map(([operation, route]) => ({
+    operation,
+    route: route as Route,
+    ...pattern(route.path),
+  }))
   const server = createServer((request, response) => {
     void serve(request, response).catch((cause: unknown) => {
       state.faults.push(String(cause))
@@ -116,14 +143,20 @@ export async function startStub(): Promise<Stub> {
     if (route.body !== undefined && !Check(route.body, body)) {
       state.faults.push(`${operation}: body ${JSON.stringify(Errors(route.body, body)[0])}`)
     }
-    if (route.method !== 'GET' && route.access !== 'public' && csrf !== state.session?.csrf) state.faults.push(`${operation}: no CSRF token`)
+    if (route.method !== 'GET' && route.access !== 'public' && csrf !== state.session?.csrf)
+      state.faults.push(`${operation}: no CSRF token`)
     const failing = state.fails.get(operation)
     let status: number = route.status
     let answer: unknown
     try {
       if (failing !== undefined) throw new Refused(failing, { code: 'failed', message: 'the stub was told to fail' })
-      if (route.access !== 'public' && state.session === null) throw new Refused(401, { code: 'signed-out', message: 'not signed in' })
-      answer = handle(operation, { params, query: url.searchParams, body: (body ?? {}) as Record<string, unknown> }, state)
+      if (route.access !== 'public' && state.session === null)
+        throw new Refused(401, { code: 'signed-out', message: 'not signed in' })
+      answer = handle(
+        operation,
+        { params, query: url.searchParams, body: (body ?? {}) as Record<string, unknown> },
+        state,
+      )
       if (route.response !== undefined && !Check(route.response, answer)) {
         state.faults.push(`${operation}: answer ${JSON.stringify(Errors(route.response, answer)[0])}`)
       }
@@ -145,7 +178,10 @@ export async function startStub(): Promise<Stub> {
     state,
     emit(kind) {
       event += 1
-      for (const viewer of viewers) viewer.write(`id: ${event}\ndata: ${JSON.stringify({ id: event, at: new Date(0).toISOString(), kind, subject: '', plant: 'line7', detail: {} })}\n\n`)
+      for (const viewer of viewers)
+        viewer.write(
+          `id: ${event}\ndata: ${JSON.stringify({ id: event, at: new Date(0).toISOString(), kind, subject: '', plant: 'line7', detail: {} })}\n\n`,
+        )
     },
     async close() {
       for (const viewer of viewers) viewer.end()
@@ -185,9 +221,14 @@ async function serveFile(path: string, response: ServerResponse): Promise<void> 
 /** What the stub answers; throws Refused for a refusal. */
 function handle(operation: string, { params, query, body }: Call, state: StubState): unknown {
   const newest = state.texts.length
-  const versionOf = (number: number) => answers.version(number, state.authors[number - 1] ?? '', state.notes[number - 1] ?? '')
+  const versionOf = (number: number) =>
+    answers.version(number, state.authors[number - 1] ?? '', state.notes[number - 1] ?? '')
   const start = (kind: answers.Shapes['Job']['kind'], given: Partial<answers.Shapes['Job']> = {}) => {
-    const made = answers.job(`j${state.jobs.length + 1}`, kind, { requestedAt: '2026-03-02T08:40:00.000Z', version: newest, ...given })
+    const made = answers.job(`j${state.jobs.length + 1}`, kind, {
+      requestedAt: '2026-03-02T08:40:00.000Z',
+      version: newest,
+      ...given,
+    })
     state.jobs.unshift(made)
     return made
   }
@@ -203,16 +244,33 @@ function handle(operation: string, { params, query, body }: Call, state: StubSta
     return answers.version(state.texts.length, author, note)
   }
   const stageList = () => ({
-    items: Object.entries(state.stages).map(([zone, stage]) => ({ zone, stage, since: null, by: null, consequence: `Its devices ${stage === 'observe' ? 'are only read' : 'are protected'}.` })),
+    items: Object.entries(state.stages).map(([zone, stage]) => ({
+      zone,
+      stage,
+      since: null,
+      by: null,
+      consequence: `Its devices ${stage === 'observe' ? 'are only read' : 'are protected'}.`,
+    })),
   })
   switch (operation) {
     case 'welcome.read':
-      return { product: 'Cordon', notice: 'This system is for authorized use only.\nUse is recorded.', firstRun: state.firstRun, providers: [{ id: 'works', name: 'Works account' }] }
+      return {
+        product: 'Cordon',
+        notice: 'This system is for authorized use only.\nUse is recorded.',
+        firstRun: state.firstRun,
+        providers: [{ id: 'works', name: 'Works account' }],
+      }
     case 'session.read':
       return state.session
     case 'session.start':
-      if (body['password'] !== 'correct horse battery') throw new Refused(403, { code: 'refused', message: 'name or password is wrong' })
-      state.session = body['name'] === 'eve' ? { ...answers.session, state: 'second-factor', factors: ['totp', 'recovery'] } : body['name'] === 'new' ? { ...answers.session, state: 'must-enroll' } : answers.session
+      if (body['password'] !== 'correct horse battery')
+        throw new Refused(403, { code: 'refused', message: 'name or password is wrong' })
+      state.session =
+        body['name'] === 'eve'
+          ? { ...answers.session, state: 'second-factor', factors: ['totp', 'recovery'] }
+          : body['name'] === 'new'
+            ? { ...answers.session, state: 'must-enroll' }
+            : answers.session
       return state.session
     case 'session.totp':
       if (body['code'] !== '123456') throw new Refused(403, { code: 'refused', message: 'wrong' })
@@ -254,7 +312,19 @@ function handle(operation: string, { params, query, body }: Call, state: StubSta
       const same = text === state.texts.at(-1)
       return {
         valid: wrong === -1,
-        problems: wrong === -1 ? [] : [{ file: 'plant.yaml', line: wrong + 1, column: 3, message: 'wrong-word is no key here', remedy: 'Remove it.', severity: 'error' }],
+        problems:
+          wrong === -1
+            ? []
+            : [
+                {
+                  file: 'plant.yaml',
+                  line: wrong + 1,
+                  column: 3,
+                  message: 'wrong-word is no key here',
+                  remedy: 'Remove it.',
+                  severity: 'error',
+                },
+              ],
         summary: { name: /plant: (\S+)/.exec(text)?.[1] ?? 'line7', devices: 5, zones: 3, conduits: 2 },
         changes: same ? [] : [{ kind: 'changed', what: 'zone', name: 'cell', fields: ['messaging'] }],
       }
@@ -262,9 +332,29 @@ function handle(operation: string, { params, query, body }: Call, state: StubSta
     case 'plants.importTable':
       return { text: `${state.texts.at(-1) ?? ''}# imported\n`, notes: ['2 rows were there already'], problems: [] }
     case 'plants.dryRun':
-      return { observedAt: '2026-03-02T08:00:00.000Z', connections: 41, breaks: [{ from: '192.0.2.77', fromName: null, to: '192.0.2.10', toName: 'Line_PLC', class: 3, transport: 'tcp', reason: 'no conduit names this peer', remedy: 'Add a conduit, or stop it.' }], problems: [] }
+      return {
+        observedAt: '2026-03-02T08:00:00.000Z',
+        connections: 41,
+        breaks: [
+          {
+            from: '192.0.2.77',
+            fromName: null,
+            to: '192.0.2.10',
+            toName: 'Line_PLC',
+            class: 3,
+            transport: 'tcp',
+            reason: 'no conduit names this peer',
+            remedy: 'Add a conduit, or stop it.',
+          },
+        ],
+        problems: [],
+      }
     case 'plants.propose':
-      return { text: (state.texts.at(-1) ?? '').replace('# recipes', '# 6 connections seen'), notes: ['Who is 192.0.2.77? It opened 2 connections.'], problems: [] }
+      return {
+        text: (state.texts.at(-1) ?? '').replace('# recipes', '# 6 connections seen'),
+        notes: ['Who is 192.0.2.77? It opened 2 connections.'],
+        problems: [],
+      }
     case 'versions.list':
       return { items: state.texts.map((_, index) => versionOf(index + 1)).reverse(), next: null }
     case 'versions.read': {
@@ -272,10 +362,19 @@ function handle(operation: string, { params, query, body }: Call, state: StubSta
       return { version: versionOf(number), text: state.texts[number - 1] ?? '', simulation: null }
     }
     case 'versions.difference':
-      return { from: Number(query.get('from')), to: Number(query.get('to')), text: '@@ -1,2 +1,2 @@\n version: 1\n-plant: line6\n+plant: line7\n', changes: [{ kind: 'changed', what: 'device', name: 'Line_PLC', fields: ['zone'] }] }
+      return {
+        from: Number(query.get('from')),
+        to: Number(query.get('to')),
+        text: '@@ -1,2 +1,2 @@\n version: 1\n-plant: line6\n+plant: line7\n',
+        changes: [{ kind: 'changed', what: 'device', name: 'Line_PLC', fields: ['zone'] }],
+      }
     case 'versions.save':
       if (body['base'] !== newest) {
-        throw new Refused(409, { code: 'outdated', message: `version ${newest} was saved meanwhile`, outdated: { newest, merged: null, conflicts: [] } })
+        throw new Refused(409, {
+          code: 'outdated',
+          message: `version ${newest} was saved meanwhile`,
+          outdated: { newest, merged: null, conflicts: [] },
+        })
       }
       return save(String(body['text']), String(body['message']))
     case 'versions.restore':
@@ -292,7 +391,23 @@ function handle(operation: string, { params, query, body }: Call, state: StubSta
       Object.assign(state.stages, body['stages'])
       return stageList()
     case 'devices.list':
-      return { items: ['Line_PLC', 'Line_IO', 'Cell_PLC'].map((name) => ({ name, address: '192.0.2.10', zone: name.startsWith('Cell') ? 'cell' : 'line', chassis: null, slot: null, capable: true, standing: name === 'Line_PLC' ? 'ok' : 'not-deployed', product: null, serial: null, expiresAt: null, drift: 0, updatedAt: null })), next: null }
+      return {
+        items: ['Line_PLC', 'Line_IO', 'Cell_PLC'].map((name) => ({
+          name,
+          address: '192.0.2.10',
+          zone: name.startsWith('Cell') ? 'cell' : 'line',
+          chassis: null,
+          slot: null,
+          capable: true,
+          standing: name === 'Line_PLC' ? 'ok' : 'not-deployed',
+          product: null,
+          serial: null,
+          expiresAt: null,
+          drift: 0,
+          updatedAt: null,
+        })),
+        next: null,
+      }
     case 'connections.list':
     case 'findings.list':
     case 'enrollments.list':
@@ -313,11 +428,17 @@ function handle(operation: string, { params, query, body }: Call, state: StubSta
     }
     case 'discovered.ignore': {
       const addresses = body['addresses'] as readonly string[] // checked by the contract
-      state.discovered = state.discovered.map((row) => (addresses.includes(row.address) ? { ...row, state: body['ignore'] === true ? 'ignored' : 'new' } : row))
+      state.discovered = state.discovered.map((row) =>
+        addresses.includes(row.address) ? { ...row, state: body['ignore'] === true ? 'ignored' : 'new' } : row,
+      )
       return undefined
     }
     case 'discoveries.start':
-      return start('discover', { state: 'running', finishedAt: null, progress: { done: 12, total: 254, doing: 'Asking 192.0.2.12' } })
+      return start('discover', {
+        state: 'running',
+        finishedAt: null,
+        progress: { done: 12, total: 254, doing: 'Asking 192.0.2.12' },
+      })
     case 'observations.start':
       return start('observe')
     case 'plans.create':
@@ -333,7 +454,10 @@ function handle(operation: string, { params, query, body }: Call, state: StubSta
     case 'verifications.start':
       return start('verify')
     case 'verifications.read':
-      return { job: jobOf(params['id']), result: { verdict: 'fail', counts: { pass: 130, fail: 2 }, tookMs: 5120, checks: answers.checks } }
+      return {
+        job: jobOf(params['id']),
+        result: { verdict: 'fail', counts: { pass: 130, fail: 2 }, tookMs: 5120, checks: answers.checks },
+      }
     case 'deployments.start':
       return start('deploy', { deployment: 'd1' })
     case 'deployments.list': {
@@ -343,7 +467,17 @@ function handle(operation: string, { params, query, body }: Call, state: StubSta
     case 'deployments.read': {
       const running = state.jobs.some((job) => job.id === 'j-deploy' && job.state === 'running')
       return running
-        ? { ...answers.deployment, status: 'running', finishedAt: null, devices: { total: 3, complete: 1, warnings: 0, failed: 0, running: 1 }, targets: answers.deployment.targets.map((target) => (target.device === 'Line_PLC' ? target : { ...target, state: target.device === 'Line_IO' ? 'running' : 'waiting', messages: [], steps: [] })) }
+        ? {
+            ...answers.deployment,
+            status: 'running',
+            finishedAt: null,
+            devices: { total: 3, complete: 1, warnings: 0, failed: 0, running: 1 },
+            targets: answers.deployment.targets.map((target) =>
+              target.device === 'Line_PLC'
+                ? target
+                : { ...target, state: target.device === 'Line_IO' ? 'running' : 'waiting', messages: [], steps: [] },
+            ),
+          }
         : answers.deployment
     }
     case 'deployments.retry':
@@ -366,7 +500,18 @@ function handle(operation: string, { params, query, body }: Call, state: StubSta
       return { ...found, cancelRequestedBy: 'ada' }
     }
     case 'windows.list':
-      return { items: [{ id: 'w1', name: 'Sunday', zone: null, rule: { kind: 'weekly', days: [7], from: '02:00', to: '04:00', zone: 'Europe/Berlin' }, open: false, nextOpening: '2026-03-08T01:00:00.000Z' }] }
+      return {
+        items: [
+          {
+            id: 'w1',
+            name: 'Sunday',
+            zone: null,
+            rule: { kind: 'weekly', days: [7], from: '02:00', to: '04:00', zone: 'Europe/Berlin' },
+            open: false,
+            nextOpening: '2026-03-08T01:00:00.000Z',
+          },
+        ],
+      }
     default:
       throw new Refused(500, { code: 'stub', message: `the stub does not answer ${operation}` })
   }

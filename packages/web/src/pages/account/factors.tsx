@@ -81,10 +81,7 @@ export function Factors() {
                             words: 'Its codes will open nothing any more.',
                             button: 'Remove',
                             work: async (password) => {
-                              await ask(
-                                'Removing the app',
-                                api.DELETE('/api/v1/account/totp', { body: { password } }),
-                              )
+                              await ask('Removing the app', api.DELETE('/api/v1/account/totp', { body: { password } }))
                               changed()
                             },
                           })
