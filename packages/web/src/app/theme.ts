@@ -58,6 +58,9 @@ export const theme = createTheme({
   respectReducedMotion: true,
   cursorType: 'pointer',
   components: {
+    // The head of a dialog is no banner of the page.
+    Drawer: { defaultProps: { attributes: { header: { role: 'presentation' } } } },
+    Modal: { defaultProps: { attributes: { header: { role: 'presentation' } } } },
     ActionIcon: { defaultProps: { variant: 'subtle', color: 'gray' } },
     Autocomplete: { defaultProps: { size: 'xs' } },
     Button: { defaultProps: { size: 'xs' } },

@@ -1,3 +1,5 @@
+import { useEffect, useState } from 'react'
+
 /** Most characters of a token in a link. */
 const longest = 128
 
@@ -7,13 +9,12 @@ export function linkToken(hash: string): string | undefined {
   return token !== '' && token.length <= longest && /^[A-Za-z0-9_.~-]+$/.test(token) ? token : undefined
 }
 
-let taken: { readonly path: string; readonly token: string } | undefined
-
-/** Takes the token out of the address bar, so that neither history nor a screen picture keeps it. */
-export function takeLinkToken(): string | undefined {
-  const { hash, pathname, search } = window.location
-  const token = linkToken(hash)
-  if (hash !== '') window.history.replaceState(window.history.state, '', pathname + search)
-  if (token !== undefined) taken = { path: pathname, token }
-  return taken?.path === pathname ? taken.token : undefined
+/** The token of the link that was opened; it is taken out of the address bar, so that neither history nor a picture keeps it. */
+export function useLinkToken(): string | undefined {
+  const [token] = useState(() => linkToken(window.location.hash))
+  useEffect(() => {
+    const { hash, pathname, search } = window.location
+    if (hash !== '') window.history.replaceState(window.history.state, '', pathname + search)
+  }, [])
+  return token
 }

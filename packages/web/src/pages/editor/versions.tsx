@@ -61,7 +61,7 @@ export function Versions({
                 {
                   key: 'from',
                   head: 'From',
-                  width: '3.5rem',
+                  width: '4.5rem',
                   cell: ({ version }) => (
                     <Radio
                       name="from"

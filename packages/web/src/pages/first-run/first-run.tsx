@@ -2,7 +2,7 @@ import { Button, Stack, TextInput } from '@mantine/core'
 import { useMutation } from '@tanstack/react-query'
 import { type FormEvent, useState } from 'react'
 import { BarePage } from '../../credentials/bare-page.tsx'
-import { takeLinkToken } from '../../credentials/link-token.ts'
+import { useLinkToken } from '../../credentials/link-token.ts'
 import { isReady, NewPassword, noPassword } from '../../credentials/new-password.tsx'
 import { Refused } from '../../credentials/refused.tsx'
 import { SessionSteps, useEnter, useTakeSession } from '../../credentials/session-steps.tsx'
@@ -11,7 +11,7 @@ import type { Shapes } from '../../api-types.ts'
 
 /** Makes the first administrator with the link that the manager printed. */
 export function Page() {
-  const [linked] = useState(takeLinkToken)
+  const linked = useLinkToken()
   const [pasted, setPasted] = useState('')
   const [name, setName] = useState('')
   const [display, setDisplay] = useState('')

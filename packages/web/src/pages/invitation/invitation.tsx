@@ -3,7 +3,7 @@ import { useMutation } from '@tanstack/react-query'
 import { type FormEvent, useState } from 'react'
 import { Link } from '../../components/link.tsx'
 import { BarePage } from '../../credentials/bare-page.tsx'
-import { takeLinkToken } from '../../credentials/link-token.ts'
+import { useLinkToken } from '../../credentials/link-token.ts'
 import { isReady, NewPassword, noPassword } from '../../credentials/new-password.tsx'
 import { Refused } from '../../credentials/refused.tsx'
 import { SessionSteps, useEnter, useTakeSession } from '../../credentials/session-steps.tsx'
@@ -12,7 +12,7 @@ import type { Shapes } from '../../api-types.ts'
 
 /** Sets a password with the link of an invitation or a reset. */
 export function Page() {
-  const [token] = useState(takeLinkToken)
+  const token = useLinkToken()
   const [password, setPassword] = useState(noPassword)
   const [session, setSession] = useState<Shapes['Session']>()
   const take = useTakeSession()
