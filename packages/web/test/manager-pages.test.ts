@@ -40,7 +40,8 @@ describe('settings', () => {
   it('refuses what is no number within its limits', () => {
     const [idle] = numberFields.sessions
     if (idle === undefined) throw new Error('there is a first field')
-    for (const text of ['', '0', '1441', '1.5', '-3', '1e3', 'ten']) expect(numberProblem(idle, text), text).toContain('1 to 1,440')
+    for (const text of ['', '0', '1441', '1.5', '-3', '1e3', 'ten'])
+      expect(numberProblem(idle, text), text).toContain('1 to 1,440')
     expect(numberProblem(idle, ' 1440 ')).toBeUndefined()
     const draft = draftOf(settings)
     expect(isSound(draft)).toBe(true)
@@ -57,7 +58,9 @@ describe('the time of the audit', () => {
   })
 
   it('is exact, and what is no moment is no limit', () => {
-    expect(limits('exact', now, { from: '2026-03-01T00:00Z', to: 'soon' })).toEqual({ from: '2026-03-01T00:00:00.000Z' })
+    expect(limits('exact', now, { from: '2026-03-01T00:00Z', to: 'soon' })).toEqual({
+      from: '2026-03-01T00:00:00.000Z',
+    })
   })
 
   it('is part of the address of an export', () => {
@@ -77,7 +80,11 @@ describe('maintenance windows', () => {
       rule: { kind: 'weekly', days: [1, 7], from: '06:00', to: '10:00', zone: 'Europe/Berlin' },
     })
     const once = { ...draft, kind: 'once' as const, start: '2026-03-01T10:00Z', end: '2026-03-01T12:00Z' }
-    expect(windowBody(once).rule).toEqual({ kind: 'once', from: '2026-03-01T10:00:00.000Z', to: '2026-03-01T12:00:00.000Z' })
+    expect(windowBody(once).rule).toEqual({
+      kind: 'once',
+      from: '2026-03-01T10:00:00.000Z',
+      to: '2026-03-01T12:00:00.000Z',
+    })
   })
 
   it('are not sent while something is missing', () => {
@@ -85,7 +92,9 @@ describe('maintenance windows', () => {
     expect(windowProblem({ ...draft, name: ' ' })).toContain('name')
     expect(windowProblem({ ...draft, days: [] })).toContain('day')
     expect(windowProblem({ ...draft, to: draft.from })).toContain('different')
-    expect(windowProblem({ ...draft, kind: 'once', start: '2026-03-01T10:00Z', end: '2026-03-01T10:00Z' })).toContain('after')
+    expect(windowProblem({ ...draft, kind: 'once', start: '2026-03-01T10:00Z', end: '2026-03-01T10:00Z' })).toContain(
+      'after',
+    )
   })
 
   it('are told in words', () => {

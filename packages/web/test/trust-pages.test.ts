@@ -58,7 +58,12 @@ describe('the verdict on a replacement', () => {
     const read = replacementOf({
       matches: false,
       device: 'Drive',
-      criteria: [{ name: 'vendor', result: 'mismatch', reason: '1 is not 2' }, null, 'x', { name: 'new', result: 'odd' }],
+      criteria: [
+        { name: 'vendor', result: 'mismatch', reason: '1 is not 2' },
+        null,
+        'x',
+        { name: 'new', result: 'odd' },
+      ],
     })
     expect(read?.criteria).toEqual([
       { name: 'Vendor', result: { tone: 'bad', text: 'Does not fit' }, reason: '1 is not 2' },
