@@ -131,7 +131,7 @@ function Queue() {
             <>
               <Rows
                 label={`${enrollmentStates[state].text} enrollments`}
-                least="64rem"
+                least="61rem"
                 rows={rows}
                 id={({ id }) => String(id)}
                 selected={({ id }) => canPick && picked.has(id)}
@@ -163,16 +163,16 @@ const columns: readonly Column<Enrollment>[] = [
   {
     key: 'who',
     head: 'Who asks',
-    width: 'minmax(12rem, 1fr)',
+    width: 'minmax(9rem, 1fr)',
     cell: (row) => <Link to={`/enrollment/${row.id}`}>{nameOf(row)}</Link>,
   },
-  { key: 'zone', head: 'Zone', width: 'minmax(6rem, 0.5fr)', cell: ({ zone }) => zone ?? '–' },
-  { key: 'address', head: 'From', width: '9.5rem', cell: ({ address }) => <span className="mono">{address}</span> },
-  { key: 'label', head: 'Label', width: '7rem', cell: ({ label }) => (label === '' ? '–' : label) },
+  { key: 'zone', head: 'Zone', width: 'minmax(5rem, 0.5fr)', cell: ({ zone }) => zone ?? '–' },
+  { key: 'address', head: 'From', width: '8.5rem', cell: ({ address }) => <span className="mono">{address}</span> },
+  { key: 'label', head: 'Label', width: '6rem', cell: ({ label }) => (label === '' ? '–' : label) },
   {
     key: 'state',
     head: 'State',
-    width: '9rem',
+    width: '8.5rem',
     cell: ({ alarms, state }) =>
       alarms.length > 0 ? (
         <span title={alarms.map((kind) => alarmWords[kind] ?? kind).join(' ')}>
@@ -185,11 +185,15 @@ const columns: readonly Column<Enrollment>[] = [
   {
     key: 'why',
     head: 'Why',
-    width: 'minmax(12rem, 1.4fr)',
-    cell: ({ reason }) => <span title={reason}>{reason}</span>,
+    width: 'minmax(9rem, 1.4fr)',
+    cell: ({ reason }) => (
+      <span title={reason} style={{ whiteSpace: 'nowrap' }}>
+        {reason}
+      </span>
+    ),
   },
-  { key: 'asked', head: 'Asked', width: '9rem', cell: ({ createdAt }) => <Moment at={createdAt} /> },
-  { key: 'expires', head: 'Expires', width: '9rem', cell: ({ expiresAt }) => <Moment at={expiresAt} none="–" /> },
+  { key: 'asked', head: 'Asked', width: '7.5rem', cell: ({ createdAt }) => <Moment at={createdAt} /> },
+  { key: 'expires', head: 'Expires', width: '7rem', cell: ({ expiresAt }) => <Moment at={expiresAt} none="–" /> },
 ]
 
 function pickColumn(

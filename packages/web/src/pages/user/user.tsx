@@ -153,6 +153,8 @@ function Actions({ user, isMe }: { readonly user: User; readonly isMe: boolean }
   const isDisabled = state === 'disabled'
   const acts: readonly {
     readonly key: string
+    /** On the button, where it is not that of the dialog. */
+    readonly label?: string
     readonly offered: boolean
     readonly lead: string
     readonly wanted: Wanted
@@ -173,6 +175,7 @@ function Actions({ user, isMe }: { readonly user: User; readonly isMe: boolean }
     },
     {
       key: 'reset',
+      label: 'Reset password',
       offered: provider === null && !isDisabled,
       lead: 'A link with which a new password is set. All sessions end.',
       wanted: {
@@ -243,10 +246,10 @@ function Actions({ user, isMe }: { readonly user: User; readonly isMe: boolean }
       <Stack gap="sm">
         {acts
           .filter(({ offered }) => offered)
-          .map(({ key, lead, wanted: act }) => (
+          .map(({ key, lead, label, wanted: act }) => (
             <Group key={key} gap="md">
-              <Button variant="default" miw="9rem" onClick={() => setWanted(act)}>
-                {act.button}
+              <Button variant="default" miw="10rem" onClick={() => setWanted(act)}>
+                {label ?? act.button}
               </Button>
               <span style={{ color: 'var(--mantine-color-dimmed)', flex: '1 1 16rem' }}>{lead}</span>
             </Group>

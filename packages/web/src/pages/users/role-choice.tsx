@@ -29,7 +29,7 @@ export function RoleChoice({
         >
           <Stack gap="sm" mt="sm">
             {items.map(({ name }) => (
-              <Checkbox key={name} size="xs" value={name} label={name} description={roleLeads[name]} />
+              <Checkbox key={name} size="sm" value={name} label={name} description={roleLeads[name]} />
             ))}
           </Stack>
         </Checkbox.Group>
