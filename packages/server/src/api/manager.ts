@@ -225,7 +225,11 @@ async function runningManagers(store: Store): Promise<readonly ManagerEntry[]> {
 
 /** Whether the session or token that a stream was opened with is still there, and its user may still use it. */
 async function isStillSignedIn({ db }: Pick<Store, 'db'>, { session, token, user }: SignedIn): Promise<boolean> {
-  const found = await db.selectFrom('users').select('disabled_at').where('id', '=', user?.id ?? '').executeTakeFirst()
+  const found = await db
+    .selectFrom('users')
+    .select('disabled_at')
+    .where('id', '=', user?.id ?? '')
+    .executeTakeFirst()
   if (found === undefined || found.disabled_at !== null) return false
   if (session !== undefined) {
     const { sessionIdleMinutes, sessionHours } = await readSettings(db)

@@ -19,8 +19,6 @@ export interface PageRoute {
   readonly load: () => Promise<{ readonly Page: ComponentType }>
 }
 
-const laterPage = () => import('../pages/later/later.tsx')
-
 /** Every page, in the order of the navigation. A new one is a folder in `pages` and a line here. */
 export const pageRoutes: readonly PageRoute[] = [
   {

@@ -1,5 +1,6 @@
 import { infiniteQueryOptions } from '@tanstack/react-query'
-import { ask, client, type Shapes } from './ask.ts'
+import { api, ask } from '../api.ts'
+import type { Shapes } from '../api-types.ts'
 
 /** Which entries are read. */
 export interface AuditFilter {
@@ -22,7 +23,7 @@ export const auditQuery = (filter: AuditFilter) =>
     queryFn: ({ pageParam, signal }) =>
       ask(
         'Reading the audit',
-        client.GET('/api/v1/audit', {
+        api.GET('/api/v1/audit', {
           params: { query: { ...filter, limit: 100, ...(pageParam === '' ? {} : { cursor: pageParam }) } },
           signal,
         }),

@@ -1,5 +1,6 @@
 import { infiniteQueryOptions, queryOptions } from '@tanstack/react-query'
-import { ask, client, type Shapes } from './ask.ts'
+import { api, ask } from '../api.ts'
+import type { Shapes } from '../api-types.ts'
 
 const pageSize = 100
 
@@ -17,7 +18,7 @@ export const enrollmentsQuery = (filter: EnrollmentFilter) =>
     queryFn: ({ pageParam, signal }) =>
       ask(
         'Reading the enrollments',
-        client.GET('/api/v1/enrollments', {
+        api.GET('/api/v1/enrollments', {
           params: { query: { ...filter, limit: pageSize, ...(pageParam === '' ? {} : { cursor: pageParam }) } },
           signal,
         }),
@@ -31,7 +32,7 @@ export const enrollmentQuery = (id: number) =>
   queryOptions({
     queryKey: ['enrollments', 'one', id],
     queryFn: ({ signal }) =>
-      ask('Reading the enrollment', client.GET('/api/v1/enrollments/{id}', { params: { path: { id } }, signal })),
+      ask('Reading the enrollment', api.GET('/api/v1/enrollments/{id}', { params: { path: { id } }, signal })),
     enabled: Number.isSafeInteger(id) && id > 0,
   })
 
@@ -50,7 +51,7 @@ export const certificatesQuery = (filter: CertificateFilter) =>
     queryFn: ({ pageParam, signal }) =>
       ask(
         'Reading the certificates',
-        client.GET('/api/v1/certificates', {
+        api.GET('/api/v1/certificates', {
           params: { query: { ...filter, limit: 200, ...(pageParam === '' ? {} : { cursor: pageParam }) } },
           signal,
         }),
@@ -66,7 +67,7 @@ export const certificateQuery = (issuer: string, serial: string) =>
     queryFn: ({ signal }) =>
       ask(
         'Reading the certificate',
-        client.GET('/api/v1/certificates/{issuer}/{serial}', { params: { path: { issuer, serial } }, signal }),
+        api.GET('/api/v1/certificates/{issuer}/{serial}', { params: { path: { issuer, serial } }, signal }),
       ),
     enabled: issuer !== '' && serial !== '',
   })
@@ -74,11 +75,11 @@ export const certificateQuery = (issuer: string, serial: string) =>
 /** Root and issuing authorities. */
 export const authoritiesQuery = queryOptions({
   queryKey: ['certificates', 'authorities'],
-  queryFn: ({ signal }) => ask('Reading the authorities', client.GET('/api/v1/authorities', { signal })),
+  queryFn: ({ signal }) => ask('Reading the authorities', api.GET('/api/v1/authorities', { signal })),
 })
 
 /** Vendors’ certificates that first contact is checked by. */
 export const anchorsQuery = queryOptions({
   queryKey: ['certificates', 'anchors'],
-  queryFn: ({ signal }) => ask('Reading the vendor anchors', client.GET('/api/v1/vendor-anchors', { signal })),
+  queryFn: ({ signal }) => ask('Reading the vendor anchors', api.GET('/api/v1/vendor-anchors', { signal })),
 })

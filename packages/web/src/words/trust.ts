@@ -1,4 +1,4 @@
-import type { Shapes } from '../data/ask.ts'
+import type { Shapes } from '../api-types.ts'
 import type { StateWords } from './states.ts'
 
 type EnrollmentState = Shapes['Enrollment']['state']

@@ -2,13 +2,13 @@ import { Button, Group } from '@mantine/core'
 import { useMutation } from '@tanstack/react-query'
 import { Failure } from '../../components/failure.tsx'
 import { Remark } from '../../components/section.tsx'
-import { ask, client } from '../../data/ask.ts'
+import { api, ask } from '../../api.ts'
 import { counted } from '../../words/states.ts'
 
 /** Recomputes the chain of entries, when somebody wants to know. */
 export function ChainCheck() {
   const check = useMutation({
-    mutationFn: () => ask('Checking the chain', client.GET('/api/v1/audit/check')),
+    mutationFn: () => ask('Checking the chain', api.GET('/api/v1/audit/check')),
   })
   const { data } = check
   return (

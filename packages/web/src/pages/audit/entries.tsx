@@ -2,7 +2,7 @@ import { Icon } from '../../components/icon.tsx'
 import { Moment } from '../../components/moment.tsx'
 import { Facts } from '../../components/section.tsx'
 import { Tone } from '../../components/tone.tsx'
-import type { Shapes } from '../../data/ask.ts'
+import type { Shapes } from '../../api-types.ts'
 import type { StateWords } from '../../words/states.ts'
 import classes from './entries.module.css'
 

@@ -11,7 +11,8 @@ import { ForThoseWith, NotOffered } from '../../components/permitted.tsx'
 import { Facts, Remark, Section } from '../../components/section.tsx'
 import { Tone } from '../../components/tone.tsx'
 import { Refused } from '../../credentials/refused.tsx'
-import { ask, client, type Shapes } from '../../data/ask.ts'
+import { api, ask } from '../../api.ts'
+import type { Shapes } from '../../api-types.ts'
 import { saveFile } from '../../data/save-file.ts'
 import { usePermits } from '../../data/session.ts'
 import { certificateQuery } from '../../data/trust.ts'
@@ -154,7 +155,7 @@ function Revoke({ certificate, close }: { readonly certificate: Shapes['Certific
     mutationFn: () =>
       ask(
         'Revoking the certificate',
-        client.POST('/api/v1/certificates/{issuer}/{serial}/revoke', {
+        api.POST('/api/v1/certificates/{issuer}/{serial}/revoke', {
           params: { path: { issuer, serial } },
           body: { reason, message: message.trim() },
         }),

@@ -9,7 +9,7 @@ import { NotOffered } from '../../components/permitted.tsx'
 import { Rows } from '../../components/rows.tsx'
 import { Section } from '../../components/section.tsx'
 import { Refused } from '../../credentials/refused.tsx'
-import { ask, client } from '../../data/ask.ts'
+import { api, ask } from '../../api.ts'
 import { usePermits } from '../../data/session.ts'
 import { anchorsQuery } from '../../data/trust.ts'
 import { fingerprintText } from '../../words/trust.ts'
@@ -86,7 +86,7 @@ export function Anchors() {
                                 work: async () => {
                                   await ask(
                                     'Removing the vendor',
-                                    client.DELETE('/api/v1/vendor-anchors/{fingerprint}', {
+                                    api.DELETE('/api/v1/vendor-anchors/{fingerprint}', {
                                       params: { path: { fingerprint } },
                                     }),
                                   )
@@ -130,7 +130,7 @@ function AddAnchor({ close, added }: { readonly close: () => void; readonly adde
   const [pem, setPem] = useState('')
   const [unread, setUnread] = useState<Error>()
   const add = useMutation({
-    mutationFn: () => ask('Adding the vendor', client.POST('/api/v1/vendor-anchors', { body: { pem: pem.trim() } })),
+    mutationFn: () => ask('Adding the vendor', api.POST('/api/v1/vendor-anchors', { body: { pem: pem.trim() } })),
     onSuccess: added,
   })
   const read = async (file: File | null) => {

@@ -12,7 +12,8 @@ import { ForThoseWith, NotOffered } from '../../components/permitted.tsx'
 import { Rows } from '../../components/rows.tsx'
 import { Facts, Remark, Section } from '../../components/section.tsx'
 import { Tone } from '../../components/tone.tsx'
-import { ask, client, type Shapes } from '../../data/ask.ts'
+import { api, ask } from '../../api.ts'
+import type { Shapes } from '../../api-types.ts'
 import { sessionQuery, usePermits } from '../../data/session.ts'
 import { enrollmentQuery } from '../../data/trust.ts'
 import { alarmWords, enrollmentStates, fingerprintText, wordKind } from '../../words/trust.ts'
@@ -268,10 +269,10 @@ function Decide({ enrollment }: { readonly enrollment: Shapes['EnrollmentDetail'
         const after = await ask(
           doing,
           verdict === 'approve'
-            ? client.POST('/api/v1/enrollments/{id}/approve', options)
+            ? api.POST('/api/v1/enrollments/{id}/approve', options)
             : verdict === 'deny'
-              ? client.POST('/api/v1/enrollments/{id}/deny', options)
-              : client.POST('/api/v1/enrollments/{id}/withdraw', options),
+              ? api.POST('/api/v1/enrollments/{id}/deny', options)
+              : api.POST('/api/v1/enrollments/{id}/withdraw', options),
         )
         queries.setQueryData(enrollmentQuery(id).queryKey, after)
         await queries.invalidateQueries({ queryKey: ['enrollments'] })

@@ -1,4 +1,4 @@
-import type { Shapes } from '../../data/ask.ts'
+import type { Shapes } from '../../api-types.ts'
 import { counted } from '../../words/states.ts'
 
 /** What became of several requests that were decided together. */

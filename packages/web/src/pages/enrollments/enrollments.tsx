@@ -16,7 +16,8 @@ import { type Column, Rows } from '../../components/rows.tsx'
 import { SearchBox } from '../../components/search-box.tsx'
 import { Remark } from '../../components/section.tsx'
 import { Tone } from '../../components/tone.tsx'
-import { ask, client, type Shapes } from '../../data/ask.ts'
+import { api, ask } from '../../api.ts'
+import type { Shapes } from '../../api-types.ts'
 import { usePlant } from '../../data/plants.ts'
 import { usePermits } from '../../data/session.ts'
 import { enrollmentsQuery } from '../../data/trust.ts'
@@ -79,7 +80,7 @@ function Queue() {
       work: async (reason) => {
         const { items } = await ask(
           'Deciding',
-          client.POST('/api/v1/enrollments/decisions', {
+          api.POST('/api/v1/enrollments/decisions', {
             body: { ids: chosen.map(({ id }) => id), decision: verdict, reason },
           }),
         )

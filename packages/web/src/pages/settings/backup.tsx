@@ -4,7 +4,7 @@ import { type FormEvent, useState } from 'react'
 import { NotOffered } from '../../components/permitted.tsx'
 import { Remark, Section } from '../../components/section.tsx'
 import { Refused } from '../../credentials/refused.tsx'
-import { ask, client } from '../../data/ask.ts'
+import { api, ask } from '../../api.ts'
 import { saveFile } from '../../data/save-file.ts'
 import { usePermits } from '../../data/session.ts'
 import { sizeText } from './size-text.ts'
@@ -21,7 +21,7 @@ export function Backup() {
     mutationFn: async () => {
       const answer: unknown = await ask(
         'Making the backup',
-        client.POST('/api/v1/backups', { body: { passphrase }, parseAs: 'blob' }),
+        api.POST('/api/v1/backups', { body: { passphrase }, parseAs: 'blob' }),
       )
       if (!(answer instanceof Blob)) throw new TypeError('The manager sent no file. Try again.')
       const name = `cordon-${new Date().toISOString().slice(0, 19).replaceAll(':', '')}.backup`

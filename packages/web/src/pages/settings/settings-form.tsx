@@ -5,7 +5,8 @@ import { Loaded } from '../../components/loading.tsx'
 import { NotOffered } from '../../components/permitted.tsx'
 import { Remark, Section } from '../../components/section.tsx'
 import { Refused } from '../../credentials/refused.tsx'
-import { ask, client, type Shapes } from '../../data/ask.ts'
+import { api, ask } from '../../api.ts'
+import type { Shapes } from '../../api-types.ts'
 import { rolesQuery } from '../../data/people.ts'
 import { usePermits } from '../../data/session.ts'
 import { settingsQuery } from '../../data/settings.ts'
@@ -30,7 +31,7 @@ function Form({ saved }: { readonly saved: Shapes['Settings'] }) {
   const changes = sound ? changesOf(saved, draft) : {}
   const isSame = sound && Object.keys(changes).length === 0
   const save = useMutation({
-    mutationFn: () => ask('Saving the settings', client.PATCH('/api/v1/settings', { body: changes as never })), // the document leaves the members of a partial body open
+    mutationFn: () => ask('Saving the settings', api.PATCH('/api/v1/settings', { body: changes as never })), // the document leaves the members of a partial body open
     onSuccess: async (after) => {
       queries.setQueryData(settingsQuery.queryKey, after)
       setChanged(undefined)

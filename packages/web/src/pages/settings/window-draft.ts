@@ -1,4 +1,4 @@
-import type { Shapes } from '../../data/ask.ts'
+import type { Shapes } from '../../api-types.ts'
 import { listed } from '../../words/states.ts'
 import { moment } from '../../words/time.ts'
 

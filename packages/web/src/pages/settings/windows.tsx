@@ -11,7 +11,8 @@ import { Rows } from '../../components/rows.tsx'
 import { Section } from '../../components/section.tsx'
 import { Tone } from '../../components/tone.tsx'
 import { Refused } from '../../credentials/refused.tsx'
-import { ask, client, type Shapes } from '../../data/ask.ts'
+import { api, ask } from '../../api.ts'
+import type { Shapes } from '../../api-types.ts'
 import { windowsQuery } from '../../data/jobs.ts'
 import { zonesQuery } from '../../data/model.ts'
 import { usePlant } from '../../data/plants.ts'
@@ -94,7 +95,7 @@ export function Windows() {
                                 work: async () => {
                                   await ask(
                                     'Removing the window',
-                                    client.DELETE('/api/v1/plants/{plant}/windows/{id}', {
+                                    api.DELETE('/api/v1/plants/{plant}/windows/{id}', {
                                       params: { path: { plant, id } },
                                     }),
                                   )
@@ -150,7 +151,7 @@ function NewWindow({
     mutationFn: () =>
       ask(
         'Adding the window',
-        client.POST('/api/v1/plants/{plant}/windows', { params: { path: { plant } }, body: windowBody(draft) }),
+        api.POST('/api/v1/plants/{plant}/windows', { params: { path: { plant } }, body: windowBody(draft) }),
       ),
     onSuccess: added,
   })

@@ -11,7 +11,8 @@ import { ForThoseWith, NotOffered } from '../../components/permitted.tsx'
 import { Facts, Remark, Section } from '../../components/section.tsx'
 import { Tone } from '../../components/tone.tsx'
 import { Refused } from '../../credentials/refused.tsx'
-import { ask, client, type Shapes } from '../../data/ask.ts'
+import { api, ask } from '../../api.ts'
+import type { Shapes } from '../../api-types.ts'
 import { userQuery } from '../../data/people.ts'
 import { sessionQuery, usePermits } from '../../data/session.ts'
 import { factorNames, userStates } from '../../words/people.ts'
@@ -92,7 +93,7 @@ function Roles({ user, isMe }: { readonly user: User; readonly isMe: boolean }) 
     mutationFn: () =>
       ask(
         'Changing the user',
-        client.PATCH('/api/v1/users/{id}', {
+        api.PATCH('/api/v1/users/{id}', {
           params: { path: { id } },
           body: { display: display.trim(), roles: [...roles] },
         }),
@@ -168,7 +169,7 @@ function Actions({ user, isMe }: { readonly user: User; readonly isMe: boolean }
         words: `Ask ${name} first whether the failed attempts were theirs: if not, somebody guesses.`,
         button: 'Unlock',
         work: async () => {
-          await ask('Unlocking the user', client.POST('/api/v1/users/{id}/unlock', path))
+          await ask('Unlocking the user', api.POST('/api/v1/users/{id}/unlock', path))
           await changed()
         },
       },
@@ -183,7 +184,7 @@ function Actions({ user, isMe }: { readonly user: User; readonly isMe: boolean }
         words: `The sessions of ${name} end, and a link is shown once that sets a new password.`,
         button: 'Make the link',
         work: async () => {
-          setLink(await ask('Making the link', client.POST('/api/v1/users/{id}/reset', path)))
+          setLink(await ask('Making the link', api.POST('/api/v1/users/{id}/reset', path)))
           await changed()
         },
       },
@@ -198,7 +199,7 @@ function Actions({ user, isMe }: { readonly user: User; readonly isMe: boolean }
         button: 'Remove factors',
         harms: true,
         work: async () => {
-          await ask('Removing the factors', client.DELETE('/api/v1/users/{id}/factors', path))
+          await ask('Removing the factors', api.DELETE('/api/v1/users/{id}/factors', path))
           await changed()
         },
       },
@@ -213,7 +214,7 @@ function Actions({ user, isMe }: { readonly user: User; readonly isMe: boolean }
         button: 'End sessions',
         harms: true,
         work: async () => {
-          await ask('Ending the sessions', client.DELETE('/api/v1/users/{id}/sessions', path))
+          await ask('Ending the sessions', api.DELETE('/api/v1/users/{id}/sessions', path))
           await changed()
         },
       },
@@ -234,7 +235,7 @@ function Actions({ user, isMe }: { readonly user: User; readonly isMe: boolean }
         work: async () => {
           await ask(
             isDisabled ? 'Enabling the user' : 'Disabling the user',
-            client.PATCH('/api/v1/users/{id}', { ...path, body: { disabled: !isDisabled } }),
+            api.PATCH('/api/v1/users/{id}', { ...path, body: { disabled: !isDisabled } }),
           )
           await changed()
         },

@@ -2,7 +2,8 @@ import { Button, Group, Stack, TextInput } from '@mantine/core'
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { type FormEvent, useState } from 'react'
 import { Refused } from '../../credentials/refused.tsx'
-import { ask, client, type Shapes } from '../../data/ask.ts'
+import { api, ask } from '../../api.ts'
+import type { Shapes } from '../../api-types.ts'
 import { OneTimeLink } from './one-time-link.tsx'
 import { RoleChoice } from './role-choice.tsx'
 
@@ -16,7 +17,7 @@ export function NewUser({ close }: { readonly close: () => void }) {
     mutationFn: () =>
       ask(
         'Making the user',
-        client.POST('/api/v1/users', {
+        api.POST('/api/v1/users', {
           body: { name: name.trim(), roles: chosen, ...(display.trim() === '' ? {} : { display: display.trim() }) },
         }),
       ),

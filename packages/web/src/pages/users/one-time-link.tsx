@@ -1,7 +1,7 @@
 import { Button, Code, Group } from '@mantine/core'
 import { Copy } from '../../components/copy.tsx'
 import { Remark } from '../../components/section.tsx'
-import type { Shapes } from '../../data/ask.ts'
+import type { Shapes } from '../../api-types.ts'
 import { moment } from '../../words/time.ts'
 
 /** A link that opens once, shown once. */

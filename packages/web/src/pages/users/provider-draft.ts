@@ -1,4 +1,4 @@
-import type { Shapes } from '../../data/ask.ts'
+import type { Shapes } from '../../api-types.ts'
 
 type Provider = Shapes['IdentityProvider']
 type Role = Shapes['User']['roles'][number]

@@ -2,7 +2,8 @@ import { Button, Checkbox, Group, MultiSelect, PasswordInput, Stack, TextInput }
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { type FormEvent, useState } from 'react'
 import { Refused } from '../../credentials/refused.tsx'
-import { ask, client, type Shapes } from '../../data/ask.ts'
+import { api, ask } from '../../api.ts'
+import type { Shapes } from '../../api-types.ts'
 import { rolesQuery } from '../../data/people.ts'
 import {
   draftOf,
@@ -31,10 +32,10 @@ export function ProviderForm({
   const keep = useMutation({
     mutationFn: () =>
       provider === undefined
-        ? ask('Adding the identity provider', client.POST('/api/v1/identity-providers', { body: providerBody(draft) }))
+        ? ask('Adding the identity provider', api.POST('/api/v1/identity-providers', { body: providerBody(draft) }))
         : ask(
             'Changing the identity provider',
-            client.PUT('/api/v1/identity-providers/{id}', {
+            api.PUT('/api/v1/identity-providers/{id}', {
               params: { path: { id: provider.id } },
               body: providerBody(draft),
             }),

@@ -10,7 +10,8 @@ import { NotOffered } from '../../components/permitted.tsx'
 import { Rows } from '../../components/rows.tsx'
 import { Remark, Section } from '../../components/section.tsx'
 import { Tone } from '../../components/tone.tsx'
-import { ask, client, type Shapes } from '../../data/ask.ts'
+import { api, ask } from '../../api.ts'
+import type { Shapes } from '../../api-types.ts'
 import { providersQuery } from '../../data/people.ts'
 import { usePermits } from '../../data/session.ts'
 import { ProviderForm } from './provider-form.tsx'
@@ -28,7 +29,7 @@ export function Providers() {
     mutationFn: ({ id }: Provider) =>
       ask(
         'Testing the identity provider',
-        client.POST('/api/v1/identity-providers/{id}/test', { params: { path: { id } } }),
+        api.POST('/api/v1/identity-providers/{id}/test', { params: { path: { id } } }),
       ),
   })
   const remove = ({ id, name }: Provider) =>
@@ -40,7 +41,7 @@ export function Providers() {
       work: async () => {
         await ask(
           'Removing the identity provider',
-          client.DELETE('/api/v1/identity-providers/{id}', { params: { path: { id } } }),
+          api.DELETE('/api/v1/identity-providers/{id}', { params: { path: { id } } }),
         )
         test.reset()
         await queries.invalidateQueries({ queryKey: ['users'] })

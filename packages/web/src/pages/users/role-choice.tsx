@@ -1,7 +1,7 @@
 import { Checkbox, Stack } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { Loaded } from '../../components/loading.tsx'
-import type { Shapes } from '../../data/ask.ts'
+import type { Shapes } from '../../api-types.ts'
 import { rolesQuery } from '../../data/people.ts'
 import { roleLeads } from '../../words/people.ts'
 

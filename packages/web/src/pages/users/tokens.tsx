@@ -10,7 +10,7 @@ import { NotOffered } from '../../components/permitted.tsx'
 import { Rows } from '../../components/rows.tsx'
 import { Section } from '../../components/section.tsx'
 import { Tone } from '../../components/tone.tsx'
-import { ask, client } from '../../data/ask.ts'
+import { api, ask } from '../../api.ts'
 import { allTokensQuery } from '../../data/people.ts'
 import { usePermits } from '../../data/session.ts'
 
@@ -90,7 +90,7 @@ export function AllTokens() {
                             work: async () => {
                               await ask(
                                 'Revoking the token',
-                                client.DELETE('/api/v1/tokens/{id}', { params: { path: { id } } }),
+                                api.DELETE('/api/v1/tokens/{id}', { params: { path: { id } } }),
                               )
                               await queries.invalidateQueries({ queryKey: ['tokens'] })
                             },
