@@ -28,7 +28,6 @@ export {
   type LiveOptions,
   type LiveSubscription,
   type LiveWish,
-  pruneEvents,
   startLiveEvents,
 } from './live.ts'
 export { listManagers, type RunningManager } from './managers.ts'

@@ -294,25 +294,33 @@ async function eventsAfter({ db }: Store, after: number): Promise<readonly LiveE
   })
 }
 
-async function newest({ db }: Store): Promise<number> {
-  const { id } = await db
-    .selectFrom('events')
-    .select(({ fn }) => fn.max<number | null>('id').as('id'))
-    .executeTakeFirstOrThrow()
-  return id ?? 0
+/** Where the numbers of events stand. */
+interface Numbers {
+  /** The newest that retention deleted; 0: none was. A trigger on the table keeps it. */
+  readonly gone: number
+  /** The newest there is, or was. */
+  readonly newest: number
+  /** The last that was given, maybe to a transaction that was undone. */
+  readonly given: number
 }
 
-/**
- * Whether events after a number are not kept any more, or the number is of another store. Numbers of transactions that
- * were undone are missing too: of the two the careful one is told.
- */
-async function isTooOld({ db }: Store, after: number): Promise<boolean> {
-  const { rows } = await sql<{ first: number | null; given: number }>`
-    select (select min(id) from events) as first,
-      coalesce(pg_sequence_last_value(pg_get_serial_sequence('events', 'id')::regclass), 0) as given`.execute(db)
-  const { first = null, given = 0 } = rows[0] ?? {}
-  if (after > given) return true
-  return first === null ? after < given : after + 1 < first
+async function eventNumbers({ db }: Store): Promise<Numbers> {
+  const { rows } = await sql<Numbers>`
+    with deleted as (select coalesce((select value::text::bigint from facts where name = 'events-gone'), 0) as gone)
+    select gone, greatest(gone, (select max(id) from events)) as newest,
+      coalesce(pg_sequence_last_value(pg_get_serial_sequence('events', 'id')::regclass), 0) as given
+    from deleted`.execute(db)
+  return rows[0] ?? { gone: 0, newest: 0, given: 0 }
+}
+
+async function newest(store: Store): Promise<number> {
+  return (await eventNumbers(store)).newest
+}
+
+/** Whether events after a number were deleted, or the number is of another store. */
+async function isTooOld(store: Store, after: number): Promise<boolean> {
+  const { gone, given } = await eventNumbers(store)
+  return after < gone || after > given
 }
 
 /** Kinds of events that not everybody who sees the plant may see, by how they begin. */
@@ -376,12 +384,4 @@ export async function listEvents(store: Pick<Store, 'db'>, filter: EventFilter):
     detail: row.detail,
   }))
   return after === undefined ? rows.reverse() : rows
-}
-
-/** Deletes events older than so many days; gives how many. A reader that wants to go on before them is told so. */
-export async function pruneEvents(store: Pick<Store, 'db'>, days: number): Promise<number> {
-  const { numAffectedRows } = await sql`delete from events where at < now() - ${days} * interval '1 day'`.execute(
-    store.db,
-  )
-  return Number(numAffectedRows ?? 0)
 }

@@ -217,8 +217,9 @@ export async function restoreStore(store: Store, backup: Uint8Array, passphrase:
     await refuseUnlessEmpty(tx)
     if (isOlder) await makeTablesOf(tx, document.schema)
     else await tx.deleteFrom('facts').execute()
-    // Their numbers and hashes are those of the backup, not new ones.
-    for (const table of numbered) await sql`alter table ${sql.table(table)} disable trigger user`.execute(tx)
+    // Their numbers and hashes are those of the backup, not new ones. An earlier schema may not have had them.
+    const numberedHere = numbered.filter((table) => held.includes(table))
+    for (const table of numberedHere) await sql`alter table ${sql.table(table)} disable trigger user`.execute(tx)
     for (const table of held) {
       const rows = document.rows[table] ?? []
       for (let start = 0; start < rows.length; start += 500) {
@@ -235,8 +236,8 @@ export async function restoreStore(store: Store, backup: Uint8Array, passphrase:
         )
       }
     }
+    for (const table of numberedHere) await sql`alter table ${sql.table(table)} enable trigger user`.execute(tx)
     if (isOlder) await bringUpToDate(tx, document.schema)
-    for (const table of numbered) await sql`alter table ${sql.table(table)} enable trigger user`.execute(tx)
     for (const [table, column] of Object.entries(counted)) {
       const top = sql`max(${sql.ref(column)})`
       await sql`select setval(pg_get_serial_sequence(${table}, ${column}), coalesce(${top}, 1), ${top} is not null) from ${sql.table(table)}`.execute(

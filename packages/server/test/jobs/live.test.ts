@@ -1,4 +1,5 @@
-import { type LiveEvents, pruneEvents, startLiveEvents } from '@cordon/server/jobs'
+import { type LiveEvents, startLiveEvents } from '@cordon/server/jobs'
+import { defaultSettings, sweep } from '@cordon/server/settings'
 import type { Store } from '@cordon/server/store'
 import { sql } from 'kysely'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
@@ -112,20 +113,48 @@ describe('live events', () => {
     expect((await take(again, 60)).at(-1)).toBe('m59')
   })
 
+  test('are all there for who asks from the beginning, though numbers are missing', async () => {
+    await store.db
+      .transaction()
+      .execute(async (trx) => {
+        await trx.insertInto('events').values({ kind: 'job', subject: 'undone', detail: null }).execute()
+        throw new Error('undone')
+      })
+      .catch(() => undefined)
+    const { count } = await store.db
+      .selectFrom('events')
+      .select(({ fn }) => fn.countAll<number>().as('count'))
+      .executeTakeFirstOrThrow()
+    await happen('last')
+    using all = live.subscribe({ after: 0, wants: () => true })
+    expect((await take(all, count + 1)).at(-1)).toBe('last')
+  })
+
   test('that are not kept any more are not left out in silence', async () => {
     const old = await happen('old')
-    await happen('older')
-    await sql`update events set at = now() - interval '40 days'`.execute(store.db)
-    expect(await pruneEvents(store, 30)).toBeGreaterThan(1)
-    using late = live.subscribe({ after: old, wants: () => true })
-    expect(await late.next()).toBeUndefined()
-    expect(late.end).toBe('too-old')
+    const older = await happen('older')
+    const kept = await happen('kept')
+    await sql`update events set at = now() - interval '40 days' where id < ${kept}`.execute(store.db)
+    expect((await sweep(store, { ...defaultSettings.retention, eventDays: 30 })).events).toBeGreaterThan(1)
+    for (const after of [0, old]) {
+      using late = live.subscribe({ after, wants: () => true })
+      expect(await late.next()).toBeUndefined()
+      expect(late.end).toBe('too-old')
+    }
+    // Whoever saw the last of them missed nothing.
+    using exact = live.subscribe({ after: older, wants: () => true })
+    expect(await take(exact, 1)).toEqual(['kept'])
     using other = live.subscribe({ after: 10_000_000, wants: () => true })
     expect(await other.next()).toBeUndefined()
     expect(other.end).toBe('too-old')
     using fresh = live.subscribe({ after: await happen('new'), wants: () => true })
     await happen('newer')
     expect(await take(fresh, 1)).toEqual(['newer'])
+    // Nothing is left: the newest number is still known, and a stream that begins anew there goes on.
+    await store.db.deleteFrom('events').execute()
+    using anew = live.subscribe({ after: await live.newest(), wants: () => true })
+    await happen('newest')
+    expect(await take(anew, 1)).toEqual(['newest'])
   })
 
   test('go on without a gap when the connections to the store break', async () => {

@@ -153,9 +153,9 @@ describe('a backup', () => {
     const store = await place.open()
     try {
       // Two rows that belong together are always written together; a backup must hold both or neither.
-      let running = true
+      let isRunning = true
       const writer = (async () => {
-        for (let i = 0; running; i++) {
+        for (let i = 0; isRunning; i++) {
           await source.db.transaction().execute(async (tx) => {
             await tx
               .insertInto('events')
@@ -168,9 +168,12 @@ describe('a backup', () => {
           })
         }
       })()
-      const dump = await dumpStore(source, passphrase)
-      running = false
-      await writer
+      const [dump] = await Promise.all([
+        dumpStore(source, passphrase).finally(() => {
+          isRunning = false
+        }),
+        writer,
+      ])
       await restoreStore(store, dump, passphrase)
       const { rows } = await sql<{
         n: number

@@ -76,5 +76,16 @@ export async function manager(db: Kysely<unknown>): Promise<void> {
   await sql`create trigger events_told after insert on events for each statement execute function cordon_events_told()`.execute(
     db,
   )
+  // Numbers have gaps (of transactions that were undone), so what is gone is known only by who deleted it.
+  await sql`
+    create or replace function cordon_events_gone() returns trigger language plpgsql as $$
+    begin
+      insert into facts (name, value) select 'events-gone', to_jsonb(max(id)) from gone having max(id) is not null
+      on conflict (name) do update set value = greatest(facts.value, excluded.value);
+      return null;
+    end $$`.execute(db)
+  await sql`create trigger events_gone after delete on events referencing old table as gone for each statement execute function cordon_events_gone()`.execute(
+    db,
+  )
   await db.schema.alterTable('events').addColumn('plant', 'text').execute()
 }
