@@ -133,6 +133,8 @@ export function CodeEditor({
         ],
       }),
     })
+    // A region that scrolls must be reachable by keyboard.
+    editor.scrollDOM.tabIndex = 0
     view.current = editor
     return () => {
       view.current = undefined
@@ -195,6 +197,7 @@ export function CodeDifference({
         ],
       }),
     })
+    editor.scrollDOM.tabIndex = 0
     return () => editor.destroy()
   }, [before, after, label, isDark])
   return <div ref={place} className={classes['difference']} />
