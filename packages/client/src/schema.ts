@@ -6314,7 +6314,25 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": Record<string, never>;
+                "application/json": {
+                    /** @description System-use notification before signing in */
+                    notice?: string;
+                    sessionIdleMinutes?: number;
+                    sessionHours?: number;
+                    secondFactor?: ("observer" | "operator" | "engineer" | "deployer" | "approver" | "auditor" | "administrator")[];
+                    /** @description 0: no scheduled comparison */
+                    driftMinutes?: number;
+                    /** @description 0: connections are read on request only */
+                    observeMinutes?: number;
+                    /** @description Certificates that end within so many days are renewed; 0: never by itself */
+                    renewDays?: number;
+                    retention?: {
+                        auditDays: number;
+                        eventDays: number;
+                        jobDays: number;
+                        versionDays: number;
+                    };
+                };
             };
         };
         responses: {
