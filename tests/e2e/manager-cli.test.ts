@@ -83,7 +83,7 @@ describe('the first hour by commands', () => {
     expect(planned.plan.devices.every(({ action }) => action === 'nothing' || action === 'leave')).toBe(true)
     const { items } = await document<{ items: { action: string; actor: string }[] }>('audit', '--limit', '200')
     const actions = items.map(({ action }) => action)
-    for (const part of ['plants', 'deploy'])
+    for (const part of ['plants', 'jobs'])
       expect(
         actions.some((action) => action.startsWith(part)),
         part,

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import type { Output } from './output.ts'
-import type { ServerFlags } from './remote/manager.ts'
+import type { ServerFlags } from './remote/server-flags.ts'
 import type { Settings } from './settings.ts'
 
 /** What every command gets besides its own arguments. */
@@ -12,8 +12,8 @@ export interface CommandContext {
   readonly state: string
   /** The whole tree of commands, for completion. */
   readonly program: Command
-  /** The manager that does the work, where `--server` names one; undefined: this process does it. */
-  readonly remote?: ServerFlags | undefined
+  /** The manager that does the work, where `--server` names one; without a server this process does it. */
+  readonly remote?: ServerFlags
   /** Aborted by Ctrl-C and by SIGTERM: stop, undo what is half done, end. */
   readonly signal: AbortSignal
   /**

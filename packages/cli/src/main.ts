@@ -9,7 +9,7 @@ import { printable } from './printable.ts'
 import { problemOf } from './problem.ts'
 import type { Run } from './program/declare.ts'
 import { createProgram } from './program.ts'
-import type { ServerFlags } from './remote/manager.ts'
+import type { ServerFlags } from './remote/server-flags.ts'
 import type { Settings } from './settings.ts'
 import { versionText } from './version.ts'
 
@@ -47,14 +47,14 @@ export async function main(argv: readonly string[]): Promise<number> {
         }),
         settings,
         state: stateOf(options['state'] ?? settings['state']),
-        ...(remote === undefined ? {} : { remote }),
+        remote,
         program,
         signal: abort.signal,
         signalEnds: () => {
           isNormalEnd = ended === undefined
         },
       }
-      const run = await workOf(remote === undefined ? here : there, remote !== undefined)()
+      const run = await workOf(remote.server === undefined ? (here ?? there) : there)()
       // Commander hands over what is declared beside each command, and its `run` is written for that.
       exitCode = await run(context, options as never, ...(args as never[]))
     } finally {
@@ -76,32 +76,26 @@ export async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
-/** The manager that is to do the work, by flag or setting. */
-function remoteOf(options: Record<string, unknown>, settings: Settings): ServerFlags | undefined {
+/** The manager that is to do the work, where one is, by flag or setting. */
+function remoteOf(options: Record<string, unknown>, settings: Settings): ServerFlags {
   const text = (name: string): string | undefined => {
     const value = options[name] ?? settings[name]
     return typeof value === 'string' ? value : undefined
   }
-  const server = text('server')
-  if (server === undefined) return undefined
-  const [tokenFile, fingerprint, ca] = [text('tokenFile'), text('serverFingerprint'), text('serverCa')]
+  const [server, tokenFile] = [text('server'), text('tokenFile')]
+  const [fingerprint, ca] = [text('serverFingerprint'), text('serverCa')]
   return {
-    server,
+    ...(server === undefined ? {} : { server }),
     ...(tokenFile === undefined ? {} : { tokenFile }),
     ...(fingerprint === undefined ? {} : { fingerprint }),
     ...(ca === undefined ? {} : { ca }),
   }
 }
 
-/** @throws UsageError `bad-option` where the command cannot be done at that place */
-function workOf(load: (() => Promise<Run>) | undefined, isRemote: boolean): () => Promise<Run> {
+/** @throws UsageError `bad-option` for a command that no manager does; what only managers do asks for one itself */
+function workOf(load: (() => Promise<Run>) | undefined): () => Promise<Run> {
   if (load !== undefined) return load
-  throw new UsageError(
-    'bad-option',
-    isRemote
-      ? 'this command works on this machine only: leave out --server (and CORDON_SERVER)'
-      : 'this command is for a manager: say which with --server https://HOST:8443',
-  )
+  throw new UsageError('bad-option', 'this command works on this machine only: leave out --server (and CORDON_SERVER)')
 }
 
 /** Nothing below main ends the process, however deep a command lies. */

@@ -3,19 +3,12 @@ import { UsageError } from '@cordon/core/errors'
 import { readFile } from 'node:fs/promises'
 import type { CommandContext } from '../context.ts'
 import { readSecret } from '../secret.ts'
+import type { ServerFlags } from './server-flags.ts'
 import { pinnedFetch, type ServerTrust } from './pinned-fetch.ts'
 import { knownServer } from './servers.ts'
 
 /** Schemas of the manager's API by name. */
 export type Api = components['schemas']
-
-/** Options that say which manager is meant and who asks. */
-export interface ServerFlags {
-  readonly server?: string
-  readonly tokenFile?: string
-  readonly fingerprint?: string
-  readonly ca?: string
-}
 
 /**
  * The origin of a manager.

@@ -17,9 +17,10 @@ const connectMs = 10_000
  * `fetch` over a connection whose server was checked before anything is sent on it: by the fingerprint of its certificate,
  * or by path and name.
  */
-export function pinnedFetch(trust: ServerTrust, signal: AbortSignal): (request: Request) => Promise<Response> {
+export function pinnedFetch(trust: ServerTrust, ending: AbortSignal): (request: Request) => Promise<Response> {
   return async (request) => {
     const url = new URL(request.url)
+    const signal = AbortSignal.any([ending, request.signal])
     const socket = await checkedSocket(url, trust, signal)
     const body = request.body === null ? undefined : Buffer.from(await request.arrayBuffer())
     return await new Promise((resolve, reject) => {
@@ -110,7 +111,7 @@ function distrust(url: URL, cause: Error): Error {
   if (!('code' in cause) || !distrusted.test(String(cause.code))) return unreachable(url, cause)
   return new NotTrusted(
     'unknown-authority',
-    `the certificate of ${url.host} is not believed: ${cause.message}; give the fingerprint that the manager printed with --fingerprint, or its authority with --ca FILE`,
+    `the certificate of ${url.host} is not believed: ${cause.message}; give the fingerprint that the manager printed with --server-fingerprint, or its authority with --server-ca FILE`,
     { cause },
   )
 }

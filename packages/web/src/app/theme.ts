@@ -1,4 +1,9 @@
-import { type CSSVariablesResolver, createTheme, type MantineColorsTuple } from '@mantine/core'
+import {
+  type CSSVariablesResolver,
+  createTheme,
+  defaultVariantColorsResolver,
+  type MantineColorsTuple,
+} from '@mantine/core'
 
 /** The one accent: a calm blue-green. Shade 7 carries white text, shade 3 dark text (both above 4.5:1). */
 const accent: MantineColorsTuple = [
@@ -55,6 +60,14 @@ export const theme = createTheme({
   spacing: { xs: '0.25rem', sm: '0.5rem', md: '0.75rem', lg: '1rem', xl: '1.5rem' },
   radius: { xs: '2px', sm: '4px', md: '6px', lg: '8px', xl: '12px' },
   defaultRadius: 'sm',
+  // Mantine takes the text of the light scheme for both; the accent of the dark one is light and needs dark text.
+  variantColorResolver: (input) => {
+    const colors = defaultVariantColorsResolver(input)
+    const isPrimary = input.color === undefined || input.color === input.theme.primaryColor
+    return input.variant === 'filled' && isPrimary
+      ? { ...colors, color: 'var(--mantine-primary-color-contrast)' }
+      : colors
+  },
   respectReducedMotion: true,
   cursorType: 'pointer',
   components: {

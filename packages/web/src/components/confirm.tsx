@@ -60,7 +60,9 @@ export function Confirm({ wanted, close }: { readonly wanted: Wanted | undefined
               onChange={({ currentTarget }) => setReason(currentTarget.value)}
             />
           )}
-          <Refused cause={act.error} />
+          <div style={{ marginTop: 12 }}>
+            <Refused cause={act.error} />
+          </div>
           <Group mt="md" gap="sm" justify="flex-end">
             <Button variant="default" onClick={leave}>
               Cancel

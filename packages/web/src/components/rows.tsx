@@ -1,3 +1,6 @@
+// biome-ignore-all lint/a11y/useSemanticElements: a table element cannot leave out the rows that are not in view
+// biome-ignore-all lint/a11y/useFocusableInteractive: cells of a plain table are read, not operated
+// biome-ignore-all lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable by keyboard
 import { useVirtualizer } from '@tanstack/react-virtual'
 import { type ReactNode, useRef } from 'react'
 import classes from './rows.module.css'
@@ -51,7 +54,6 @@ export function Rows<Row>({
   return (
     // A region that scrolls must be reachable by keyboard.
     <section ref={frame} className={classes['frame']} data-long={isLong || undefined} tabIndex={0} aria-label={label}>
-      {/* biome-ignore lint/a11y/useSemanticElements: a table element cannot leave out the rows that are not in view */}
       <div role="table" aria-label={label} aria-rowcount={rows.length + 1} style={{ minWidth: least }}>
         <div role="rowgroup" className={classes['head']}>
           <div role="row" aria-rowindex={1} className={classes['row']} style={tracks}>

@@ -1,3 +1,4 @@
+// biome-ignore-all lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable by keyboard
 import type { ReactNode } from 'react'
 import { useEffect } from 'react'
 import classes from './credentials.module.css'

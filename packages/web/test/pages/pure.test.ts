@@ -38,8 +38,12 @@ describe('a kept draft', () => {
     let value = initial
     return {
       getItem: () => value ?? null,
-      setItem: (_: string, text: string) => void (value = text),
-      removeItem: () => void (value = undefined),
+      setItem: (_: string, text: string) => {
+        value = text
+      },
+      removeItem: () => {
+        value = undefined
+      },
     }
   }
 

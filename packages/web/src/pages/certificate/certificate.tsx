@@ -112,7 +112,7 @@ function Body({ certificate, pem }: { readonly certificate: Shapes['Certificate'
         }
       >
         {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable by keyboard */}
-        <pre className="mono" tabIndex={0} aria-label="PEM" style={{ maxHeight: '20rem', overflow: 'auto', margin: 0 }}>
+        <pre className="mono" tabIndex={0} style={{ maxHeight: '20rem', overflow: 'auto', margin: 0 }}>
           {pem}
         </pre>
       </Section>

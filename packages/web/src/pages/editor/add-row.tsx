@@ -26,15 +26,15 @@ export function AddRow({
   readonly add: (values: Readonly<Record<string, string>>) => void
 }) {
   const [values, setValues] = useState<Readonly<Record<string, string>>>({})
-  const valueOf = ({ key, words }: AddField) => values[key] ?? words?.[0] ?? ''
+  const valueIn = ({ key, words }: AddField) => values[key] ?? words?.[0] ?? ''
   const isTaken = taken.includes(values['name'] ?? '')
   const isReady =
     !isTaken &&
-    fields.every((field) => (field.pattern === undefined ? valueOf(field) !== '' : field.pattern.test(valueOf(field))))
+    fields.every((field) => (field.pattern === undefined ? valueIn(field) !== '' : field.pattern.test(valueIn(field))))
   const send = (event: FormEvent) => {
     event.preventDefault()
     if (!isReady) return
-    add(Object.fromEntries(fields.map((field) => [field.key, valueOf(field)])))
+    add(Object.fromEntries(fields.map((field) => [field.key, valueIn(field)])))
     setValues((before) =>
       Object.fromEntries(fields.filter(({ words }) => words !== undefined).map(({ key }) => [key, before[key] ?? ''])),
     )
@@ -44,7 +44,7 @@ export function AddRow({
       {fields.map((field) => {
         const shared = {
           label: field.label,
-          value: valueOf(field),
+          value: valueIn(field),
           onChange: ({ currentTarget: { value } }: { currentTarget: { value: string } }) =>
             setValues({ ...values, [field.key]: value }),
         }

@@ -1,3 +1,4 @@
+// biome-ignore-all lint/correctness/useExhaustiveDependencies: the editor is made once; what changes from outside is put into it
 import { defaultKeymap, history, historyKeymap } from '@codemirror/commands'
 import { yaml } from '@codemirror/lang-yaml'
 import {
@@ -132,6 +133,8 @@ export function CodeEditor({
         ],
       }),
     })
+    // A region that scrolls must be reachable by keyboard.
+    editor.scrollDOM.tabIndex = 0
     view.current = editor
     return () => {
       view.current = undefined
@@ -194,6 +197,7 @@ export function CodeDifference({
         ],
       }),
     })
+    editor.scrollDOM.tabIndex = 0
     return () => editor.destroy()
   }, [before, after, label, isDark])
   return <div ref={place} className={classes['difference']} />

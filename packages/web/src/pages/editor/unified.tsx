@@ -1,3 +1,5 @@
+// biome-ignore-all lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable by keyboard
+// biome-ignore-all lint/suspicious/noArrayIndexKey: lines and steps may repeat, and their order is their identity
 import classes from './editor.module.css'
 
 /** Most lines that are drawn of a difference. */

@@ -1,3 +1,4 @@
+// biome-ignore-all lint/suspicious/noArrayIndexKey: lines and steps may repeat, and their order is their identity
 import { Code } from '@mantine/core'
 import { Detail } from '../../components/detail.tsx'
 import { Link } from '../../components/link.tsx'

@@ -194,7 +194,7 @@ function DeployOne({ plant }: { readonly plant: string }) {
                     authentication === 'none' ? (
                       'stays plain'
                     ) : (
-                      <Link to="/plans/new" search={{ zones: name }} aria-label={`Plan zone ${name}`}>
+                      <Link to="/plans/new" search={{ zones: name }} aria-label={`Plan this zone, ${name}`}>
                         Plan this zone
                       </Link>
                     ),
