@@ -48,7 +48,17 @@ const layers = {
     ['est', 'jobs'],
     ['api'],
   ],
-  web: [['api-types', 'address'], ['api'], ['data'], ['words'], ['components'], ['credentials'], ['pages'], ['app'], ['main']],
+  web: [
+    ['api-types', 'address'],
+    ['api'],
+    ['data'],
+    ['words'],
+    ['components'],
+    ['credentials'],
+    ['pages'],
+    ['app'],
+    ['main'],
+  ],
 }
 
 /** Imports within one layer, each with its reason. */

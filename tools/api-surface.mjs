@@ -9,7 +9,9 @@ export function listEntryPoints(root) {
   const { workspaces } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
   return workspaces.flatMap((workspace) => {
     const { name, exports = {} } = JSON.parse(readFileSync(join(root, workspace, 'package.json'), 'utf8'))
-    return Object.entries(exports).map(([subpath, conditions]) => ({
+    // What is no module, such as the pages of the web interface, exports no names.
+    const modules = Object.entries(exports).filter(([, conditions]) => typeof conditions === 'object')
+    return modules.map(([subpath, conditions]) => ({
       name: name + subpath.slice(1),
       source: join(root, workspace, conditions['@cordon/source']),
       config: join(root, 'tsconfig.base.json'),

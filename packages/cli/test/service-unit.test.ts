@@ -18,10 +18,10 @@ describe('the unit for systemd', () => {
 
   it('leaves the manager more time to end than it takes, and no rights', () => {
     const lines = readFileSync(unit, 'utf8').split('\n')
-    const valueOf = (name: string) => lines.find((line) => line.startsWith(`${name}=`))?.slice(name.length + 1)
-    expect(Number(valueOf('TimeoutStopSec'))).toBeGreaterThan(20)
-    expect(valueOf('CapabilityBoundingSet')).toBe('')
-    expect([valueOf('NoNewPrivileges'), valueOf('ProtectSystem')]).toEqual(['yes', 'strict'])
-    expect(valueOf('User')).toBe('cordon')
+    const settingOf = (name: string) => lines.find((line) => line.startsWith(`${name}=`))?.slice(name.length + 1)
+    expect(Number(settingOf('TimeoutStopSec'))).toBeGreaterThan(20)
+    expect(settingOf('CapabilityBoundingSet')).toBe('')
+    expect([settingOf('NoNewPrivileges'), settingOf('ProtectSystem')]).toEqual(['yes', 'strict'])
+    expect(settingOf('User')).toBe('cordon')
   })
 })

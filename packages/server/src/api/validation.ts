@@ -51,12 +51,12 @@ export function typed(schema: TSchema | undefined, texts: unknown): unknown {
   return Object.fromEntries(
     Object.entries(texts).map(([name, text]) => [
       name,
-      typeof text === 'string' && Object.hasOwn(properties, name) ? valueOf(properties[name]?.type, text) : text,
+      typeof text === 'string' && Object.hasOwn(properties, name) ? meantBy(properties[name]?.type, text) : text,
     ]),
   )
 }
 
-function valueOf(type: unknown, text: string): unknown {
+function meantBy(type: unknown, text: string): unknown {
   if ((type === 'integer' || type === 'number') && /^-?\d{1,15}$/.test(text)) return Number(text)
   if (type === 'boolean' && (text === 'true' || text === 'false')) return text === 'true'
   return text

@@ -33,16 +33,16 @@ export interface SampleOptions {
 /** A value that conforms to a schema of the contract. */
 export function sample(schema: TSchema, options: SampleOptions): unknown {
   // TypeBox's types know less of a schema than the schema itself says.
-  return valueOf(schema as Schema, options)
+  return sampleOf(schema as Schema, options)
 }
 
-function valueOf(schema: Schema, options: SampleOptions): unknown {
+function sampleOf(schema: Schema, options: SampleOptions): unknown {
   if (schema.const !== undefined) return schema.const
   if (schema.enum !== undefined) return schema.enum[0]
   if (schema.anyOf !== undefined) {
     // The last form of a union is null where it may be: taken for the least sample.
     const form = options.full ? schema.anyOf[0] : schema.anyOf.at(-1)
-    return form === undefined ? null : valueOf(form, options)
+    return form === undefined ? null : sampleOf(form, options)
   }
   switch (schema.type) {
     case 'null':
@@ -56,7 +56,7 @@ function valueOf(schema: Schema, options: SampleOptions): unknown {
       return text(schema)
     case 'array':
       return Array.from({ length: Math.max(schema.minItems ?? 0, options.full ? 1 : 0) }, () =>
-        valueOf(schema.items ?? {}, options),
+        sampleOf(schema.items ?? {}, options),
       )
     case 'object':
       return object(schema, options)
@@ -75,11 +75,11 @@ function text({ pattern, minLength = 0 }: Schema): string {
 function object({ properties = {}, patternProperties = {}, required = [] }: Schema, options: SampleOptions): unknown {
   const members = Object.entries(properties)
     .filter(([name]) => options.full || required.includes(name))
-    .map(([name, schema]) => [name, valueOf(schema, options)])
+    .map(([name, schema]) => [name, sampleOf(schema, options)])
   const [record] = options.full ? Object.values(patternProperties) : []
   return {
     ...Object.fromEntries(members),
-    ...(record === undefined ? {} : { any: valueOf(record, options) }),
+    ...(record === undefined ? {} : { any: sampleOf(record, options) }),
     // A map takes any name: nothing can be extra there.
     ...(options.extra === undefined || Object.keys(patternProperties).length > 0 ? {} : { [options.extra]: 'leak' }),
   }

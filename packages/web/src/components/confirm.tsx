@@ -1,7 +1,7 @@
 import { Button, Group, Modal, Textarea } from '@mantine/core'
 import { useMutation } from '@tanstack/react-query'
 import { type FormEvent, type ReactNode, useState } from 'react'
-import { Refused } from '../credentials/refused.tsx'
+import { Refused } from './refused.tsx'
 
 /** Something that is asked again before it is done. */
 export interface Wanted {

@@ -1,7 +1,7 @@
 import { Button, TextInput } from '@mantine/core'
 import { useMutation } from '@tanstack/react-query'
 import { type FormEvent, useState } from 'react'
-import { Refused } from './refused.tsx'
+import { Refused } from '../components/refused.tsx'
 import { addKey } from './security-key.ts'
 
 /** Adds a security key under a name. */

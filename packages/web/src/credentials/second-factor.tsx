@@ -3,7 +3,7 @@ import { useMutation } from '@tanstack/react-query'
 import { type FormEvent, useState } from 'react'
 import { api, ask } from '../api.ts'
 import type { Shapes } from '../api-types.ts'
-import { Refused } from './refused.tsx'
+import { Refused } from '../components/refused.tsx'
 import { canUseKeys, proveWithKey } from './security-key.ts'
 
 type Factor = Shapes['Session']['factors'][number]

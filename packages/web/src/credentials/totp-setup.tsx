@@ -4,7 +4,7 @@ import { type FormEvent, useState } from 'react'
 import { Loaded } from '../components/loading.tsx'
 import { api, ask } from '../api.ts'
 import { QrCode } from './qr-code.tsx'
-import { Refused } from './refused.tsx'
+import { Refused } from '../components/refused.tsx'
 
 /** Sets up codes from an app: scan, type the first code. */
 export function TotpSetup({ done }: { readonly done: (recoveryCodes: readonly string[]) => void }) {

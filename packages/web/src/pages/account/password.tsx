@@ -3,7 +3,7 @@ import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { type FormEvent, useState } from 'react'
 import { Remark, Section } from '../../components/section.tsx'
 import { isReady, NewPassword, noPassword } from '../../credentials/new-password.tsx'
-import { Refused } from '../../credentials/refused.tsx'
+import { Refused } from '../../components/refused.tsx'
 import { api, ask } from '../../api.ts'
 
 /** Changes one's password. */

@@ -8,7 +8,7 @@ import { Moment } from '../../components/moment.tsx'
 import { Rows } from '../../components/rows.tsx'
 import { Remark, Section } from '../../components/section.tsx'
 import { Tone } from '../../components/tone.tsx'
-import { Refused } from '../../credentials/refused.tsx'
+import { Refused } from '../../components/refused.tsx'
 import { api, ask } from '../../api.ts'
 import type { Shapes } from '../../api-types.ts'
 

@@ -1,7 +1,7 @@
 import { Button, Group, Modal, PasswordInput } from '@mantine/core'
 import { useMutation } from '@tanstack/react-query'
 import { type FormEvent, useState } from 'react'
-import { Refused } from '../../credentials/refused.tsx'
+import { Refused } from '../../components/refused.tsx'
 
 /** Something about one's credentials that is done only with the password typed again. */
 export interface Guarded {

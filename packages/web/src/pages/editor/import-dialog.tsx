@@ -3,7 +3,7 @@ import { useMutation } from '@tanstack/react-query'
 import { useState } from 'react'
 import { Failure } from '../../components/failure.tsx'
 import { Remark } from '../../components/section.tsx'
-import { Refused } from '../../credentials/refused.tsx'
+import { Refused } from '../../components/refused.tsx'
 import { api, ask, RequestFailure } from '../../api.ts'
 import { textOfFile } from './read-file.ts'
 

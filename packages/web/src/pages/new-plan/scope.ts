@@ -2,8 +2,6 @@ import type { Shapes } from '../../api-types.ts'
 
 /** Which devices a plan reads. */
 export const scopes = ['all', 'changed', 'zones', 'devices'] as const
-/** Which devices a plan reads. */
-export type Scope = (typeof scopes)[number]
 
 /** A device with what decides whether it counts as changed. */
 export type ScopedDevice = Pick<Shapes['Device'], 'name' | 'zone' | 'standing'>

@@ -1,7 +1,7 @@
 import { Button, Group, Stack, TextInput } from '@mantine/core'
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { type FormEvent, useState } from 'react'
-import { Refused } from '../../credentials/refused.tsx'
+import { Refused } from '../../components/refused.tsx'
 import { api, ask } from '../../api.ts'
 import type { Shapes } from '../../api-types.ts'
 import { OneTimeLink } from './one-time-link.tsx'

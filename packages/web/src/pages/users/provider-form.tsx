@@ -1,7 +1,7 @@
 import { Button, Checkbox, Group, MultiSelect, PasswordInput, Stack, TextInput } from '@mantine/core'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { type FormEvent, useState } from 'react'
-import { Refused } from '../../credentials/refused.tsx'
+import { Refused } from '../../components/refused.tsx'
 import { api, ask } from '../../api.ts'
 import type { Shapes } from '../../api-types.ts'
 import { rolesQuery } from '../../data/people.ts'

@@ -1,6 +1,6 @@
 import { RequestFailure } from '../api.ts'
-import { Icon } from '../components/icon.tsx'
-import classes from './credentials.module.css'
+import { Icon } from './icon.tsx'
+import classes from './refused.module.css'
 
 /** Why a form was not taken, in its place. Nothing where nothing failed. */
 export function Refused({
