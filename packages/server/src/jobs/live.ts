@@ -283,13 +283,14 @@ async function eventsAfter({ db }: Store, after: number): Promise<readonly LiveE
   const rows = await db.selectFrom('events').selectAll().where('id', '>', after).orderBy('id').limit(page).execute()
   return rows.map(({ id, at, kind, subject, detail, plant }) => {
     const json = JSON.stringify({ id, at, kind, subject, plant, detail })
-    // JSON of one line: it has no line break that would end the field.
+    // JSON of one line: it has no line break that would end the field. The kind is in it and not the name of the event:
+    // an EventSource hears only of names that it was told beforehand.
     return {
       id,
       kind,
       plant: plant ?? undefined,
       json,
-      frame: encoder.encode(`id: ${id}\nevent: ${kind}\ndata: ${json}\n\n`),
+      frame: encoder.encode(`id: ${id}\ndata: ${json}\n\n`),
     }
   })
 }

@@ -142,7 +142,7 @@ function Frame() {
         size={240}
         padding="sm"
         withCloseButton={false}
-        aria-label="Navigation"
+        attributes={{ content: { 'aria-label': 'Navigation' } }}
       >
         <nav aria-label="Pages">
           <Navigation />

@@ -6,6 +6,7 @@ export type LiveState = 'connecting' | 'live' | 'lost'
 
 /** What an event makes stale: its kind up to the first `-` or `.`, and the first words of the keys of queries. */
 const stale: Readonly<Record<string, readonly string[]>> = {
+  anchors: ['certificates'],
   approval: ['enrollments', 'overview'],
   audit: ['audit', 'history'],
   authority: ['certificates', 'overview'],
@@ -14,16 +15,30 @@ const stale: Readonly<Record<string, readonly string[]>> = {
   connections: ['connections'],
   deployment: ['deployments', 'device', 'devices', 'history', 'overview', 'topology', 'jobs', 'plants'],
   device: ['device', 'devices', 'overview', 'topology', 'history'],
+  devices: ['discovery', 'device', 'devices', 'overview', 'topology'],
   discovery: ['discovery', 'jobs', 'overview'],
   drift: ['device', 'devices', 'history', 'overview', 'topology'],
   enrollment: ['enrollments', 'overview', 'certificates'],
-  job: ['jobs', 'discovery', 'overview'],
+  job: [
+    'jobs',
+    'certificates',
+    'connections',
+    'deployments',
+    'device',
+    'devices',
+    'discovery',
+    'history',
+    'overview',
+    'plants',
+    'topology',
+  ],
   layout: ['topology'],
   maintenance: ['jobs', 'settings'],
   orphan: ['devices', 'overview'],
   plan: ['jobs'],
   plant: ['plants', 'versions', 'overview', 'topology', 'devices', 'device'],
   rehearsal: ['jobs'],
+  schedule: ['jobs', 'settings'],
   settings: ['settings'],
   stage: ['topology', 'device', 'overview'],
   token: ['tokens'],
@@ -102,6 +117,11 @@ export class LiveStream {
       if (wasLost) void this.#queries.invalidateQueries()
     })
     source.addEventListener('message', ({ data }) => this.#take(String(data)))
+    // The manager does not remember that far back: what is shown may be older than what is told from here on.
+    source.addEventListener('reset', ({ lastEventId }) => {
+      this.#lastId = Number(lastEventId)
+      void this.#queries.invalidateQueries()
+    })
     source.addEventListener('error', () => {
       this.#become('lost')
       if (source.readyState !== EventSource.CLOSED) return

@@ -76,7 +76,7 @@ export const actions: Readonly<Record<Action, StateWords & { readonly meaning: s
   reconfigure: { tone: 'warn', text: 'Reconfigure', meaning: 'Gets another policy; its connections move over.' },
   finish: { tone: 'busy', text: 'Finish', meaning: 'A deployment before this one ended half way; it is completed.' },
   adjust: { tone: 'busy', text: 'Adjust', meaning: 'Only its rules for peers change.' },
-  leave: { tone: 'warn', text: 'Release', meaning: 'No longer in the model: its policy is taken off.' },
+  leave: { tone: 'none', text: 'Leave', meaning: 'Stays as it is: its messages say why.' },
   nothing: { tone: 'good', text: 'Nothing', meaning: 'Is already as the model wants it.' },
 }
 

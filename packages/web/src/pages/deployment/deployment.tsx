@@ -168,7 +168,17 @@ function Body({ deployment }: { readonly deployment: Shapes['DeploymentDetail'] 
                 width: '9rem',
                 cell: (row) => <span className="mono">{row.address ?? '–'}</span>,
               },
-              { key: 'state', head: 'State', width: '13rem', cell: (row) => <Tone {...outcomes[row.state]} /> },
+              {
+                key: 'state',
+                head: 'State',
+                width: '13rem',
+                cell: (row) =>
+                  !isRunning && row.state === 'waiting' ? (
+                    <Tone tone="none" text="Not touched" />
+                  ) : (
+                    <Tone {...outcomes[row.state]} />
+                  ),
+              },
               {
                 key: 'step',
                 head: 'Step',

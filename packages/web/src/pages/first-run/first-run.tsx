@@ -98,4 +98,4 @@ export function Page() {
 }
 
 const gone =
-  'This link was used or has run out. On the machine of the manager, cordon server first-run prints a new one, as long as nobody has an account.'
+  'This link was used or has run out. Stop the manager and start it again: cordon server prints a new one at each start while nobody has an account.'

@@ -33,7 +33,7 @@ export function impactOf(plan: NonNullable<Shapes['Plan']['plan']>): Impact {
   for (const { action } of plan.devices) counts[action] += 1
   return {
     counts,
-    touched: plan.devices.length - counts.nothing - counts.refused,
+    touched: plan.devices.length - counts.nothing - counts.leave - counts.refused,
     interrupted: plan.devices
       .filter(
         ({ action, interrupts, changes }) =>

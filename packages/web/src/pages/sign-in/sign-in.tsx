@@ -81,8 +81,8 @@ function Form({
             <div className={classes['lead']}>
               <p>Nobody has an account here yet.</p>
               <p>
-                Open the one-time link that the manager printed when it started. Is it gone? On the machine of the
-                manager, <code>cordon server first-run</code> prints a new one.
+                Open the one-time link that the manager printed when it started. Is it gone? Stop the manager and start
+                it again: <code>cordon server</code> prints a new one at each start while nobody has an account.
               </p>
             </div>
           ) : (
