@@ -120,6 +120,8 @@ export async function accessibilityViolations(page: Page, rules?: readonly strin
   if (!(await page.evaluate('"axe" in globalThis'))) await page.evaluate(await axeSource)
   const options = {
     resultTypes: ['violations'],
+    // It would fetch all media and style sheets again.
+    preload: false,
     ...(rules === undefined ? {} : { runOnly: { type: 'rule', values: rules } }),
   }
   // The script that is there now defines it.

@@ -32,8 +32,16 @@ export async function pageFaults(page: Page, name: string): Promise<readonly str
   for (const { scheme, width, height, rules } of looks) {
     await page.emulateMedia({ colorScheme: scheme, reducedMotion: 'reduce' })
     await page.setViewportSize({ width, height })
-    // Styles follow in the next frame.
-    await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))))
+    // Styles follow in the next frame, and colours may fade into each other.
+    await page.evaluate(async () => {
+      await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))
+      await Promise.allSettled(
+        document
+          .getAnimations()
+          .filter((one) => one instanceof CSSTransition)
+          .map(({ finished }) => finished),
+      )
+    })
     await picture(page, `${name}-${scheme}-${width}`)
     const at = `${scheme} at ${width} px`
     if (rules?.length !== 0) {
