@@ -26,6 +26,16 @@ const contents = {
     ],
     required: ['lib/build.mjs', 'binding.gyp'],
   },
+  '@cordon/web': {
+    allowed: [
+      /^package\.json$/,
+      /^README\.md$/,
+      /^LICENSE$/,
+      /^dist\/assets\/[^/]+\.(js|css|svg|woff2)$/,
+      /^dist\/([a-z-]+\.(svg|js)|index\.html)$/,
+    ],
+    required: ['dist/index.html'],
+  },
   '@cordon/cli': { allowed: [...usual, /^bin\/cordon\.mjs$/], required: ['bin/cordon.mjs', 'dist/main.js'] },
 }
 
@@ -70,8 +80,8 @@ async function checkPackage(workspace, folder, wantsPrebuilt) {
   )
   const { exports } = JSON.parse(readFileSync(join(root, workspace, 'package.json'), 'utf8'))
   const judges = [['publint', 'publint', ['--strict']]]
-  // Types are judged by entry point, and a program has none.
-  if (exports !== undefined)
+  // Types are judged by entry point; a program and pages have none.
+  if (exports !== undefined && name !== '@cordon/web')
     judges.push([
       '@arethetypeswrong/cli',
       'attw',
@@ -105,6 +115,6 @@ function entryFiles(name) {
   if (!existsSync(path)) return []
   const { exports = {} } = JSON.parse(readFileSync(path, 'utf8'))
   return Object.values(exports).flatMap((conditions) =>
-    Object.values(conditions).map((target) => target.slice('./'.length)),
+    (typeof conditions === 'string' ? [conditions] : Object.values(conditions)).map((target) => target.slice('./'.length)),
   )
 }

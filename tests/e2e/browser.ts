@@ -4,9 +4,9 @@ import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { AxeResults, NodeResult, Result } from 'axe-core'
-import { type BrowserContext, chromium, type Page } from 'playwright-core'
+import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
 
-const chromiumPath = '/usr/bin/chromium'
+const chromiumPath = process.env['CORDON_CHROMIUM'] ?? '/usr/bin/chromium'
 
 /** Why no browser can be started; undefined where one can. Tests are skipped by it, and their name says so. */
 export const browserMissing: string | undefined = existsSync(chromiumPath)
@@ -46,6 +46,12 @@ const chromiumArguments = [
   '--disable-component-update',
   '--disable-sync',
 ]
+
+/** Starts Debian's Chromium without a window, for tests that open several contexts in one. */
+export async function launchBrowser(): Promise<Browser> {
+  if (browserMissing !== undefined) throw new Error(browserMissing)
+  return chromium.launch({ executablePath: chromiumPath, args: chromiumArguments })
+}
 
 /** Starts Debian's Chromium without a window, with a fresh profile. */
 export async function openBrowser(options: BrowserOptions): Promise<TestBrowser> {
@@ -108,12 +114,18 @@ const axeSource = readFile(createRequire(import.meta.url).resolve('axe-core/axe.
 
 /**
  * What axe finds on a page as it is now, one text for each rule: what is wrong, and where. It runs beside the page's own
- * scripts, so a Content-Security-Policy need not allow it.
+ * scripts, so a Content-Security-Policy need not allow it. With `rules`, only these are asked.
  */
-export async function accessibilityViolations(page: Page): Promise<readonly string[]> {
-  await page.evaluate(await axeSource)
-  // The script that was just run defines it.
-  const { violations } = (await page.evaluate('axe.run(document, { resultTypes: ["violations"] })')) as AxeResults
+export async function accessibilityViolations(page: Page, rules?: readonly string[]): Promise<readonly string[]> {
+  if (!(await page.evaluate('"axe" in globalThis'))) await page.evaluate(await axeSource)
+  const options = {
+    resultTypes: ['violations'],
+    // It would fetch all media and style sheets again.
+    preload: false,
+    ...(rules === undefined ? {} : { runOnly: { type: 'rule', values: rules } }),
+  }
+  // The script that is there now defines it.
+  const { violations } = (await page.evaluate(`axe.run(document, ${JSON.stringify(options)})`)) as AxeResults
   return violations.map(violationText)
 }
 

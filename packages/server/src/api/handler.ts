@@ -20,6 +20,7 @@ export interface Caller {
   /** Id of the session, or of the token. */
   readonly session: string | undefined
   readonly token: string | undefined
+  /** Whether the caller's roles permit it. */
   may(permission: Permission): boolean
 }
 

@@ -41,6 +41,7 @@ export interface ManagerOptions {
   readonly proxies?: readonly string[]
   /** Judges a capture that somebody brought, in a process of its own. */
   readonly judgeCapture: Services['judgeCapture']
+  /** The EST service of this process, for the status page. */
   readonly est?: Services['est']
   /** Rehearses deployments in processes of their own; without it rehearsals are refused. */
   readonly rehearse?: (reader: PlantReader) => NonNullable<JobWorld['rehearse']>

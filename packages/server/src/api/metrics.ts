@@ -14,6 +14,7 @@ export interface StoreGauge {
   readonly name: string
   readonly help: string
   readonly labels: readonly string[]
+  /** The figures of now. */
   readonly read: (store: Pick<Store, 'db'>) => Promise<readonly Measured[]>
 }
 

@@ -66,6 +66,7 @@ export interface Services {
   readonly reader: PlantReader
   /** Version of the product. */
   readonly version: string
+  /** The managers that work on this store, or did. */
   managers(): Promise<readonly ManagerEntry[]>
   /** Events of the store as they happen. */
   readonly live: LiveEvents

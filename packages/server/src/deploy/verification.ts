@@ -35,6 +35,7 @@ export interface VerifyRequest {
 /** How a verification is watched and stopped. */
 export interface VerifyWatch {
   readonly signal?: AbortSignal
+  /** Hears each check and each reading as it is done. */
   readonly onEvent?: (event: VerificationEvent) => void
 }
 

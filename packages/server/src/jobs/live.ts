@@ -59,6 +59,7 @@ export interface LiveOptions {
 
 /** Reads the table of events once for all subscribers of this process. */
 export interface LiveEvents extends AsyncDisposable {
+  /** Events from now on, or behind one that was seen. */
   subscribe(wish: LiveWish): LiveSubscription
   /** How many of one owner there are. */
   subscriptionsOf(owner: string): number

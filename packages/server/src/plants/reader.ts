@@ -72,6 +72,7 @@ export class PlantReader implements AsyncDisposable {
     return answer as Exclude<Questions[Name]['answer'], Unknown> // told apart just now
   }
 
+  /** Ends the thread; what was asked of it fails. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosed = true
     clearTimeout(this.#timer)

@@ -93,7 +93,7 @@ export async function startProviderSignIn(
 /**
  * Ends a sign-in with what the browser brought back, and begins a session. Roles are what the provider's claims give at
  * this moment; a user who has none is not signed in. A user with a password of this manager keeps the roles given here.
- * @param query the query of the request, without `?`
+ * `query` is that of the request, without `?`.
  * @throws NotAllowed `refused` with {@link providerRefusal}
  */
 export async function finishProviderSignIn(

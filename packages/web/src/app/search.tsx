@@ -1,5 +1,5 @@
 import '@mantine/spotlight/styles.css'
-import { createSpotlight, Spotlight, type SpotlightActionGroupData } from '@mantine/spotlight'
+import { createSpotlight, Spotlight, type SpotlightActionGroupData, spotlightActions } from '@mantine/spotlight'
 import { useDebouncedValue } from '@mantine/hooks'
 import { useQuery } from '@tanstack/react-query'
 import { useRouter } from '@tanstack/react-router'
@@ -77,6 +77,12 @@ export function Search({ wanted }: { readonly wanted: number }) {
       })),
     },
   ].filter((group) => group.actions.length > 0)
+
+  // Devices come later than the letters that they answer to: what Enter opens is the first that is shown.
+  const shown = actions.flatMap((group) => group.actions.map(({ id }) => id)).join(' ')
+  useEffect(() => {
+    if (shown !== '') spotlightActions.selectAction(0, store)
+  }, [shown])
 
   return (
     <Spotlight

@@ -136,18 +136,17 @@ function Frame() {
           {notice === '' ? null : <footer className={classes['notice']}>{notice}</footer>}
         </div>
       </div>
-      <Drawer
-        opened={menuIsOpen}
-        onClose={() => setMenuAt(undefined)}
-        size={240}
-        padding="sm"
-        withCloseButton={false}
-        attributes={{ content: { 'aria-label': 'Navigation' } }}
-      >
-        <nav aria-label="Pages">
-          <Navigation />
-        </nav>
-      </Drawer>
+      {/* In parts: the name belongs to the dialog, and the library would give it to the element around it. */}
+      <Drawer.Root opened={menuIsOpen} onClose={() => setMenuAt(undefined)} size={240} padding="sm">
+        <Drawer.Overlay />
+        <Drawer.Content aria-label="Navigation">
+          <Drawer.Body>
+            <nav aria-label="Pages">
+              <Navigation />
+            </nav>
+          </Drawer.Body>
+        </Drawer.Content>
+      </Drawer.Root>
       <ShortcutHelp isOpen={helpIsOpen} close={() => setHelpOpen(false)} />
       <Suspense fallback={null}>{searchWanted > 0 ? <Search wanted={searchWanted} /> : null}</Suspense>
     </PlantContext>

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { Check, Errors } from 'typebox/value'
 import { routes } from '../../../server/src/api/contract/all.ts'
 import type { Route } from '../../../server/src/api/contract/route.ts'
+import { administration } from './administration.ts'
 import * as answers from './answers.ts'
 
 /*
@@ -410,12 +411,7 @@ function handle(operation: string, { params, query, body }: Call, state: StubSta
       }
     case 'connections.list':
     case 'findings.list':
-    case 'enrollments.list':
-    case 'certificates.list':
-    case 'audit.list':
       return { items: [], next: null, total: 0 }
-    case 'certificates.summary':
-      return { expired: 0, days7: 0, days30: 0, days90: 0, later: 3, revoked: 0 }
     case 'discovered.list':
       return { items: state.discovered }
     case 'discovered.adopt': {
@@ -512,7 +508,14 @@ function handle(operation: string, { params, query, body }: Call, state: StubSta
           },
         ],
       }
-    default:
-      throw new Refused(500, { code: 'stub', message: `the stub does not answer ${operation}` })
+    default: {
+      const answer = administration[operation]
+      if (answer === undefined)
+        throw new Refused(500, { code: 'stub', message: `the stub does not answer ${operation}` })
+      const found = answer(params, query)
+      if (found === undefined)
+        throw new Refused(404, { code: 'not-found', message: `there is nothing for ${operation}` })
+      return found
+    }
   }
 }
