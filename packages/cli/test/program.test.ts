@@ -52,6 +52,13 @@ describe('the command tree', () => {
       [
         'demo',
         'demo pull',
+        'server',
+        'user list',
+        'user add',
+        'user reset',
+        'user unlock',
+        'user disable',
+        'rehearse',
         'login',
         'logout',
         'plant list',
