@@ -85,7 +85,9 @@ const boundedFetch: CustomFetch = async (address, options) => {
     throw new NotAllowed('insecure-link', `the identity provider names ${url.origin}, which is not https`)
   }
   const { body, ...rest } = options
-  const response = await fetch(url, { ...rest, ...(body === undefined ? {} : { body }), redirect: 'manual' })
+  // The library's own type of a body is wider in its buffers than the platform's; both are the bytes of a form.
+  const sent = body === undefined ? {} : { body: body as BodyInit | null }
+  const response = await fetch(url, { ...rest, ...sent, redirect: 'manual' })
   const parts: Uint8Array[] = []
   let length = 0
   if (response.body !== null) {

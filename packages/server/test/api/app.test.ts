@@ -1,4 +1,4 @@
-import { missingHandlers, openLog, RequestProblem } from '@cordon/server/api'
+import { handlers, missingHandlers, openLog, RequestProblem } from '@cordon/server/api'
 import { MalformedMessage, NotAllowed, NotTrusted, PeerError, TransportError, UsageError } from '@cordon/core/errors'
 import { mkdtempSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -94,6 +94,7 @@ describe('failures', () => {
 
   it('counts as missing what has no handler', () => {
     expect(missingHandlers(sampleHandlers())).toEqual([])
+    expect(missingHandlers(handlers)).toEqual([])
   })
 })
 

@@ -1,8 +1,9 @@
-import { type Api, type ApiHandlers, identitiesOf, openApi, signInHandlers, userHandlers } from '@cordon/server/api'
+import { type Api, handlers, openApi } from '@cordon/server/api'
 import type { Store } from '@cordon/server/store'
 import { createFirstRunLink, defaultUserPolicy } from '@cordon/server/users'
 import { TOTP, URI } from 'otpauth'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { identitiesOf } from '../../src/api/identities.ts'
 import { TemporaryState } from '../store/support.ts'
 import { SoftKey } from '../users/soft-key.ts'
 
@@ -19,7 +20,7 @@ beforeAll(async () => {
   api = await openApi({
     // What these routes need of it.
     services: { store } as Parameters<typeof openApi>[0]['services'],
-    handlers: { ...signInHandlers, ...userHandlers } as ApiHandlers,
+    handlers,
     authenticate: identitiesOf(store),
     version: '0.0.0',
   })

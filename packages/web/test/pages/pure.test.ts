@@ -111,7 +111,7 @@ describe('what a plan comes to', () => {
       { name: 'C', zone: 'z', standing: 'drift' },
     ] as const
     const change = (what: 'zone' | 'conduit' | 'device' | 'plant', name: string) => [
-      { kind: 'changed', what, name, fields: [] } as const,
+      { kind: 'changed' as const, what, name, fields: [] },
     ]
     expect(changedDevices([], devices)).toEqual(['C'])
     expect(changedDevices(change('zone', 'x'), devices)).toEqual(['A', 'C'])

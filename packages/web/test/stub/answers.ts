@@ -346,6 +346,7 @@ export const rehearsal: NonNullable<Shapes['Rehearsal']['result']> = {
   outcome: 'complete-with-warnings',
   tookMs: 4210,
   assumptions: ['Line_IO was not read: taken for a current device with default limits.'],
+  findings: [],
   devices: [
     { device: 'Line_PLC', outcome: 'complete', messages: [] },
     {
