@@ -115,6 +115,8 @@ function entryFiles(name) {
   if (!existsSync(path)) return []
   const { exports = {} } = JSON.parse(readFileSync(path, 'utf8'))
   return Object.values(exports).flatMap((conditions) =>
-    (typeof conditions === 'string' ? [conditions] : Object.values(conditions)).map((target) => target.slice('./'.length)),
+    (typeof conditions === 'string' ? [conditions] : Object.values(conditions)).map((target) =>
+      target.slice('./'.length),
+    ),
   )
 }

@@ -86,7 +86,7 @@ const boundedFetch: CustomFetch = async (address, options) => {
   }
   const { body, ...rest } = options
   // The library's own type of a body is wider in its buffers than the platform's; both are the bytes of a form.
-  const sent = body === undefined ? {} : { body: body as BodyInit | null }
+  const sent = body === undefined ? {} : { body: body as NonNullable<RequestInit['body']> | null }
   const response = await fetch(url, { ...rest, ...sent, redirect: 'manual' })
   const parts: Uint8Array[] = []
   let length = 0

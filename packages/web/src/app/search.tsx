@@ -1,5 +1,5 @@
 import '@mantine/spotlight/styles.css'
-import { createSpotlight, Spotlight, type SpotlightActionGroupData, spotlightActions } from '@mantine/spotlight'
+import { createSpotlight, Spotlight, type SpotlightActionGroupData } from '@mantine/spotlight'
 import { useDebouncedValue } from '@mantine/hooks'
 import { useQuery } from '@tanstack/react-query'
 import { useRouter } from '@tanstack/react-router'
@@ -78,11 +78,13 @@ export function Search({ wanted }: { readonly wanted: number }) {
     },
   ].filter((group) => group.actions.length > 0)
 
-  // Devices come later than the letters that they answer to: what Enter opens is the first that is shown.
-  const shown = actions.flatMap((group) => group.actions.map(({ id }) => id)).join(' ')
-  useEffect(() => {
-    if (shown !== '') spotlightActions.selectAction(0, store)
-  }, [shown])
+  /** Devices come later than the letters that they answer to: where nothing is chosen yet, Enter opens the first. */
+  const openFirst = (key: string) => {
+    const first = actions[0]?.actions[0]
+    const list = document.getElementById(store.getState().listId)
+    if (key !== 'Enter' || first === undefined || list?.querySelector('[data-selected]') !== null) return
+    list.querySelector<HTMLElement>('[data-action]')?.click()
+  }
 
   return (
     <Spotlight
@@ -100,6 +102,7 @@ export function Search({ wanted }: { readonly wanted: number }) {
         placeholder: 'Page, zone, device or address',
         'aria-label': 'Search',
         leftSection: <Icon name="search" />,
+        onKeyDown: ({ key }) => openFirst(key),
       }}
     />
   )
