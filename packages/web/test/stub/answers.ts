@@ -357,7 +357,6 @@ export const rehearsal: NonNullable<Shapes['Rehearsal']['result']> = {
   ],
   connections: [{ connection: 'PLC_to_IO', outcome: 'complete', gapMs: 290, reason: 'came back over DTLS' }],
   verification: { verdict: 'pass', counts: { pass: 40 } },
-  findings: [],
 }
 export const factors: Shapes['Factors'] = {
   totp: { since: at(1) },
