@@ -88,6 +88,8 @@ describe('the first hour by commands', () => {
         actions.some((action) => action.startsWith(part)),
         part,
       ).toBe(true)
+    const { items: plants } = await document<{ items: object[] }>('plant', 'list')
+    expect(plants).toMatchObject([{ name: 'line', deployed: { version: 1, outcome: 'complete' } }])
     const jobs = await document<{ items: { kind: string; state: string }[] }>('job', 'list')
     expect(jobs.items.filter(({ kind }) => kind === 'deploy').map(({ state }) => state)).toEqual(['complete'])
   })

@@ -33,6 +33,8 @@ export interface ApplyOptions extends DeployOptions {
   readonly resume?: boolean | string
   /** How long a claim on a device holds without being renewed, milliseconds; default 60 s. */
   readonly leaseMs?: number
+  /** Number of the plant's version that is deployed, for the record. */
+  readonly version?: number | undefined
   /** Hears of a new deployment in the transaction that makes it. */
   readonly begun?: Begun
   /**
@@ -168,8 +170,8 @@ async function begin(
   earlier: string | undefined,
 ): Promise<string> {
   if (earlier === undefined) {
-    const { closeConnections, closeDelayMs, closePorts, onlyDevices, concurrency } = options
-    const kept = { closeConnections, closeDelayMs, closePorts, onlyDevices, concurrency }
+    const { closeConnections, closeDelayMs, closePorts, onlyDevices, concurrency, version } = options
+    const kept = { closeConnections, closeDelayMs, closePorts, onlyDevices, concurrency, version }
     const made = { plant: plan.plant, kind: 'apply', plan, options: kept, devices } as const
     return await createDeployment(store, made, options.begun)
   }

@@ -102,7 +102,10 @@ class Stream implements AsyncDisposable {
         const fields = part
           .split('\n')
           .map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 2)])
-        this.messages.push(Object.fromEntries(fields) as { id?: string })
+        const message = Object.fromEntries(fields) as { id?: string; event?: string; data?: string }
+        // Events of the store have no name of their own: browsers hear those alone. Their kind is in the data.
+        const told = message.data === undefined ? undefined : (JSON.parse(message.data) as { kind?: string }).kind
+        this.messages.push(told === undefined ? message : { ...message, event: message.event ?? told })
       }
     }
   }

@@ -40,6 +40,7 @@ export async function runDeployment(
   const options: ApplyOptions = {
     ...treatment(world, model, parameters, devices, work),
     ...(world.deviceLeaseMs === undefined ? {} : { leaseMs: world.deviceLeaseMs }),
+    version: job.version,
     mayBegin: () => isEnding || work.mayBegin(),
     ...(moves === undefined ? {} : { connectionMoves: moves }),
     ...(agreed === undefined ? {} : { agreed }),
