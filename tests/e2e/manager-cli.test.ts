@@ -66,7 +66,7 @@ describe('the first hour by commands', () => {
   })
 
   it('discovers, plans, deploys and verifies', { timeout: 180_000 }, async () => {
-    const found = await document<{ items: { address: string }[] }>('discover', plantAddresses.plc, '--plant', 'line')
+    const found = await document<{ items: { address: string }[] }>('discover', plantAddresses.plc, '--into', 'line')
     expect(found.items.map(({ address }) => address)).toContain(plantAddresses.plc)
     await document('vendor', 'add', plant.ready.vendorRoots)
     const planned = await document<{ plan: { devices: { device: string; action: string }[] } }>('plan', 'line')

@@ -113,6 +113,7 @@ describe('npm run check', () => {
       'engines',
       'openssl',
       'surface',
+      'client',
       'reference',
       'packaging',
     ])

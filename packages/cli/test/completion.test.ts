@@ -60,7 +60,7 @@ describe.skipIf(!isInstalled('bash'))('completion in bash', () => {
     expect(inBash('')).toEqual(
       expect.arrayContaining(['demo', 'validate', 'device', 'ca', 'psk', '--help', '--output']),
     )
-    expect(inBash('v')).toEqual(['validate', 'verify'])
+    expect(inBash('v')).toEqual(['validate', 'verify', 'vendor'])
   })
 
   it('offers the commands of a group, and their options', () => {

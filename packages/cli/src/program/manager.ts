@@ -133,7 +133,7 @@ export function addManager({ program, add, group }: Declare): void {
     undefined,
     async () => (await import('../remote/jobs.ts')).list,
   )
-    .option('--plant <name>', 'of this plant')
+    .option('--of <name>', 'of this plant')
     .option('--kind <kind>', 'of this kind, such as deploy')
     .option('--active', 'that are not over')
   add(job, 'show <id>', 'one job', 'job show 7d0c…', undefined, async () => (await import('../remote/jobs.ts')).show)
@@ -155,7 +155,7 @@ export function addManager({ program, add, group }: Declare): void {
   )
     .option('--actor <name>', 'by this user')
     .option('--action <action>', 'this operation; with a dot at its end all of a resource: deployments.')
-    .option('--plant <name>', 'at this plant')
+    .option('--of <name>', 'at this plant')
     .option('--from <time>', 'since this moment: 2026-01-31T12:00:00Z')
     .option('--limit <entries>', 'how many', '50')
   const token = group('token', 'API tokens at a manager', 'token list --server https://127.0.0.1:8443')

@@ -55,7 +55,7 @@ export function addPlant({ program, add }: Declare): void {
   )
     .option('--broadcast <address>', 'where to ask when no target is given', '127.255.255.255')
     .option('--wait <seconds>', 'how long to collect answers', '2')
-    .option('--plant <name>', 'with --server: whose inbox the answers go to')
+    .option('--into <name>', 'with --server: the plant whose inbox the answers go to')
     .addOption(from())
   const plan = add(
     program,

@@ -12,13 +12,13 @@ export async function audit(
   flags: {
     readonly actor?: string
     readonly action?: string
-    readonly plant?: string
+    readonly of?: string
     readonly from?: string
     readonly limit: string
   },
 ): Promise<ExitCode> {
   const { output } = context
-  const { actor, action, plant, from } = flags
+  const { actor, action, of: plant, from } = flags
   const limit = Number(flags.limit)
   if (!Number.isInteger(limit) || limit < 1 || limit > 200)
     throw new UsageError('bad-option', `--limit expects 1 to 200, got "${flags.limit}"`)

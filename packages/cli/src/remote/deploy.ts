@@ -168,14 +168,14 @@ export async function drift(context: CommandContext, _: unknown, plant: string):
   return page.items.some(({ weight }) => weight === 'drift') ? exitCodes.error : exitCodes.ok
 }
 
-/** `cordon discover TARGET… --plant PLANT` */
+/** `cordon discover TARGET… --into PLANT` */
 export async function discover(
   context: CommandContext,
-  { plant }: { readonly plant?: string },
+  { into: plant }: { readonly into?: string },
   targets: readonly string[],
 ): Promise<ExitCode> {
   if (plant === undefined)
-    throw new UsageError('missing', 'say whose inbox the answers go to: --plant PLANT, and which addresses to ask')
+    throw new UsageError('missing', 'say whose inbox the answers go to: --into PLANT, and which addresses to ask')
   const client = await managerClient(context)
   const path = { plant }
   const begun = await answered(

@@ -140,7 +140,7 @@ export function jobState(output: Output, state: Job['state']): string {
 /** `cordon job list` */
 export async function list(
   context: CommandContext,
-  { plant, kind, active }: { readonly plant?: string; readonly kind?: Job['kind']; readonly active?: boolean },
+  { of: plant, kind, active }: { readonly of?: string; readonly kind?: Job['kind']; readonly active?: boolean },
 ): Promise<ExitCode> {
   const { output } = context
   const client = await managerClient(context)
