@@ -91,7 +91,9 @@ describe('the first hour by commands', () => {
     const { items: plants } = await document<{ items: object[] }>('plant', 'list')
     expect(plants).toMatchObject([{ name: 'line', deployed: { version: 1, outcome: 'complete-with-warnings' } }])
     const jobs = await document<{ items: { kind: string; state: string }[] }>('job', 'list')
-    expect(jobs.items.filter(({ kind }) => kind === 'deploy').map(({ state }) => state)).toEqual(['complete-with-warnings'])
+    expect(jobs.items.filter(({ kind }) => kind === 'deploy').map(({ state }) => state)).toEqual([
+      'complete-with-warnings',
+    ])
   })
 
   it('refuses who signed out', { timeout: 60_000 }, async () => {

@@ -36,6 +36,7 @@ export interface SaveExtras {
   /** Operation for the audit; default `versions.save`. */
   readonly action?: string
   readonly detail?: Readonly<Record<string, unknown>>
+  /** Runs in the transaction of the save, before its audit entry. */
   readonly also?: (trx: Transaction<Schema>) => Promise<void>
 }
 
