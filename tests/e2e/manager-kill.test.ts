@@ -67,7 +67,7 @@ async function save(end: AbortSignal, acknowledged: Map<number, string>): Promis
     } catch (error) {
       // The manager is gone, or says that its database is.
       if (error instanceof ApiProblem && error.status < 500) throw error
-      await sleep(50)
+      await sleep(250)
     }
   }
 }
@@ -79,12 +79,12 @@ async function killDatabase(): Promise<void> {
 
 /** Until it answers again. */
 async function answers(): Promise<void> {
-  for (let turn = 0; turn < 300; turn++) {
+  for (let turn = 0; turn < 60; turn++) {
     const found = await client()
       .GET('/api/v1/plants', {})
       .catch(() => undefined)
     if (found?.response.ok === true) return
-    await sleep(100)
+    await sleep(500)
   }
   throw new Error(`the manager does not answer:\n${manager.log().slice(-2000)}`)
 }

@@ -102,6 +102,8 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   const pool = new pg.Pool({ ...connection, max: options.connections ?? 10, types: parsers })
   // An idle connection that breaks is replaced by the next query, which reports what is wrong.
   pool.on('error', () => undefined)
+  // One that breaks while a query is on its way tells the query; without a listener it would end the process besides.
+  pool.on('connect', (client) => client.on('error', () => undefined))
   const db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool: plainSpoken(pool, server?.revive) }) })
   const close = async () => {
     try {
