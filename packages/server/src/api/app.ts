@@ -72,7 +72,7 @@ export interface Api extends AsyncDisposable {
   readonly missing: readonly string[]
   /** Resolves when the refusals so far are in the audit. */
   settled(): Promise<void>
-  /** Aborts what is being answered, so that streams end; then {@link Symbol.asyncDispose} finds nothing open. */
+  /** Aborts what is being answered, so that streams end; then disposal finds nothing open. */
   end(): void
 }
 

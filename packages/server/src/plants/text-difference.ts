@@ -3,7 +3,7 @@ import { commonEnds } from './merge.ts'
 
 /** What two texts differ in, as a unified difference. */
 export interface TextDifference {
-  /** Empty where they are equal; undefined where it would be longer than {@link longestDifference}. */
+  /** Empty where they are equal; undefined where it would be longer than 4 MiB. */
   readonly text: string | undefined
   /** The search for the smallest difference was given up: everything between the first and the last changed line is in it. */
   readonly isCoarse: boolean
