@@ -2,6 +2,7 @@ import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { pinnedFetch } from '../../packages/cli/src/remote/pinned-fetch.ts'
 import { cordon, plantAddresses, type RunningPlant, startPlant, writePlant } from './cli.ts'
 import { type RunningManager, startManager } from './manager.ts'
 
@@ -94,6 +95,32 @@ describe('the first hour by commands', () => {
     expect(jobs.items.filter(({ kind }) => kind === 'deploy').map(({ state }) => state)).toEqual([
       'complete-with-warnings',
     ])
+  })
+
+  it('rehearses on a twin of the plant', { timeout: 180_000 }, async () => {
+    const { result } = await document<{
+      result: { outcome: string; devices: unknown[]; verification: { verdict: string } }
+    }>('rehearse', 'line')
+    expect(result.verification.verdict).toBe('pass')
+    expect(result.devices.length).toBeGreaterThan(1)
+  })
+
+  it('judges a capture that somebody brings, and refuses what is none', { timeout: 60_000 }, async () => {
+    const kept = JSON.parse(await readFile(join(work, 'config', 'cordon', 'servers.json'), 'utf8')) as object
+    const { token } = Object.values(kept)[0] as { readonly token: string }
+    const upload = async (bytes: Uint8Array) => {
+      const send = pinnedFetch({ fingerprint: manager.fingerprint }, new AbortController().signal)
+      const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/octet-stream' }
+      const address = `${manager.origin}/api/v1/plants/line/captures`
+      const answer = await send(new Request(address, { method: 'POST', headers, body: bytes }))
+      return { status: answer.status, body: (await answer.json()) as Record<string, unknown> }
+    }
+    // The head of a pcap file without packets, little-endian, Ethernet.
+    const empty = Buffer.from('d4c3b2a1020004000000000000000000ffff000001000000', 'hex')
+    expect(await upload(empty)).toMatchObject({ status: 200, body: { packets: 0, disobeying: 0 } })
+    const refused = await upload(Buffer.from('hello, this is no capture'))
+    expect(refused.status).toBe(422)
+    expect(refused.body['message']).not.toContain('an empty file')
   })
 
   it('refuses who signed out', { timeout: 60_000 }, async () => {

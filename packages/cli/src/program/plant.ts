@@ -108,6 +108,7 @@ export function addPlant({ program, add }: Declare): void {
     'run the whole deployment on a virtual twin of the plant, built from what is known of it',
     'rehearse plant.yaml --from-state',
     async () => (await import('../commands/rehearse.ts')).run,
+    async () => (await import('../remote/deploy.ts')).rehearse,
   )
     .option('--from-state', 'what was read of the devices when they were last asked, from the state directory')
     .option('--known <file>', 'what is known besides: devices and connections, JSON or YAML; wins over the rest')

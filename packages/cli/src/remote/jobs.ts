@@ -51,7 +51,10 @@ export async function followed(context: CommandContext, client: ApiClient, begun
 function progressText({ state, progress, current, window }: Job): string {
   if (state === 'waiting') return window === null ? 'waits for its turn' : `waits for the maintenance window ${window}`
   const now = current.map(({ device, step }) => `${device}: ${step}`).join(', ')
-  return progress === null ? now : `${bar(progress.done, progress.total)}  ${now === '' ? progress.doing : now}`
+  if (progress === null) return now
+  const doing = now === '' ? progress.doing : now
+  // Some work has no count.
+  return progress.total === 0 ? doing : `${bar(progress.done, progress.total)}  ${doing}`
 }
 
 /** Wakes when the manager tells of anything at a plant. */
@@ -72,9 +75,10 @@ class EventWake {
     signal.throwIfAborted()
     if (!this.#heard)
       await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, netMs)
+        const timer = setTimeout(() => done(), netMs)
         const done = () => {
           clearTimeout(timer)
+          signal.removeEventListener('abort', done)
           resolve()
         }
         this.#wake = done

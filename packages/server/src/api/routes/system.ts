@@ -192,8 +192,8 @@ export const systemHandlers = {
     }
   },
   'captures.judge': async (call) => {
-    const { services, params, fastify, signal } = call
-    const verdict = await services.judgeCapture(params.plant, fastify.request.raw, signal)
+    const { services, params, body, signal } = call
+    const verdict = await services.judgeCapture(params.plant, body, signal)
     await recordAudit(services.store.db, {
       ...changeBy(call),
       action: 'captures.judge',
