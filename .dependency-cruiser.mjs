@@ -39,7 +39,7 @@ const layers = {
     ['pages', 'doctor', 'conformance', 'verify'],
   ],
   server: [
-    ['store'],
+    ['store', 'opened'],
     ['audit'],
     ['authority'],
     ['users'],

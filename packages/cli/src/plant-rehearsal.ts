@@ -3,20 +3,13 @@ import type { RehearsalReport, SeenConnection } from '@cordon/core/rehearsal'
 import type { JobWorld, RehearsalRequest } from '@cordon/server/jobs'
 import { currentStages, listConnections, type PlantReader, readModel, readVersion } from '@cordon/server/plants'
 import type { Store } from '@cordon/server/store'
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
+import { runOwnCommand } from './own-command.ts'
 import { knowledgeOf } from './rehearsal-knowledge.ts'
-
-const command = fileURLToPath(new URL('../bin/cordon.mjs', import.meta.url))
 
 /** Longest that a rehearsal takes, milliseconds. */
 const timeoutMs = 1_800_000
-/** Largest report that is taken, bytes. */
-const longestReport = 64 * 1024 * 1024
 /** Connections of one page of what was observed. */
 const pageSize = 1000
 
@@ -76,44 +69,15 @@ async function rehearsed(
   state: string,
   { signal, tell }: RehearsalRequest,
 ): Promise<RehearsalReport> {
-  const child = spawn(
-    process.execPath,
-    [command, 'rehearse', ...args, '--output', 'json', '--state', join(state, 'state')],
-    {
-      stdio: ['ignore', 'pipe', 'pipe'],
-      // Nothing of the manager's secrets: neither the database nor the key of the state.
-      env: { PATH: process.env['PATH'], HOME: process.env['HOME'], NO_COLOR: '1' },
-    },
-  )
-  const parts: Buffer[] = []
-  let length = 0
-  child.stdout.on('data', (part: Buffer) => {
-    length += part.length
-    if (length > longestReport) child.kill('SIGTERM')
-    else parts.push(part)
+  const { document, said } = await runOwnCommand(['rehearse', ...args, '--state', join(state, 'state')], {
+    timeoutMs,
+    signal,
+    heard: (line) => tell(line.replace(/^\S* ?\[[A-Z]+\] /, '').slice(0, 200)),
   })
-  let last = ''
-  createInterface({ input: child.stderr }).on('line', (line) => {
-    if (line.trim() === '') return
-    last = line
-    tell(line.replace(/^\S* ?\[[A-Z]+\] /, '').slice(0, 200))
-  })
-  // One SIGTERM: it takes its twin down and leaves nothing behind.
-  const stop = () => void child.kill('SIGTERM')
-  const timer = setTimeout(stop, timeoutMs)
-  signal.addEventListener('abort', stop, { once: true })
-  if (signal.aborted) stop()
-  try {
-    await once(child, 'close')
-  } finally {
-    clearTimeout(timer)
-    signal.removeEventListener('abort', stop)
+  if (document === undefined) {
+    const reason = said.findLast((line) => line.startsWith('cordon: '))?.slice('cordon: '.length) ?? 'it took too long'
+    throw new UsageError('bad-value', `the rehearsal could not be held: ${reason}`)
   }
-  signal.throwIfAborted()
-  try {
-    // Of our own command; what it refuses is told on standard error.
-    return JSON.parse(Buffer.concat(parts).toString()) as RehearsalReport
-  } catch (cause) {
-    throw new UsageError('bad-value', `the rehearsal could not be held: ${last.replace(/^cordon: /, '')}`, { cause })
-  }
+  // Printed by our own command.
+  return document as RehearsalReport
 }

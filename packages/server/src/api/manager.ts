@@ -8,6 +8,7 @@ import { startLiveEvents } from '../jobs/live.ts'
 import { keepSchedules } from '../jobs/keep-schedules.ts'
 import { listManagers } from '../jobs/managers.ts'
 import { startJobWorker } from '../jobs/worker.ts'
+import { Opened } from '../opened.ts'
 import { type DiscoveredAnswer, recordDiscovered } from '../plants/discovered.ts'
 import type { PlantMeans } from '../plants/means.ts'
 import { listPlants } from '../plants/list.ts'
@@ -17,7 +18,8 @@ import { newestVersion } from '../plants/versions.ts'
 import { sweep } from '../settings/retention.ts'
 import { readSettings } from '../settings/settings.ts'
 import type { Store } from '../store/store.ts'
-import { forgetExpired } from '../users/sessions.ts'
+import { forgetExpired, isSessionOpen } from '../users/sessions.ts'
+import { isTokenInForce } from '../users/tokens.ts'
 import { type Api, openApi } from './app.ts'
 import { identitiesOf } from './identities.ts'
 import { listen, type Listening, type ListenOptions } from './listen.ts'
@@ -93,20 +95,6 @@ export async function openManager(options: ManagerOptions): Promise<Manager> {
   } catch (error) {
     await opening.close()
     throw error
-  }
-}
-
-/** What was opened, to be closed the other way round. Node 20 has no AsyncDisposableStack. */
-class Opened {
-  readonly #parts: AsyncDisposable[] = []
-
-  use<T extends AsyncDisposable>(part: T): T {
-    this.#parts.push(part)
-    return part
-  }
-
-  async close(): Promise<void> {
-    for (const part of this.#parts.splice(0).reverse()) await part[Symbol.asyncDispose]()
   }
 }
 
@@ -225,32 +213,10 @@ async function runningManagers(store: Store): Promise<readonly ManagerEntry[]> {
 }
 
 /** Whether the session or token that a stream was opened with is still there, and its user may still use it. */
-async function isStillSignedIn({ db }: Pick<Store, 'db'>, { session, token, user }: SignedIn): Promise<boolean> {
-  const found = await db
-    .selectFrom('users')
-    .select('disabled_at')
-    .where('id', '=', user?.id ?? '')
-    .executeTakeFirst()
-  if (found === undefined || found.disabled_at !== null) return false
-  if (session !== undefined) {
-    const { sessionIdleMinutes, sessionHours } = await readSettings(db)
-    const row = await db
-      .selectFrom('user_sessions')
-      .select('id')
-      .where('id', '=', session)
-      .where('created_at', '>', new Date(Date.now() - sessionHours * 3_600_000))
-      .where('seen_at', '>', new Date(Date.now() - sessionIdleMinutes * 60_000))
-      .executeTakeFirst()
-    return row !== undefined
-  }
-  const row = await db
-    .selectFrom('user_tokens')
-    .select('id')
-    .where('id', '=', token ?? '')
-    .where('revoked_at', 'is', null)
-    .where('expires_at', '>', new Date())
-    .executeTakeFirst()
-  return row !== undefined
+async function isStillSignedIn(store: Store, { session, token }: SignedIn): Promise<boolean> {
+  const now = Date.now()
+  if (session !== undefined) return await isSessionOpen(store, await userPolicy(store.db), session, now)
+  return token !== undefined && (await isTokenInForce(store, token, now))
 }
 
 async function breaks(

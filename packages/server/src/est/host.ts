@@ -16,6 +16,7 @@ import { startNotifier } from '../notify/notifier.ts'
 import { announce } from '../notify/outbox.ts'
 import { jsonText } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
+import { Opened } from '../opened.ts'
 import { announceEst, type Announcement } from './announce.ts'
 import type { EstLimits } from './limits.ts'
 import { type EstServer, serveEst } from './serve.ts'
@@ -106,20 +107,6 @@ export async function openEstHost(options: EstHostOptions): Promise<EstHost> {
   } catch (error) {
     await stack.close()
     throw error
-  }
-}
-
-/** What was opened, to be closed the other way round. Node 20 has no AsyncDisposableStack. */
-class Opened {
-  readonly #parts: AsyncDisposable[] = []
-
-  use<T extends AsyncDisposable>(part: T): T {
-    this.#parts.push(part)
-    return part
-  }
-
-  async close(): Promise<void> {
-    for (const part of this.#parts.splice(0).reverse()) await part[Symbol.asyncDispose]()
   }
 }
 

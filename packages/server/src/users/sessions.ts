@@ -175,11 +175,8 @@ export async function useSession(
     .where('hash', '=', secretHash(secret))
     .executeTakeFirst()
   if (row === undefined) return undefined
-  const found = await store.db.selectFrom('users').selectAll().where('id', '=', row.user_id).executeTakeFirst()
-  if (found === undefined) return undefined
-  const user = userOf(found)
-  const { idleUntil, endsAt } = sessionOf(row, row.state, policy)
-  if (idleUntil.getTime() <= now || endsAt.getTime() <= now || isUsable(user, now).verdict !== 'usable') {
+  const user = await userOfOpen(store.db, policy, row, now)
+  if (user === undefined) {
     await store.db.deleteFrom('user_sessions').where('id', '=', row.id).execute()
     return undefined
   }
@@ -189,6 +186,32 @@ export async function useSession(
   }
   const state = await stateNow(store, policy, row, user)
   return { session: sessionOf(row, state, policy), user, actor: { kind: 'user', name: user.name } }
+}
+
+/** The user of a session that is open; undefined where it ran out or its user may use the manager no more. */
+async function userOfOpen(
+  db: Kysely<Schema>,
+  policy: UserPolicy,
+  row: SessionRow,
+  now: number,
+): Promise<User | undefined> {
+  const found = await db.selectFrom('users').selectAll().where('id', '=', row.user_id).executeTakeFirst()
+  if (found === undefined) return undefined
+  const user = userOf(found)
+  const { idleUntil, endsAt } = sessionOf(row, row.state, policy)
+  const isOver = idleUntil.getTime() <= now || endsAt.getTime() <= now
+  return isOver || isUsable(user, now).verdict !== 'usable' ? undefined : user
+}
+
+/** Whether a session is still open, by its id: what lasts long asks now and then, and asking is no use of it. */
+export async function isSessionOpen(
+  { db }: Pick<Store, 'db'>,
+  policy: UserPolicy,
+  id: string,
+  now: number,
+): Promise<boolean> {
+  const row = await db.selectFrom('user_sessions').selectAll().where('id', '=', id).executeTakeFirst()
+  return row !== undefined && (await userOfOpen(db, policy, row, now)) !== undefined
 }
 
 /** A policy that became stricter holds for sessions that are open already. */

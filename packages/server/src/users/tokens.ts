@@ -141,11 +141,8 @@ export async function useToken(store: Pick<Store, 'db'>, token: string, now: num
     .selectAll()
     .where('hash', '=', secretHash(token))
     .executeTakeFirst()
-  if (row === undefined || row.revoked_at !== null || row.expires_at.getTime() <= now) return undefined
-  const found = await store.db.selectFrom('users').selectAll().where('id', '=', row.user_id).executeTakeFirst()
-  if (found === undefined) return undefined
-  const user = userOf(found)
-  if (isUsable(user, now).verdict !== 'usable') return undefined
+  const user = row === undefined ? undefined : await userInForce(store.db, row, now)
+  if (row === undefined || user === undefined) return undefined
   if (row.used_at === null || now - row.used_at.getTime() >= usedEveryMs) {
     await store.db
       .updateTable('user_tokens')
@@ -155,6 +152,25 @@ export async function useToken(store: Pick<Store, 'db'>, token: string, now: num
   }
   const roles = rolesOf(row.roles).filter((role) => user.roles.includes(role))
   return { id: row.id, user, roles, actor: { kind: 'token', name: `${row.name} of ${user.name}` } }
+}
+
+/** The owner of a token that is in force; undefined where it ended, or its owner may use the manager no more. */
+async function userInForce(
+  db: Kysely<Schema>,
+  row: Selectable<UserTokenTable>,
+  now: number,
+): Promise<User | undefined> {
+  if (row.revoked_at !== null || row.expires_at.getTime() <= now) return undefined
+  const found = await db.selectFrom('users').selectAll().where('id', '=', row.user_id).executeTakeFirst()
+  if (found === undefined) return undefined
+  const user = userOf(found)
+  return isUsable(user, now).verdict === 'usable' ? user : undefined
+}
+
+/** Whether a token is still in force, by its id: what lasts long asks now and then, and asking is no use of it. */
+export async function isTokenInForce({ db }: Pick<Store, 'db'>, id: string, now: number): Promise<boolean> {
+  const row = await db.selectFrom('user_tokens').selectAll().where('id', '=', id).executeTakeFirst()
+  return row !== undefined && (await userInForce(db, row, now)) !== undefined
 }
 
 /** Tokens, the newest first: of one user, or of everybody. */

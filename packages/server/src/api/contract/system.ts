@@ -102,6 +102,20 @@ const flowVerdict = named(
   }),
 )
 
+const anchors = list(
+  'AnchorList',
+  named(
+    'Anchor',
+    closed({
+      fingerprint: Type.String(),
+      subject: Type.String(),
+      notAfter: time,
+      addedBy: Type.String(),
+      addedAt: time,
+    }),
+  ),
+)
+
 /** Audit, settings, the system itself, and what people bring. */
 export const systemRoutes = {
   'audit.list': {
@@ -217,19 +231,7 @@ export const systemRoutes = {
     access: 'certificate.read',
     summary: 'Vendors’ certificates that first contact is checked by',
     status: 200,
-    response: list(
-      'AnchorList',
-      named(
-        'Anchor',
-        closed({
-          fingerprint: Type.String(),
-          subject: Type.String(),
-          notAfter: time,
-          addedBy: Type.String(),
-          addedAt: time,
-        }),
-      ),
-    ),
+    response: anchors,
   },
   'anchors.add': {
     method: 'POST',
@@ -239,19 +241,7 @@ export const systemRoutes = {
     status: 201,
     body: closed({ pem: Type.String({ maxLength: 65_536 }) }),
     bodyLimit: 131_072,
-    response: list(
-      'AnchorList',
-      named(
-        'Anchor',
-        closed({
-          fingerprint: Type.String(),
-          subject: Type.String(),
-          notAfter: time,
-          addedBy: Type.String(),
-          addedAt: time,
-        }),
-      ),
-    ),
+    response: anchors,
   },
   'anchors.remove': {
     method: 'DELETE',

@@ -2,6 +2,7 @@ import { Button } from '@mantine/core'
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query'
 import { Empty } from '../../components/empty.tsx'
 import { JobProgress } from '../../components/job-progress.tsx'
+import { jobColumns } from '../../components/job-columns.tsx'
 import { Link } from '../../components/link.tsx'
 import { Loaded } from '../../components/loading.tsx'
 import { Moment } from '../../components/moment.tsx'
@@ -13,7 +14,7 @@ import { Tone } from '../../components/tone.tsx'
 import { activeJobsQuery, deploymentsQuery, latestJobsQuery } from '../../data/jobs.ts'
 import { plantQuery } from '../../data/model.ts'
 import { usePlant } from '../../data/plants.ts'
-import { counted, deploymentStatus, jobKinds, jobPath, jobStates } from '../../words/states.ts'
+import { counted, deploymentStatus, jobKinds, jobPath } from '../../words/states.ts'
 
 const shownPlans = 8
 
@@ -142,17 +143,7 @@ export function Page() {
                 rows={items}
                 id={({ id }) => id}
                 columns={[
-                  {
-                    key: 'when',
-                    head: 'Made',
-                    width: '11rem',
-                    cell: (job) => (
-                      <Link to={jobPath(job)}>
-                        <Moment at={job.requestedAt} />
-                      </Link>
-                    ),
-                  },
-                  { key: 'state', head: 'Result', width: '13rem', cell: ({ state }) => <Tone {...jobStates[state]} /> },
+                  ...jobColumns('Made'),
                   { key: 'version', head: 'Version', width: '5rem', end: true, cell: ({ version }) => version ?? '–' },
                   { key: 'by', head: 'By', width: 'minmax(6rem, 1fr)', cell: ({ requestedBy }) => requestedBy },
                 ]}

@@ -1,9 +1,9 @@
 import { Button, Group } from '@mantine/core'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { Failure } from '../../components/failure.tsx'
+import { jobColumns } from '../../components/job-columns.tsx'
 import { Link } from '../../components/link.tsx'
 import { Loaded } from '../../components/loading.tsx'
-import { Moment } from '../../components/moment.tsx'
 import { Rows } from '../../components/rows.tsx'
 import { Remark } from '../../components/section.tsx'
 import { Stages } from '../../components/stages.tsx'
@@ -13,7 +13,7 @@ import type { Shapes } from '../../api-types.ts'
 import { latestJobsQuery } from '../../data/jobs.ts'
 import { dryRunQuery, plantQuery, zonesQuery } from '../../data/model.ts'
 import { usePermits } from '../../data/session.ts'
-import { counted, isActive, jobPath, jobStates } from '../../words/states.ts'
+import { counted, isActive } from '../../words/states.ts'
 import { Inbox } from '../discovery/inbox.tsx'
 import { SearchForm } from '../discovery/search-form.tsx'
 import { DryRunResult } from '../editor/dry-run-result.tsx'
@@ -120,17 +120,7 @@ function Plans({ jobs, newest }: { readonly jobs: readonly Shapes['Job'][]; read
         rows={jobs}
         id={({ id }) => id}
         columns={[
-          {
-            key: 'when',
-            head: 'Made',
-            width: '11rem',
-            cell: (job) => (
-              <Link to={jobPath(job)}>
-                <Moment at={job.requestedAt} />
-              </Link>
-            ),
-          },
-          { key: 'state', head: 'Result', width: '13rem', cell: ({ state }) => <Tone {...jobStates[state]} /> },
+          ...jobColumns('Made'),
           {
             key: 'version',
             head: 'Version',
@@ -229,17 +219,7 @@ function Verify({ plant }: { readonly plant: string }) {
           rows={items}
           id={({ id }) => id}
           columns={[
-            {
-              key: 'when',
-              head: 'Asked for',
-              width: '11rem',
-              cell: (job) => (
-                <Link to={jobPath(job)}>
-                  <Moment at={job.requestedAt} />
-                </Link>
-              ),
-            },
-            { key: 'state', head: 'Result', width: '13rem', cell: ({ state }) => <Tone {...jobStates[state]} /> },
+            ...jobColumns('Asked for'),
             { key: 'by', head: 'By', width: 'minmax(8rem, 1fr)', cell: ({ requestedBy }) => requestedBy },
           ]}
         />
