@@ -108,7 +108,7 @@ describe('the first hour by commands', () => {
   it('judges a capture that somebody brings, and refuses what is none', { timeout: 60_000 }, async () => {
     const kept = JSON.parse(await readFile(join(work, 'config', 'cordon', 'servers.json'), 'utf8')) as object
     const { token } = Object.values(kept)[0] as { readonly token: string }
-    const upload = async (bytes: Uint8Array) => {
+    const upload = async (bytes: Uint8Array<ArrayBuffer>) => {
       const send = pinnedFetch({ fingerprint: manager.fingerprint }, new AbortController().signal)
       const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/octet-stream' }
       const address = `${manager.origin}/api/v1/plants/line/captures`
@@ -117,8 +117,8 @@ describe('the first hour by commands', () => {
     }
     // The head of a pcap file without packets, little-endian, Ethernet.
     const empty = Buffer.from('d4c3b2a1020004000000000000000000ffff000001000000', 'hex')
-    expect(await upload(empty)).toMatchObject({ status: 200, body: { packets: 0, disobeying: 0 } })
-    const refused = await upload(Buffer.from('hello, this is no capture'))
+    expect(await upload(new Uint8Array(empty))).toMatchObject({ status: 200, body: { packets: 0, disobeying: 0 } })
+    const refused = await upload(new TextEncoder().encode('hello, this is no capture'))
     expect(refused.status).toBe(422)
     expect(refused.body['message']).not.toContain('an empty file')
   })
